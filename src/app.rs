@@ -1,0 +1,196 @@
+//! The whole server: the only place that knows everything.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    chat::{Chat, Parts},
+    domain::Limits,
+    graphql::Api,
+    http::{self, Http, HttpSettings},
+    metrics::Metrics,
+    store::{self, DynStore, Observer, OpenError, StoreLimits},
+};
+
+/// Everything that a server can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub store: StoreConfig,
+    /// At least 32 bytes each; the first signs, all verify. Without: one is made and kept with the data.
+    pub jwt_secrets: Option<Vec<SecretString>>,
+    /// How long a sign-in lasts.
+    pub session_ttl: Duration,
+    /// bcrypt's work factor. The program takes 10 to 15; tests take less.
+    pub bcrypt_cost: u32,
+    pub signup_open: bool,
+    pub introspection: bool,
+    pub rate_limits: bool,
+    pub http: HttpSettings,
+    pub limits: Limits,
+    pub store_limits: StoreLimits,
+}
+
+/// Where everything is kept.
+#[derive(Clone, Debug)]
+pub enum StoreConfig {
+    /// In one file in this folder.
+    Embedded { dir: PathBuf },
+    /// In a MongoDB.
+    Mongo { uri: SecretString },
+}
+
+impl Config {
+    /// What the program runs with when nothing is set, over this store.
+    pub fn new(store: StoreConfig) -> Self {
+        Self {
+            store,
+            jwt_secrets: None,
+            session_ttl: Duration::from_secs(15 * 24 * 60 * 60),
+            bcrypt_cost: 12,
+            signup_open: true,
+            introspection: true,
+            rate_limits: true,
+            http: HttpSettings {
+                graphiql: true,
+                ..HttpSettings::default()
+            },
+            limits: Limits::default(),
+            store_limits: StoreLimits::default(),
+        }
+    }
+}
+
+/// Why a server could not be started: one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+impl StartError {
+    fn new(reason: impl fmt::Display) -> Self {
+        Self(OpenError::new(reason).0)
+    }
+}
+
+/// A server that is ready to run.
+pub struct App {
+    chat: Chat,
+    http: Http,
+    limits: Limits,
+    stopping: CancellationToken,
+}
+
+impl App {
+    /// Opens the store and starts everything but listening.
+    ///
+    /// # Errors
+    /// One line for the person who starts it. Nothing is left behind.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new());
+        let store = open(&config, &metrics).await.map_err(StartError::new)?;
+        let started = Self::start_over(store.clone(), config, metrics).await;
+        if started.is_err() {
+            store.close().await;
+        }
+        started
+    }
+
+    async fn start_over(
+        store: DynStore,
+        config: Config,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StartError> {
+        let secrets = match &config.jwt_secrets {
+            Some(secrets) => secrets
+                .iter()
+                .map(|secret| secret.expose_secret().to_owned())
+                .collect(),
+            None => vec![
+                store
+                    .signing_secret(&fresh_secret())
+                    .await
+                    .map_err(unready)?,
+            ],
+        };
+        let limits = config.limits.clone();
+        let chat = Chat::start(Parts {
+            store,
+            metrics: metrics.clone(),
+            secrets,
+            session_ttl: config.session_ttl,
+            bcrypt_cost: config.bcrypt_cost,
+            signup_open: config.signup_open,
+            rate_limits: config.rate_limits,
+            limits: config.limits,
+        })
+        .await
+        .map_err(unready)?;
+        let api = Api::new(chat.clone(), metrics.clone(), config.introspection);
+        let stopping = CancellationToken::new();
+        let http = Http::new(api, metrics, config.http, stopping.clone());
+        Ok(Self {
+            chat,
+            http,
+            limits,
+            stopping,
+        })
+    }
+
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// One line that names the address.
+    pub fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+        http::listen(address)
+            .map_err(|error| StartError::new(format!("cannot listen on {address}: {error}")))
+    }
+
+    /// Serves until `shutdown` completes; then lets requests and operations under way finish, closes sockets with
+    /// 1001, and the store.
+    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let Self {
+            chat,
+            http,
+            limits,
+            stopping,
+        } = self;
+        let served = http::serve(listener, http.router(), &limits, stopping.clone());
+        tokio::pin!(served);
+        tokio::select! {
+            () = served.as_mut() => {}
+            () = shutdown => {
+                stopping.cancel();
+                tokio::join!(served, http.sockets_closed());
+            }
+        }
+        chat.stop().await;
+    }
+}
+
+async fn open(config: &Config, metrics: &Arc<Metrics>) -> Result<DynStore, OpenError> {
+    let metrics = metrics.clone();
+    let observer: Observer = Arc::new(move |call, took| metrics.store_call(call, took));
+    Ok(match &config.store {
+        StoreConfig::Embedded { dir } => Arc::new(
+            store::embedded::EmbeddedStore::open(dir, config.store_limits, observer).await?,
+        ),
+        StoreConfig::Mongo { uri } => {
+            Arc::new(store::mongo::open(uri.expose_secret(), config.store_limits, observer).await?)
+        }
+    })
+}
+
+/// 256 bits as text.
+fn fresh_secret() -> String {
+    format!(
+        "{:032x}{:032x}",
+        rand::random::<u128>(),
+        rand::random::<u128>()
+    )
+}
+
+fn unready(error: crate::error::Error) -> StartError {
+    StartError::new(format!("cannot start: {error} ({error:?})"))
+}

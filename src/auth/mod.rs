@@ -1,0 +1,9 @@
+//! Who is asking: passwords, tokens, sessions.
+
+pub mod password;
+pub mod session;
+pub mod token;
+
+pub use password::Hasher;
+pub use session::{Revocation, Sessions, Viewer};
+pub use token::{Signer, TokenError};

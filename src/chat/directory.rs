@@ -1,0 +1,120 @@
+//! Users and conversations in memory: what every event needs and what hardly ever changes.
+
+use std::{collections::HashMap, hash::Hash, sync::Arc};
+
+use moka::sync::Cache;
+
+use crate::{
+    domain::{Conversation, ConversationId, Pair, User, UserId},
+    error::Result,
+    store::DynStore,
+};
+
+const CACHED_USERS: u64 = 100_000;
+const CACHED_CONVERSATIONS: u64 = 100_000;
+
+/// Looks users and conversations up, in memory first.
+pub(super) struct Directory {
+    store: DynStore,
+    users: Cache<UserId, Arc<User>>,
+    conversations: Cache<ConversationId, Arc<Conversation>>,
+    direct: Cache<Pair, Arc<Conversation>>,
+}
+
+impl Directory {
+    pub(super) fn new(store: DynStore) -> Self {
+        Self {
+            store,
+            users: Cache::new(CACHED_USERS),
+            conversations: Cache::new(CACHED_CONVERSATIONS),
+            direct: Cache::new(CACHED_CONVERSATIONS),
+        }
+    }
+
+    /// A user, when it is in memory.
+    pub(super) fn cached_user(&self, id: UserId) -> Option<Arc<User>> {
+        self.users.get(&id)
+    }
+
+    /// Takes in a user that was read or written elsewhere.
+    pub(super) fn learn_user(&self, user: User) -> Arc<User> {
+        let user = Arc::new(user);
+        self.users.insert(user.id, user.clone());
+        user
+    }
+
+    /// Takes in a conversation that was read or written elsewhere.
+    pub(super) fn learn_conversation(&self, conversation: Conversation) -> Arc<Conversation> {
+        let conversation = Arc::new(conversation);
+        self.conversations
+            .insert(conversation.id, conversation.clone());
+        if let Some(pair) = conversation.pair() {
+            self.direct.insert(pair, conversation.clone());
+        }
+        conversation
+    }
+
+    pub(super) async fn users(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
+        let (mut found, missing) = split(ids, |id| self.users.get(id));
+        if !missing.is_empty() {
+            for user in self.store.users(&missing).await? {
+                found.insert(user.id, self.learn_user(user));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn user(&self, id: UserId) -> Result<Option<Arc<User>>> {
+        Ok(self.users(&[id]).await?.remove(&id))
+    }
+
+    pub(super) async fn conversations(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<HashMap<ConversationId, Arc<Conversation>>> {
+        let (mut found, missing) = split(ids, |id| self.conversations.get(id));
+        if !missing.is_empty() {
+            for conversation in self.store.conversations(&missing).await? {
+                found.insert(conversation.id, self.learn_conversation(conversation));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) async fn conversation(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<Arc<Conversation>>> {
+        Ok(self.conversations(&[id]).await?.remove(&id))
+    }
+
+    /// The direct conversations that exist, also those that no message has started yet.
+    pub(super) async fn direct(&self, pairs: &[Pair]) -> Result<HashMap<Pair, Arc<Conversation>>> {
+        let (mut found, missing) = split(pairs, |pair| self.direct.get(pair));
+        if !missing.is_empty() {
+            for conversation in self.store.direct_conversations(&missing).await? {
+                if let Some(pair) = conversation.pair() {
+                    found.insert(pair, self.learn_conversation(conversation));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn split<K: Copy + Eq + Hash, V>(
+    keys: &[K],
+    cached: impl Fn(&K) -> Option<V>,
+) -> (HashMap<K, V>, Vec<K>) {
+    let mut found = HashMap::with_capacity(keys.len());
+    let mut missing = Vec::new();
+    for key in keys {
+        match cached(key) {
+            Some(value) => {
+                found.insert(*key, value);
+            }
+            None => missing.push(*key),
+        }
+    }
+    (found, missing)
+}

@@ -1,0 +1,145 @@
+//! Messages: sending them and looking back.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{Chat, Target, sending::Posting};
+use crate::{
+    domain::{
+        Body, ClientMessageId, Conversation, ConversationId, ConversationRef, Draft, Message,
+        MessageId, Page, Seq, Timestamp, User, UserId, Window,
+    },
+    error::{Error, Result},
+};
+
+/// A message that someone wants to send, checked.
+pub struct NewMessage {
+    pub to: ConversationRef,
+    pub body: Body,
+    pub client_message_id: Option<ClientMessageId>,
+    pub reply_to: Option<MessageId>,
+}
+
+/// A message that was sent, with what is known around it.
+pub struct Sent {
+    pub message: Arc<Message>,
+    pub conversation: Arc<Conversation>,
+    pub sender: Arc<User>,
+}
+
+impl Chat {
+    /// Sends a message; it is durable when this returns, and is sent to its end even when nobody waits for that.
+    ///
+    /// # Errors
+    /// Those of [`Chat::target`]; [`Error::Conflict`] when the client's id was used for something else;
+    /// [`Error::NotFound`] for a reply to what is not in this conversation; limits;
+    /// [`Error::Unavailable`] when the outcome is not known.
+    pub async fn send(&self, viewer: UserId, new: NewMessage) -> Result<Sent> {
+        let NewMessage {
+            to,
+            body,
+            client_message_id,
+            reply_to,
+        } = new;
+        if let Some(throttles) = &self.0.throttles {
+            throttles.send(viewer)?;
+        }
+        let target = self.target(viewer, "input.to", to).await?;
+        if let Some(id) = reply_to {
+            let replied = self.visible_message(viewer, id).await;
+            if !replied.is_ok_and(|(_, conversation)| target.is(&conversation)) {
+                return Err(Error::NotFound(
+                    "There is no such message in this conversation.",
+                ));
+            }
+        }
+        let conversation = self.started(target).await?;
+        let sender = self
+            .0
+            .directory
+            .user(viewer)
+            .await?
+            .ok_or(Error::signed_out())?;
+        let draft = Draft {
+            id: MessageId::new(),
+            conversation_id: conversation.id,
+            sender_id: viewer,
+            body,
+            client_message_id,
+            sent_at: Timestamp::now(),
+            reply_to,
+        };
+        let posting = Posting {
+            draft: draft.clone(),
+            conversation: conversation.clone(),
+            sender: sender.clone(),
+        };
+        let message = self.0.outbox.post(posting).await?;
+        let first_differs =
+            message.conversation_id != draft.conversation_id || message.body != draft.body;
+        if first_differs {
+            let sentence = "This clientMessageId was used for another message.";
+            return Err(Error::conflict("input.clientMessageId", sentence));
+        }
+        if self.0.typing.stop((conversation.id, viewer)) {
+            self.tell_typing(&conversation, viewer, false).await?;
+        }
+        Ok(Sent {
+            message,
+            conversation,
+            sender,
+        })
+    }
+
+    /// A part of a conversation's history.
+    ///
+    /// # Errors
+    /// Those of [`Chat::target`]; the store's.
+    pub async fn history(&self, target: &Target, window: &Window<Seq>) -> Result<Page<Message>> {
+        match target {
+            Target::Existing(conversation) => self.0.store.history(conversation.id, window).await,
+            Target::Unstarted(_) => Ok(Page {
+                items: Vec::new(),
+                has_previous: false,
+                has_next: false,
+            }),
+        }
+    }
+
+    /// Those of `ids` that exist. It is the caller who knows that the viewer may see them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn messages(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Arc<Message>>> {
+        let messages = self.0.store.messages(ids).await?;
+        Ok(messages
+            .into_iter()
+            .map(|message| (message.id, Arc::new(message)))
+            .collect())
+    }
+
+    /// The messages at these places. It is the caller who knows that the viewer may see them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn messages_at(
+        &self,
+        places: &[(ConversationId, Seq)],
+    ) -> Result<HashMap<(ConversationId, Seq), Arc<Message>>> {
+        let messages = self.0.store.messages_at(places).await?;
+        Ok(messages
+            .into_iter()
+            .map(|message| ((message.conversation_id, message.seq), Arc::new(message)))
+            .collect())
+    }
+
+    /// Conversations by id. It is the caller who knows that the viewer may see them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn conversations_by_id(
+        &self,
+        ids: &[ConversationId],
+    ) -> Result<HashMap<ConversationId, Arc<Conversation>>> {
+        self.0.directory.conversations(ids).await
+    }
+}

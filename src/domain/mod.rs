@@ -1,0 +1,24 @@
+//! Types and their invariants: no I/O, no async, no framework.
+
+pub mod conversation;
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod message;
+pub mod page;
+pub mod session;
+pub mod time;
+pub mod user;
+
+pub use conversation::{
+    Conversation, ConversationActivity, ConversationKind, ConversationRef, Member, MemberRole,
+    Pair, ReadMark,
+};
+pub use event::{ConversationEvent, MessageEvent, OnlineChange, TypingEvent};
+pub use id::{ConversationId, MessageId, SessionId, UserId};
+pub use limits::Limits;
+pub use message::{Body, ClientMessageId, Draft, Message, Position, Seq};
+pub use page::{Page, PageArgs, Window};
+pub use session::Session;
+pub use time::Timestamp;
+pub use user::{AvatarUrl, DisplayName, Password, User, Username};

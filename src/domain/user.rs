@@ -1,0 +1,246 @@
+//! People: what they are called and how they prove it.
+
+use std::{fmt, sync::Arc};
+
+use super::{Timestamp, UserId};
+use crate::error::{Error, Result};
+
+/// What others see of a person. Presence is not part of it: that changes by the second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    pub id: UserId,
+    pub username: Username,
+    pub display_name: DisplayName,
+    pub avatar_url: Option<AvatarUrl>,
+    pub created_at: Timestamp,
+}
+
+impl User {
+    /// Where each word of the display name and username starts, the text from there on, in lower case: a search
+    /// matches when one of these starts with it.
+    pub fn search_keys(&self) -> Vec<String> {
+        let mut keys = Vec::new();
+        for name in [
+            self.display_name.as_str().to_lowercase(),
+            self.username.key(),
+        ] {
+            let mut inside_word = false;
+            for (at, c) in name.char_indices() {
+                if at == 0 || (c.is_alphanumeric() && !inside_word) {
+                    keys.push(name[at..].to_owned());
+                }
+                inside_word = c.is_alphanumeric();
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// What the sidebar sorts by, before the id.
+    pub fn sort_key(&self) -> String {
+        self.display_name.as_str().to_lowercase()
+    }
+}
+
+/// 3 to 32 ASCII letters, digits, `_`, `.` and `-`; shown as typed, compared by [`Username::key`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Username(Arc<str>);
+
+impl Username {
+    /// Checks a name from a client; `field` is the argument's path.
+    pub fn parse(field: &str, text: &str) -> Result<Self> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        if !(3..=32).contains(&text.chars().count()) || !text.chars().all(allowed) {
+            let rule = "A username has 3 to 32 characters: letters, digits, '_', '.' and '-'.";
+            return Err(Error::bad_input(field, rule));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Takes what a store kept, which was checked before it was kept.
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// As the person typed it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// In lower case: two names with one key are the same name.
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+/// 1 to 64 characters, not blank, without control characters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DisplayName(Arc<str>);
+
+impl DisplayName {
+    /// Checks a name from a client; `field` is the argument's path.
+    pub fn parse(field: &str, text: &str) -> Result<Self> {
+        let length = text.chars().count();
+        if !(1..=64).contains(&length)
+            || text.trim().is_empty()
+            || text.chars().any(char::is_control)
+        {
+            let rule = "A display name has 1 to 64 characters, not only white space and no control characters.";
+            return Err(Error::bad_input(field, rule));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Takes what a store kept, which was checked before it was kept.
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// As the person typed it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// An http or https address of at most 2,048 characters. Never fetched.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AvatarUrl(Arc<str>);
+
+impl AvatarUrl {
+    /// Checks an address from a client; `field` is the argument's path.
+    pub fn parse(field: &str, text: &str) -> Result<Self> {
+        let refused = || {
+            Error::bad_input(
+                field,
+                "An avatar is an http or https URL of at most 2,048 characters.",
+            )
+        };
+        if text.chars().count() > 2_048 || text.chars().any(|c| c.is_control() || c.is_whitespace())
+        {
+            return Err(refused());
+        }
+        let url = url::Url::parse(text).map_err(|_| refused())?;
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return Err(refused());
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Takes what a store kept, which was checked before it was kept.
+    pub fn stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// As the person gave it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A password that bcrypt takes in full. Never shown.
+#[derive(Clone)]
+pub struct Password(Arc<str>);
+
+impl Password {
+    /// What bcrypt reads: 72 bytes, of which its closing NUL takes one.
+    pub const MAX_BYTES: usize = 71;
+
+    /// Checks a password that someone chooses.
+    pub fn choose(field: &str, text: &str) -> Result<Self> {
+        if text.chars().count() < 8 {
+            return Err(Error::bad_input(
+                field,
+                "A password has at least 8 characters.",
+            ));
+        }
+        Self::attempt(field, text)
+    }
+
+    /// Checks a password that someone tries: only what bcrypt could not take in full is refused.
+    pub fn attempt(field: &str, text: &str) -> Result<Self> {
+        if text.len() > Self::MAX_BYTES || text.contains('\0') {
+            let rule = "A password has at most 71 bytes in UTF-8 and no NUL character.";
+            return Err(Error::bad_input(field, rule));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The secret itself, for the hash function only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(display_name: &str, username: &str) -> User {
+        User {
+            id: UserId::new(),
+            username: Username::stored(username),
+            display_name: DisplayName::stored(display_name),
+            avatar_url: None,
+            created_at: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn search_keys_start_at_every_word() {
+        let keys = user("Ann-Marie O'Neil", "am.oneil").search_keys();
+        assert_eq!(
+            keys,
+            [
+                "am.oneil",
+                "ann-marie o'neil",
+                "marie o'neil",
+                "neil",
+                "o'neil",
+                "oneil"
+            ]
+        );
+    }
+
+    #[test]
+    fn usernames_outside_the_rule_are_refused() {
+        for bad in ["ab", "a b c", "änn", "", "x\0yz", &"a".repeat(33)] {
+            assert!(Username::parse("f", bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            Username::parse("f", "Ann_1.-").expect("fits").key(),
+            "ann_1.-"
+        );
+    }
+
+    #[test]
+    fn passwords_are_measured_in_bytes_and_never_shown() {
+        assert!(Password::choose("f", &"é".repeat(36)).is_err());
+        assert!(Password::choose("f", &"a".repeat(71)).is_ok());
+        assert!(Password::choose("f", "abcd\0efgh").is_err());
+        assert_eq!(
+            format!("{:?}", Password::attempt("f", "secret").expect("fits")),
+            "Password(…)"
+        );
+    }
+
+    #[test]
+    fn avatars_are_web_addresses() {
+        assert!(AvatarUrl::parse("f", "https://example.org/a.png").is_ok());
+        for bad in [
+            "javascript:alert(1)",
+            "ftp://x/y",
+            "https://",
+            "x",
+            "https://a b",
+        ] {
+            assert!(AvatarUrl::parse("f", bad).is_err(), "{bad}");
+        }
+    }
+}

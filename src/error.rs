@@ -1,0 +1,84 @@
+//! The one error type of the house, and the codes that clients see.
+
+use std::time::Duration;
+
+/// What a method gives when it fails.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong, sorted by what the client should do about it.
+///
+/// The text of [`Error::Unavailable`] and [`Error::Internal`] is for the log alone; every other text is one plain
+/// sentence for a person.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// An argument breaks a rule; `field` is its path, such as `input.username`.
+    #[error("{message}")]
+    BadUserInput { field: String, message: String },
+    /// No valid session, or a login that failed.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// The viewer may see the thing but not do this to it.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// It does not exist, or the viewer may not know that it does.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// It clashes with what is there already; `field` is the argument's path.
+    #[error("{message}")]
+    Conflict { field: String, message: String },
+    /// Too much in too short a time.
+    #[error("{message}")]
+    RateLimited {
+        message: String,
+        retry_after: Duration,
+    },
+    /// The stream cannot go on from here; the client loads its screen again.
+    #[error(
+        "Too much has happened since this cursor; load the screen again and subscribe from there."
+    )]
+    ResyncRequired,
+    /// The store does not answer, or an operation took too long.
+    #[error("The service is unavailable for the moment; try again soon.")]
+    Unavailable(String),
+    /// A fault of ours.
+    #[error("Something went wrong on our side.")]
+    Internal(String),
+}
+
+impl Error {
+    /// A broken rule about the argument at `field`.
+    pub fn bad_input(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::BadUserInput {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+
+    /// A clash at the argument `field`.
+    pub fn conflict(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Conflict {
+            field: field.into(),
+            message: message.into(),
+        }
+    }
+
+    /// The viewer is not signed in.
+    pub const fn signed_out() -> Self {
+        Self::Unauthenticated("Sign in first.")
+    }
+
+    /// The value of `extensions.code`, with the names that Apollo's clients know.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BadUserInput { .. } => "BAD_USER_INPUT",
+            Self::Unauthenticated(_) => "UNAUTHENTICATED",
+            Self::Forbidden(_) => "FORBIDDEN",
+            Self::NotFound(_) => "NOT_FOUND",
+            Self::Conflict { .. } => "CONFLICT",
+            Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::ResyncRequired => "RESYNC_REQUIRED",
+            Self::Unavailable(_) => "SERVICE_UNAVAILABLE",
+            Self::Internal(_) => "INTERNAL_SERVER_ERROR",
+        }
+    }
+}

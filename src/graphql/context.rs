@@ -1,0 +1,99 @@
+//! What a resolver may ask about the request it serves.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, dataloader::DataLoader};
+use parking_lot::Mutex;
+use tokio::sync::broadcast;
+
+use super::loaders::Loaders;
+use crate::{
+    auth::Viewer,
+    chat::{Changes, Chat, Connection, Held, Origin, PresenceReceiver},
+    domain::{Position, Session, TypingEvent, UserId},
+    error::{Error, Result},
+};
+
+/// Everything about one request. Made by the transport, put into the request's data.
+pub struct RequestContext {
+    pub chat: Chat,
+    pub viewer: Option<Viewer>,
+    pub origin: Origin,
+    /// Where the log stood before anything of the request ran.
+    pub head: Position,
+    /// Whether the request came with a token, a useless one included.
+    pub had_token: bool,
+    /// What becomes of the session cookie; only HTTP looks at it.
+    pub cookie: Mutex<Option<SessionCookie>>,
+    /// What a subscription took hold of when it arrived.
+    pub hold: Mutex<Option<Hold>>,
+}
+
+/// A change of the session cookie.
+#[derive(Clone, Debug)]
+pub enum SessionCookie {
+    Set { token: String, session: Session },
+    Clear,
+}
+
+/// The source of a subscription's events, taken before anything that its socket sends later takes effect.
+pub enum Hold {
+    Messages(Arc<Connection>, Held),
+    Presence(PresenceReceiver),
+    Typing(broadcast::Receiver<Arc<TypingEvent>>),
+    Changes(Changes),
+}
+
+impl Hold {
+    /// Takes hold for the subscription with this root field; `None` for a name that the schema does not have.
+    pub fn take(connection: &Arc<Connection>, root_field: &str) -> Option<Self> {
+        Some(match root_field {
+            "newMessage" => Self::Messages(connection.clone(), connection.hold_messages()),
+            "onlineUsersChanged" => Self::Presence(connection.hold_presence()),
+            "typing" => Self::Typing(connection.hold_typing()),
+            "conversationChanged" => Self::Changes(connection.hold_changes()),
+            _ => return None,
+        })
+    }
+}
+
+/// Short ways to what every resolver needs.
+pub(super) trait ContextExt {
+    fn request(&self) -> Result<&RequestContext>;
+
+    fn chat(&self) -> Result<&Chat> {
+        Ok(&self.request()?.chat)
+    }
+
+    /// Who asks.
+    fn viewer(&self) -> Result<&Viewer> {
+        self.request()?.viewer.as_ref().ok_or(Error::signed_out())
+    }
+
+    fn viewer_id(&self) -> Result<UserId> {
+        Ok(self.viewer()?.user_id)
+    }
+
+    fn loaders(&self) -> Result<&DataLoader<Loaders>>;
+
+    fn take_hold(&self) -> Result<Hold> {
+        self.viewer()?;
+        self.request()?
+            .hold
+            .lock()
+            .take()
+            .ok_or_else(|| Error::Internal("a subscription without its source".into()))
+    }
+}
+
+impl ContextExt for Context<'_> {
+    fn request(&self) -> Result<&RequestContext> {
+        self.data::<Arc<RequestContext>>()
+            .map(Arc::as_ref)
+            .map_err(|error| Error::Internal(error.message))
+    }
+
+    fn loaders(&self) -> Result<&DataLoader<Loaders>> {
+        self.data().map_err(|error| Error::Internal(error.message))
+    }
+}

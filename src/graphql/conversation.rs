@@ -1,0 +1,436 @@
+//! Conversations: the list, members, reading and typing.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object, OneofObject, Result, SimpleObject, Subscription};
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{
+    connection::{ListCursor, connection},
+    context::{ContextExt, Hold},
+    loaders::{ActivityOf, MarksOf, MessageAt},
+    message::{Message, MessageConnection, message_page},
+    scalar::DateTime,
+    user::{User, load_user},
+};
+use crate::{
+    chat::Target,
+    domain::{
+        self, ConversationActivity, ConversationId, MessageId, PageArgs, Seq, Timestamp, UserId,
+    },
+    error::Error,
+};
+
+/// Exactly one: the direct conversation with a user, which the first message starts, or a conversation by its id.
+#[derive(OneofObject)]
+pub(super) enum ConversationRef {
+    /// The direct conversation with this user.
+    UserId(ID),
+    /// The conversation with this id.
+    ConversationId(ID),
+}
+
+impl ConversationRef {
+    /// An id that no id looks like is the id of nothing.
+    pub(super) fn parse(&self) -> Result<domain::ConversationRef, Error> {
+        match self {
+            Self::UserId(id) => UserId::parse(id)
+                .map(domain::ConversationRef::User)
+                .ok_or(Error::NotFound("There is no such user.")),
+            Self::ConversationId(id) => ConversationId::parse(id)
+                .map(domain::ConversationRef::Conversation)
+                .ok_or(Error::NotFound("There is no such conversation.")),
+        }
+    }
+}
+
+/// Between two people, or a group.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+enum ConversationKind {
+    /// Between two people; exists once for a pair.
+    Direct,
+    /// Of any number of people, with a title.
+    Group,
+}
+
+/// What a member may do.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+enum MemberRole {
+    /// May rename the group, add and remove members.
+    Owner,
+    /// May read and write.
+    Member,
+}
+
+/// People who write to each other.
+#[derive(Clone)]
+pub(super) struct Conversation {
+    conversation: Arc<domain::Conversation>,
+    /// Known where a list was sorted by it.
+    activity: Option<ConversationActivity>,
+}
+
+impl Conversation {
+    pub(super) fn new(conversation: Arc<domain::Conversation>) -> Self {
+        Self {
+            conversation,
+            activity: None,
+        }
+    }
+
+    async fn activity(&self, ctx: &Context<'_>) -> Result<ConversationActivity> {
+        match self.activity {
+            Some(activity) => Ok(activity),
+            None => {
+                let activity = ctx
+                    .loaders()?
+                    .load_one(ActivityOf(self.conversation.id))
+                    .await?;
+                Ok(activity
+                    .ok_or_else(|| Error::Internal("a conversation without activity".into()))?)
+            }
+        }
+    }
+
+    async fn message_at(&self, ctx: &Context<'_>, seq: Seq) -> Result<Option<Message>> {
+        message_at(ctx, &self.conversation, seq).await
+    }
+}
+
+async fn message_at(
+    ctx: &Context<'_>,
+    conversation: &Arc<domain::Conversation>,
+    seq: Seq,
+) -> Result<Option<Message>> {
+    if seq == 0 {
+        return Ok(None);
+    }
+    let message = ctx
+        .loaders()?
+        .load_one(MessageAt(conversation.id, seq))
+        .await?;
+    Ok(message.map(|message| Message::within(message, conversation.clone())))
+}
+
+/// People who write to each other.
+#[Object]
+impl Conversation {
+    /// Names the conversation for good.
+    async fn id(&self) -> ID {
+        self.conversation.id.to_string().into()
+    }
+
+    /// Between two people, or a group.
+    async fn kind(&self) -> ConversationKind {
+        match self.conversation.kind {
+            domain::ConversationKind::Direct => ConversationKind::Direct,
+            domain::ConversationKind::Group => ConversationKind::Group,
+        }
+    }
+
+    /// Of a group; null for a direct conversation.
+    async fn title(&self) -> Option<&str> {
+        self.conversation.title.as_deref()
+    }
+
+    /// Who takes part.
+    async fn members(&self) -> Vec<Member> {
+        let member = |member: &domain::Member| Member {
+            member: member.clone(),
+            conversation: self.conversation.clone(),
+        };
+        self.conversation.members.iter().map(member).collect()
+    }
+
+    /// Message history, oldest first within a page; without `first` or `last`, the newest 50.
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+    ) -> Result<MessageConnection> {
+        let target = Target::Existing(self.conversation.clone());
+        message_page(
+            ctx,
+            &target,
+            PageArgs {
+                first,
+                after,
+                last,
+                before,
+            },
+        )
+        .await
+    }
+
+    /// The newest message; null before the first.
+    async fn last_message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        let activity = self.activity(ctx).await?;
+        self.message_at(ctx, activity.last_seq).await
+    }
+
+    /// Messages by others that the viewer has not read.
+    async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let viewer = ctx.viewer_id()?;
+        let (activity, marks) = futures_util::join!(
+            self.activity(ctx),
+            ctx.loaders()?.load_one(MarksOf(self.conversation.id))
+        );
+        let read = marks?
+            .unwrap_or_default()
+            .iter()
+            .find(|mark| mark.user_id == viewer)
+            .map_or(0, |mark| mark.seq);
+        // Sending reads, so that the viewer's own messages are never behind its mark.
+        Ok(i32::try_from((activity?.last_seq - read).max(0)).unwrap_or(i32::MAX))
+    }
+
+    /// When the conversation was made.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.conversation.created_at)
+    }
+
+    /// Of the last message, or when it was created.
+    async fn last_activity_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(DateTime(self.activity(ctx).await?.last_activity_at))
+    }
+}
+
+/// A person's part in a conversation.
+pub(super) struct Member {
+    member: domain::Member,
+    conversation: Arc<domain::Conversation>,
+}
+
+/// A person's part in a conversation.
+#[Object]
+impl Member {
+    /// The person.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        load_user(ctx, self.member.user_id).await
+    }
+
+    /// What the member may do.
+    async fn role(&self) -> MemberRole {
+        match self.member.role {
+            domain::MemberRole::Owner => MemberRole::Owner,
+            domain::MemberRole::Member => MemberRole::Member,
+        }
+    }
+
+    /// When the member joined.
+    async fn joined_at(&self) -> DateTime {
+        DateTime(self.member.joined_at)
+    }
+
+    /// The newest message this member has read.
+    async fn last_read(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        let marks = ctx
+            .loaders()?
+            .load_one(MarksOf(self.conversation.id))
+            .await?
+            .unwrap_or_default();
+        let mark = marks
+            .iter()
+            .find(|mark| mark.user_id == self.member.user_id);
+        message_at(ctx, &self.conversation, mark.map_or(0, |mark| mark.seq)).await
+    }
+}
+
+type ConversationCursor = (Timestamp, ConversationId);
+
+connection!(
+    ConversationConnection,
+    ConversationEdge,
+    Conversation,
+    ConversationCursor,
+    "A page of conversations."
+);
+
+#[derive(Default)]
+pub(super) struct ConversationQuery;
+
+#[Object]
+impl ConversationQuery {
+    /// The viewer's conversations, most recent activity first.
+    async fn conversations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 50, desc = "How many, 1 to 100.")] first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+    ) -> Result<ConversationConnection> {
+        let viewer = ctx.viewer_id()?;
+        let args = PageArgs {
+            first: Some(first),
+            after,
+            ..PageArgs::default()
+        };
+        let window = args.window(0, ConversationCursor::read)?;
+        let mut listed = ctx
+            .chat()?
+            .conversations(viewer, window.after, window.limit + 1)
+            .await?;
+        let has_next = listed.len() > window.limit;
+        listed.truncate(window.limit);
+        let item = |(conversation, activity): (Arc<domain::Conversation>, ConversationActivity)| {
+            let cursor = (activity.last_activity_at, conversation.id);
+            (
+                cursor,
+                Conversation {
+                    conversation,
+                    activity: Some(activity),
+                },
+            )
+        };
+        let items = listed.into_iter().map(item).collect();
+        Ok(ConversationConnection {
+            items,
+            has_previous: window.after.is_some(),
+            has_next,
+        })
+    }
+
+    /// Null when it does not exist or the viewer is not a member.
+    async fn conversation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The conversation's id.")] id: ID,
+    ) -> Result<Option<Conversation>> {
+        let viewer = ctx.viewer_id()?;
+        let Some(id) = ConversationId::parse(&id) else {
+            return Ok(None);
+        };
+        Ok(ctx
+            .chat()?
+            .conversation(viewer, id)
+            .await?
+            .map(Conversation::new))
+    }
+}
+
+#[derive(Default)]
+pub(super) struct ConversationMutation;
+
+#[Object]
+impl ConversationMutation {
+    /// Marks everything up to and including this message as read by the viewer.
+    async fn mark_read(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The newest message that was read.")] message_id: ID,
+    ) -> Result<Conversation> {
+        let viewer = ctx.viewer_id()?;
+        let id =
+            MessageId::parse(&message_id).ok_or(Error::NotFound("There is no such message."))?;
+        Ok(Conversation::new(ctx.chat()?.mark_read(viewer, id).await?))
+    }
+
+    /// Tells the other members that the viewer is typing; fades by itself after a few seconds.
+    async fn set_typing(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "in", desc = "Where.")] r#in: ConversationRef,
+        #[graphql(default = true, desc = "False when the viewer stopped.")] typing: bool,
+    ) -> Result<bool> {
+        let viewer = ctx.viewer_id()?;
+        ctx.chat()?
+            .set_typing(viewer, r#in.parse()?, typing)
+            .await?;
+        Ok(true)
+    }
+}
+
+/// Someone started or stopped typing.
+#[derive(SimpleObject)]
+struct TypingEvent {
+    /// Where.
+    conversation: Conversation,
+    /// Who.
+    user: User,
+    /// Whether the user types now.
+    typing: bool,
+}
+
+#[derive(Default)]
+pub(super) struct ConversationSubscription;
+
+#[Subscription]
+impl ConversationSubscription {
+    /// Another member started or stopped typing.
+    async fn typing(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "in", desc = "Only there.")] r#in: Option<ConversationRef>,
+    ) -> Result<impl Stream<Item = TypingEvent> + use<>> {
+        let Hold::Typing(receiver) = ctx.take_hold()? else {
+            return Err(Error::Internal("not a typing source".into()).into());
+        };
+        let target = match r#in {
+            Some(reference) => Some(
+                ctx.chat()?
+                    .target(ctx.viewer_id()?, "in", reference.parse()?)
+                    .await?,
+            ),
+            None => None,
+        };
+        Ok(stream::unfold(
+            (receiver, target),
+            |(mut receiver, target)| async move {
+                loop {
+                    match receiver.recv().await {
+                        Ok(event)
+                            if target
+                                .as_ref()
+                                .is_none_or(|target| target.is(&event.conversation)) =>
+                        {
+                            let event = TypingEvent {
+                                conversation: Conversation::new(event.conversation.clone()),
+                                user: User(event.user.clone()),
+                                typing: event.typing,
+                            };
+                            return Some((event, (receiver, target)));
+                        }
+                        // Elsewhere, or out of date by now.
+                        Ok(_) | Err(RecvError::Lagged(_)) => {}
+                        Err(RecvError::Closed) => return None,
+                    }
+                }
+            },
+        ))
+    }
+
+    /// A conversation of the viewer's was created, renamed, changed members, or was read by someone.
+    async fn conversation_changed(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<impl Stream<Item = Result<Conversation>> + use<>> {
+        let Hold::Changes(changes) = ctx.take_hold()? else {
+            return Err(Error::Internal("not a source of changes".into()).into());
+        };
+        let (chat, viewer) = (ctx.chat()?.clone(), ctx.viewer_id()?);
+        let batches = stream::unfold(Some(changes), |changes| async move {
+            let mut changes = changes?;
+            match changes.next().await {
+                Some(ids) => Some((ids.into_iter().map(Ok).collect(), Some(changes))),
+                None => Some((vec![Err(Error::ResyncRequired)], None)),
+            }
+        });
+        let ids = batches.flat_map(stream::iter);
+        Ok(ids.filter_map(move |id| {
+            let chat = chat.clone();
+            async move {
+                let conversation = match id {
+                    Ok(id) => chat.conversation(viewer, id).await,
+                    Err(error) => Err(error),
+                };
+                conversation
+                    .map(|found| found.map(Conversation::new))
+                    .map_err(Into::into)
+                    .transpose()
+            }
+        }))
+    }
+}

@@ -1,0 +1,101 @@
+//! Errors as clients see them: one place maps them all.
+
+use async_graphql::{PathSegment, Pos, ServerError};
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// One entry of a response's `errors`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorReply {
+    pub message: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<Pos>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<PathSegment>,
+    pub extensions: ErrorExtensions,
+}
+
+/// What programs read of an error.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorExtensions {
+    pub code: &'static str,
+    /// The path of the argument that is at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Milliseconds to wait before trying again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// The codes of what is wrong with a request before anything runs.
+pub mod code {
+    pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
+    pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
+    pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    pub const TOO_COMPLEX: &str = "QUERY_TOO_COMPLEX";
+    pub const NO_OPERATION: &str = "OPERATION_RESOLUTION_FAILURE";
+    pub const BAD_REQUEST: &str = "BAD_REQUEST";
+    pub const RATE_LIMITED: &str = "RATE_LIMITED";
+}
+
+impl ErrorReply {
+    /// An error that belongs to no place in a document.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            locations: Vec::new(),
+            path: Vec::new(),
+            extensions: ErrorExtensions {
+                code,
+                field: None,
+                retry_after_ms: None,
+            },
+        }
+    }
+
+    /// The same error, at these places of the document.
+    pub fn at(mut self, locations: Vec<Pos>) -> Self {
+        self.locations = locations;
+        self
+    }
+}
+
+impl From<&Error> for ErrorReply {
+    fn from(error: &Error) -> Self {
+        match error {
+            Error::Unavailable(detail) => {
+                tracing::warn!(detail, "an operation found the store unavailable")
+            }
+            Error::Internal(detail) => tracing::error!(detail, "an operation failed"),
+            _ => {}
+        }
+        let mut reply = Self::new(error.code(), error.to_string());
+        match error {
+            Error::BadUserInput { field, .. } | Error::Conflict { field, .. } => {
+                reply.extensions.field = Some(field.clone());
+            }
+            Error::RateLimited { retry_after, .. } => {
+                reply.extensions.retry_after_ms =
+                    Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
+            }
+            _ => {}
+        }
+        reply
+    }
+}
+
+impl From<ServerError> for ErrorReply {
+    fn from(error: ServerError) -> Self {
+        let mut reply = match error.source::<Error>() {
+            Some(ours) => Self::from(ours),
+            // What is left of an operation's own errors are values that do not fit their types.
+            None if !error.path.is_empty() => Self::new(code::BAD_USER_INPUT, error.message),
+            None => Self::new(code::VALIDATION_FAILED, error.message),
+        };
+        reply.locations = error.locations;
+        reply.path = error.path;
+        reply
+    }
+}

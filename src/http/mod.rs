@@ -1,0 +1,189 @@
+//! The server's addresses: GraphQL over HTTP and WebSocket, the pages, health and metrics.
+
+mod cookie;
+mod origin;
+mod over_http;
+mod pages;
+mod serve;
+mod socket;
+mod socket_wire;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Redirect, Response},
+    routing::{any, get},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
+use tracing::Instrument;
+
+pub use origin::{AllowedOrigin, Peer};
+pub use serve::{listen, serve};
+
+use crate::{domain::Limits, graphql::Api, metrics::Metrics};
+use cookie::CookiePolicy;
+use origin::OriginPolicy;
+
+/// How the HTTP side is set up.
+#[derive(Clone, Debug, Default)]
+pub struct HttpSettings {
+    /// Origins besides our own that may use cookies and open WebSockets.
+    pub allowed_origins: Vec<AllowedOrigin>,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Whether the cookie is `Secure` and bound to this host.
+    pub secure_cookies: bool,
+    /// Whether GraphiQL is served.
+    pub graphiql: bool,
+    /// Whether `/metrics` answers other machines too.
+    pub public_metrics: bool,
+}
+
+/// What every handler needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Http(Arc<Inner>);
+
+struct Inner {
+    api: Api,
+    metrics: Arc<Metrics>,
+    limits: Limits,
+    origins: OriginPolicy,
+    cookies: CookiePolicy,
+    graphiql: bool,
+    public_metrics: bool,
+    /// Cancelled when the server stops taking work.
+    stopping: CancellationToken,
+    sockets: TaskTracker,
+}
+
+impl Http {
+    /// Puts the API on the web.
+    pub fn new(
+        api: Api,
+        metrics: Arc<Metrics>,
+        settings: HttpSettings,
+        stopping: CancellationToken,
+    ) -> Self {
+        let HttpSettings {
+            allowed_origins,
+            trusted_proxies,
+            secure_cookies,
+            graphiql,
+            public_metrics,
+        } = settings;
+        let limits = api.chat().limits().clone();
+        Self(Arc::new(Inner {
+            api,
+            metrics,
+            limits,
+            origins: OriginPolicy::new(allowed_origins, trusted_proxies, secure_cookies),
+            cookies: CookiePolicy::new(secure_cookies),
+            graphiql,
+            public_metrics,
+            stopping,
+            sockets: TaskTracker::new(),
+        }))
+    }
+
+    /// Waits until all sockets are closed, after the server was told to stop.
+    pub async fn sockets_closed(&self) {
+        self.0.sockets.close();
+        self.0.sockets.wait().await;
+    }
+
+    /// All addresses.
+    pub fn router(&self) -> Router {
+        let mut router = Router::new()
+            .route("/graphql", any(over_http::graphql))
+            .route("/", get(|| async { Redirect::to("/graphql") }))
+            .route("/healthz", get(|| async { "ok" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
+            .with_state(self.clone());
+        if let Some(cors) = self.cors() {
+            router = router.layer(cors);
+        }
+        router.layer(from_fn(with_request_id))
+    }
+
+    fn cors(&self) -> Option<CorsLayer> {
+        let allowed = self.0.origins.allowed_headers();
+        (!allowed.is_empty()).then(|| {
+            CorsLayer::new()
+                .allow_origin(AllowOrigin::list(allowed))
+                .allow_credentials(true)
+                .allow_methods(AllowMethods::list([
+                    axum::http::Method::GET,
+                    axum::http::Method::POST,
+                ]))
+                .allow_headers(AllowHeaders::mirror_request())
+                .expose_headers([REQUEST_ID])
+                .max_age(Duration::from_secs(600))
+        })
+    }
+}
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Gives each request an id, in its log lines and in its response, and each response the headers that all need.
+async fn with_request_id(mut request: Request, next: Next) -> Response {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let span = tracing::info_span!("request", id);
+    request.extensions_mut().insert(RequestSpan(span.clone()));
+    let mut response = next.run(request).instrument(span).await;
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The request's span, for what outlives the request.
+#[derive(Clone)]
+struct RequestSpan(tracing::Span);
+
+async fn ready(State(http): State<Http>) -> Response {
+    if http.0.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
+    }
+    match http.0.api.chat().ping().await {
+        Ok(()) => "ready".into_response(),
+        Err(error) => {
+            tracing::warn!(?error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer").into_response()
+        }
+    }
+}
+
+async fn metrics(
+    State(http): State<Http>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+) -> Response {
+    if !http.0.public_metrics && !http.0.origins.is_this_machine(peer, request.headers()) {
+        return (StatusCode::FORBIDDEN, "Metrics are for this machine only.").into_response();
+    }
+    match http.0.metrics.render() {
+        Ok(page) => {
+            let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            ([(header::CONTENT_TYPE, openmetrics)], page).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

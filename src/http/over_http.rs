@@ -1,0 +1,447 @@
+//! GraphQL over HTTP, after the specification of that name (graphql.github.io/graphql-over-http).
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use parking_lot::Mutex;
+use serde::Deserialize;
+
+use super::{Http, Peer, RequestSpan, socket};
+use crate::{
+    auth::Viewer,
+    chat::Origin,
+    error::{Error, Result},
+    graphql::{ErrorReply, OperationKind, Params, Reply, RequestContext, error::code},
+};
+
+const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+const JSON: &str = "application/json";
+
+/// Everything at `/graphql`.
+pub(super) async fn graphql(State(http): State<Http>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let Some(peer) = parts.extensions.get::<Peer>().copied() else {
+        tracing::error!("a connection without its peer");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    match parts.method {
+        Method::GET | Method::HEAD if wants_websocket(&parts.headers) => {
+            upgrade(http, peer, &mut parts).await
+        }
+        Method::GET | Method::HEAD => get(&http, peer, &parts).await,
+        Method::POST => post(&http, peer, &parts, body).await,
+        _ => {
+            let refused = refused(
+                &parts.headers,
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Use POST, or GET for queries.",
+            );
+            ([(header::ALLOW, "GET, POST")], refused).into_response()
+        }
+    }
+}
+
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::UPGRADE)
+        .is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+async fn upgrade(http: Http, peer: Peer, parts: &mut Parts) -> Response {
+    if http.0.origins.is_foreign(peer, &parts.headers) {
+        tracing::info!("refused a WebSocket from a page of another origin");
+        return (
+            StatusCode::FORBIDDEN,
+            "This origin may not open a WebSocket here.",
+        )
+            .into_response();
+    }
+    if http.0.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.").into_response();
+    }
+    let span = parts
+        .extensions
+        .get::<RequestSpan>()
+        .map(|span| span.0.clone());
+    match WebSocketUpgrade::from_request_parts(parts, &()).await {
+        Ok(upgrade) => {
+            let token = token(&http, &parts.headers);
+            let origin = Origin(http.0.origins.client(peer, &parts.headers));
+            socket::open(
+                http,
+                upgrade,
+                token,
+                origin,
+                span.unwrap_or(tracing::Span::none()),
+            )
+        }
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+async fn get(http: &Http, peer: Peer, parts: &Parts) -> Response {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Query {
+        query: Option<String>,
+        operation_name: Option<String>,
+        variables: Option<String>,
+    }
+    let headers = &parts.headers;
+    let parsed = serde_urlencoded::from_str::<Query>(parts.uri.query().unwrap_or_default());
+    let Ok(Query {
+        query,
+        operation_name,
+        variables,
+    }) = parsed
+    else {
+        return refused(
+            headers,
+            StatusCode::BAD_REQUEST,
+            "The query string cannot be read.",
+        );
+    };
+    if query.is_none() && http.0.graphiql && prefers_html(headers) {
+        return super::pages::graphiql();
+    }
+    let Some(query) = query else {
+        return refused(
+            headers,
+            StatusCode::BAD_REQUEST,
+            "The parameter \"query\" is missing.",
+        );
+    };
+    let variables = match variables
+        .filter(|text| !text.is_empty())
+        .map(|text| serde_json::from_str(&text))
+    {
+        None => None,
+        Some(Ok(variables)) => variables,
+        Some(Err(_)) => {
+            return refused(
+                headers,
+                StatusCode::BAD_REQUEST,
+                "The parameter \"variables\" is not a JSON object.",
+            );
+        }
+    };
+    if http.0.cookies.token(headers).is_some() && http.0.origins.is_forgeable(peer, headers) {
+        let sentence = "Another site's page may not use this session; send the header apollo-require-preflight.";
+        return refused(headers, StatusCode::FORBIDDEN, sentence);
+    }
+    run(
+        http,
+        peer,
+        parts,
+        Params::new(query, operation_name, variables),
+    )
+    .await
+}
+
+async fn post(http: &Http, peer: Peer, parts: &Parts, body: Body) -> Response {
+    let headers = &parts.headers;
+    if !is_json(headers) {
+        let sentence = "The body must be application/json in UTF-8, not compressed.";
+        return refused(headers, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
+    }
+    let read = Limited::new(body, http.0.limits.request_bytes).collect();
+    let bytes = match tokio::time::timeout(http.0.limits.request_body, read).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return refused(
+                headers,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The body is too large.",
+            );
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a body could not be read");
+            return refused(
+                headers,
+                StatusCode::BAD_REQUEST,
+                "The body could not be read.",
+            );
+        }
+        Err(_) => {
+            return refused(
+                headers,
+                StatusCode::REQUEST_TIMEOUT,
+                "The body took too long.",
+            );
+        }
+    };
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return refused(
+            headers,
+            StatusCode::BAD_REQUEST,
+            "Batches are not taken; send one operation a request.",
+        );
+    }
+    match serde_json::from_slice::<Params>(&bytes) {
+        Ok(params) => run(http, peer, parts, params).await,
+        Err(error) => {
+            let sentence = match error.classify() {
+                serde_json::error::Category::Data => {
+                    "The body must be a JSON object with a text \"query\", and perhaps \"operationName\" (text), \
+                     \"variables\" and \"extensions\" (objects)."
+                }
+                _ => "The body is not JSON.",
+            };
+            refused(headers, StatusCode::BAD_REQUEST, sentence)
+        }
+    }
+}
+
+async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response {
+    let headers = &parts.headers;
+    let Some(media_type) = response_type(headers) else {
+        let sentence = "Answers are application/graphql-response+json or application/json.";
+        return refused(headers, StatusCode::NOT_ACCEPTABLE, sentence);
+    };
+    let operation = match http.0.api.operation(params) {
+        Ok(operation) => operation,
+        Err(error) => return answer(media_type, &Reply::refused(error)),
+    };
+    match operation.kind {
+        OperationKind::Mutation if parts.method != Method::POST => {
+            let error = ErrorReply::new(code::BAD_REQUEST, "A mutation needs POST.");
+            let mut response = answer(media_type, &Reply::refused(error));
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+            response
+                .headers_mut()
+                .insert(header::ALLOW, HeaderValue::from_static("POST"));
+            return response;
+        }
+        OperationKind::Subscription => {
+            let error = ErrorReply::new(code::BAD_REQUEST, "A subscription needs a WebSocket.");
+            let mut response = answer(media_type, &Reply::refused(error));
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            return response;
+        }
+        OperationKind::Query | OperationKind::Mutation => {}
+    }
+    let token = token(http, headers);
+    let viewer = match viewer(http, token.as_deref()).await {
+        Ok(viewer) => viewer,
+        Err(error) => return answer(media_type, &Reply::failed(&error)),
+    };
+    let context = Arc::new(RequestContext {
+        chat: http.0.api.chat().clone(),
+        viewer,
+        origin: Origin(http.0.origins.client(peer, headers)),
+        head: http.0.api.chat().head(),
+        had_token: token.is_some(),
+        cookie: Mutex::default(),
+        hold: Mutex::default(),
+    });
+    let reply = http.0.api.execute(operation, context.clone()).await;
+    let mut response = answer(media_type, &reply);
+    let change = context.cookie.lock().take();
+    if let Some((name, value)) = change.and_then(|change| http.0.cookies.header(&change)) {
+        response.headers_mut().append(name, value);
+    }
+    response
+}
+
+/// The token of a request: the header's wins over the cookie's.
+fn token(http: &Http, headers: &HeaderMap) -> Option<String> {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(bearer);
+    bearer
+        .map(str::to_owned)
+        .or_else(|| http.0.cookies.token(headers))
+}
+
+/// The token in the value of an `Authorization` header (RFC 6750, section 2.1).
+pub(super) fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.trim().split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer"))
+        .then(|| token.trim())
+        .filter(|token| !token.is_empty())
+}
+
+/// Who a token stands for; a useless one stands for nobody.
+pub(super) async fn viewer(http: &Http, token: Option<&str>) -> Result<Option<Viewer>, Error> {
+    match token {
+        Some(token) => Ok(http.0.api.chat().viewer(token).await?.ok()),
+        None => Ok(None),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let json = parts
+        .next()
+        .is_some_and(|essence| essence.eq_ignore_ascii_case(JSON));
+    let utf8 = parts
+        .filter_map(|parameter| parameter.split_once('='))
+        .all(|(name, value)| {
+            !name.eq_ignore_ascii_case("charset")
+                || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        });
+    let plain = headers
+        .get(header::CONTENT_ENCODING)
+        .is_none_or(|encoding| encoding == "identity");
+    json && utf8 && plain
+}
+
+/// The media ranges of `Accept` with their weights (RFC 9110, section 12.5.1).
+fn accepted(headers: &HeaderMap) -> Vec<(String, f32)> {
+    let values = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let range = |text: &str| {
+        let mut parts = text.split(';').map(str::trim);
+        let range = parts.next()?.to_ascii_lowercase();
+        let weight = parts
+            .filter_map(|parameter| parameter.split_once('='))
+            .find(|(name, _)| *name == "q");
+        Some((
+            range,
+            weight.map_or(1.0, |(_, weight)| weight.parse().unwrap_or(0.0)),
+        ))
+    };
+    values
+        .flat_map(|value| value.split(','))
+        .filter_map(range)
+        .filter(|(range, _)| !range.is_empty())
+        .collect()
+}
+
+/// The media type to answer with; `None` when none of ours is accepted. Clients that do not care get the one that
+/// every JSON library takes.
+fn response_type(headers: &HeaderMap) -> Option<&'static str> {
+    if !headers.contains_key(header::ACCEPT) {
+        return Some(JSON);
+    }
+    let ranges = accepted(headers);
+    let weight = |media_type: &str| {
+        let precedence = [media_type, "application/*", "*/*"];
+        let named = precedence
+            .iter()
+            .find_map(|range| ranges.iter().find(|(other, _)| other == range));
+        named.map_or(0.0, |(_, weight)| *weight)
+    };
+    let named = ranges
+        .iter()
+        .any(|(range, weight)| range == GRAPHQL_RESPONSE && *weight > 0.0);
+    let (response, json) = (weight(GRAPHQL_RESPONSE), weight(JSON));
+    match () {
+        () if named && response >= json => Some(GRAPHQL_RESPONSE),
+        () if json > 0.0 => Some(JSON),
+        () if response > 0.0 => Some(GRAPHQL_RESPONSE),
+        () => None,
+    }
+}
+
+fn prefers_html(headers: &HeaderMap) -> bool {
+    let ranges = accepted(headers);
+    let html = ranges
+        .iter()
+        .find(|(range, weight)| range == "text/html" && *weight > 0.0);
+    html.is_some_and(|(_, html)| {
+        !ranges
+            .iter()
+            .any(|(range, weight)| (range == JSON || range == GRAPHQL_RESPONSE) && weight > html)
+    })
+}
+
+/// A well-formed response, with the status that its media type asks for (section 6.4 of the specification).
+fn answer(media_type: &'static str, reply: &Reply) -> Response {
+    let status = if media_type == JSON || reply.ran() {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    };
+    let content_type = match media_type {
+        GRAPHQL_RESPONSE => "application/graphql-response+json; charset=utf-8",
+        _ => "application/json; charset=utf-8",
+    };
+    (
+        status,
+        [(header::CONTENT_TYPE, content_type)],
+        reply.to_json(),
+    )
+        .into_response()
+}
+
+/// The answer to what is not a GraphQL request at all.
+fn refused(headers: &HeaderMap, status: StatusCode, sentence: &str) -> Response {
+    let media_type = response_type(headers).unwrap_or(JSON);
+    let mut response = answer(
+        media_type,
+        &Reply::refused(ErrorReply::new(code::BAD_REQUEST, sentence)),
+    );
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepting(accept: &str) -> HeaderMap {
+        HeaderMap::from_iter([(
+            header::ACCEPT,
+            HeaderValue::from_str(accept).expect("a header"),
+        )])
+    }
+
+    #[test]
+    fn the_answers_type_is_what_the_client_prefers() {
+        for (accept, expected) in [
+            (
+                "application/graphql-response+json, application/json;q=0.9",
+                Some(GRAPHQL_RESPONSE),
+            ),
+            (
+                "application/json, application/graphql-response+json;q=0.5",
+                Some(JSON),
+            ),
+            ("application/json", Some(JSON)),
+            ("*/*", Some(JSON)),
+            ("application/*", Some(JSON)),
+            ("text/html, */*;q=0.1", Some(JSON)),
+            ("text/html", None),
+            ("application/json;q=0", None),
+        ] {
+            assert_eq!(response_type(&accepting(accept)), expected, "{accept}");
+        }
+        assert_eq!(response_type(&HeaderMap::new()), Some(JSON));
+    }
+
+    #[test]
+    fn browsers_get_pages_and_clients_do_not() {
+        assert!(prefers_html(&accepting(
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+        )));
+        assert!(!prefers_html(&accepting(
+            "application/json, text/html;q=0.1"
+        )));
+        assert!(!prefers_html(&accepting("*/*")));
+    }
+
+    #[test]
+    fn bearer_tokens_are_read_in_any_case_of_the_scheme() {
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bearer  abc "), Some("abc"));
+        for none in ["Bearer", "Bearer ", "Basic abc", "abc", ""] {
+            assert_eq!(bearer(none), None, "{none}");
+        }
+    }
+}

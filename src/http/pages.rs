@@ -1,0 +1,4 @@
+use axum::response::{IntoResponse, Response};
+pub fn graphiql() -> Response {
+    "graphiql".into_response()
+}

@@ -1,0 +1,592 @@
+//! The `graphql-transport-ws` protocol, to the letter of enisdenjo/graphql-ws's PROTOCOL.md: one task a socket.
+
+use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    extract::ws::{WebSocket, WebSocketUpgrade},
+    response::Response,
+};
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, AbortHandle, SelectAll},
+};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
+
+use super::{
+    Http,
+    over_http::{bearer, viewer},
+    socket_wire::{Received, Wire},
+};
+use crate::{
+    auth::Viewer,
+    chat::{Connection, Origin},
+    domain::Timestamp,
+    error::Error,
+    graphql::{ErrorReply, Hold, OperationKind, Outcome, Params, Reply, RequestContext},
+};
+
+const SUBPROTOCOL: &str = "graphql-transport-ws";
+/// Bytes read ahead for each socket; the library's default of 128 KiB is most of what an idle socket costs.
+const READ_BUFFER: usize = 4 * 1024;
+/// Bytes of an operation's id: clients use numbers or UUIDs.
+const MAX_ID: usize = 1_024;
+/// How long the other end has to answer a close.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+/// How long operations under way have to answer when their session ends.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// Why a socket is closed by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goodbye {
+    Stopping,
+    TooBig,
+    TooManySockets,
+    TryLater,
+    InvalidMessage,
+    Unauthorized,
+    Forbidden,
+    Subprotocol,
+    InitTimeout,
+    DuplicateId,
+    SecondInit,
+}
+
+impl Goodbye {
+    /// The close code (RFC 6455, section 7.4, and PROTOCOL.md) and its reason.
+    const fn frame(self) -> (u16, &'static str) {
+        match self {
+            Self::Stopping => (1001, "The server is stopping"),
+            Self::TooBig => (1009, "Message too big"),
+            Self::TooManySockets => (1013, "Too many sockets"),
+            Self::TryLater => (1013, "Try again later"),
+            Self::InvalidMessage => (4400, "Invalid message"),
+            Self::Unauthorized => (4401, "Unauthorized"),
+            Self::Forbidden => (4403, "Forbidden"),
+            Self::Subprotocol => (4406, "Subprotocol not acceptable"),
+            Self::InitTimeout => (4408, "Connection initialisation timeout"),
+            Self::DuplicateId => (4409, "Subscriber for this id already exists"),
+            Self::SecondInit => (4429, "Too many initialisation requests"),
+        }
+    }
+}
+
+/// Why the loop ends.
+enum End {
+    Close(Goodbye),
+    /// The client is gone, or the link is dead: there is nobody to say anything to.
+    Cut,
+}
+
+/// Answers an upgrade. `token` is what its request carried.
+pub(super) fn open(
+    http: Http,
+    upgrade: WebSocketUpgrade,
+    token: Option<String>,
+    origin: Origin,
+    span: tracing::Span,
+) -> Response {
+    let limit = http.0.limits.request_bytes;
+    let upgrade = upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_message_size(limit)
+        .max_frame_size(limit)
+        .protocols([SUBPROTOCOL]);
+    let agreed = upgrade.selected_protocol().is_some();
+    upgrade.on_upgrade(move |socket| {
+        let sockets = http.0.sockets.clone();
+        let run = async move {
+            if agreed {
+                Box::pin(Socket::new(http, socket, token, origin).run()).await;
+            } else {
+                say_goodbye(Wire::new(socket), Goodbye::Subprotocol).await;
+            }
+        };
+        sockets.track_future(run.instrument(span))
+    })
+}
+
+async fn say_goodbye(wire: Wire, goodbye: Goodbye) {
+    let (code, reason) = goodbye.frame();
+    tracing::debug!(code, reason, "closing a socket");
+    // A client that does not answer a close has nothing to say about it.
+    let _ = timeout(CLOSE_WAIT, wire.close(code, reason)).await;
+}
+
+/// A message from a client.
+#[derive(Deserialize)]
+struct ClientMessage<'a> {
+    r#type: String,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+}
+
+/// What a client may say of itself when it connects.
+#[derive(Default, Deserialize)]
+struct InitPayload {
+    #[serde(default)]
+    token: Option<serde_json::Value>,
+    #[serde(default, alias = "Authorization")]
+    authorization: Option<serde_json::Value>,
+    #[serde(default)]
+    headers: Option<serde_json::Value>,
+    #[serde(default)]
+    resume: Option<serde_json::Value>,
+}
+
+impl InitPayload {
+    /// The token that it gives; `Err` for something that cannot be one. An empty one is none.
+    fn token(&self) -> Result<Option<String>, ()> {
+        fn text(value: Option<&serde_json::Value>) -> Result<Option<&str>, ()> {
+            match value {
+                None | Some(serde_json::Value::Null) => Ok(None),
+                Some(serde_json::Value::String(text)) => {
+                    Ok(Some(text.trim()).filter(|text| !text.is_empty()))
+                }
+                Some(_) => Err(()),
+            }
+        }
+        let authorization = |value| match text(value)? {
+            None => Ok(None),
+            Some(value) => bearer(value).map(Some).ok_or(()),
+        };
+        let in_headers = || {
+            let headers = self.headers.as_ref().and_then(serde_json::Value::as_object);
+            let named = headers.and_then(|headers| {
+                headers
+                    .iter()
+                    .find(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+                    .map(|(_, value)| value)
+            });
+            authorization(named)
+        };
+        let token = match text(self.token.as_ref())? {
+            Some(token) => Some(token),
+            None => match authorization(self.authorization.as_ref())? {
+                Some(token) => Some(token),
+                None => in_headers()?,
+            },
+        };
+        Ok(token.map(str::to_owned))
+    }
+
+    /// The cursor to go on from. What is no text is no cursor, which the subscription says.
+    fn resume(&self) -> Option<String> {
+        match &self.resume {
+            None | Some(serde_json::Value::Null) => None,
+            Some(serde_json::Value::String(text)) => {
+                Some(text.clone()).filter(|text| !text.is_empty())
+            }
+            Some(other) => Some(other.to_string()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ServerMessage<'a, T: Serialize> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<T>,
+}
+
+fn write<T: Serialize>(id: Option<&str>, r#type: &'static str, payload: Option<T>) -> String {
+    serde_json::to_string(&ServerMessage {
+        id,
+        r#type,
+        payload,
+    })
+    .unwrap_or_else(|error| {
+        tracing::error!(%error, "a message could not be written");
+        r#"{"type":"pong"}"#.to_owned()
+    })
+}
+
+/// What an operation gives its socket.
+enum Event {
+    Next(Reply),
+    Error(Vec<ErrorReply>),
+    Complete,
+}
+
+type Events = Pin<Box<dyn Stream<Item = (Arc<str>, Event)> + Send>>;
+
+/// An operation under way.
+struct Running {
+    abort: AbortHandle,
+    subscription: bool,
+}
+
+/// Who is at the other end, once it has said so.
+struct Greeted {
+    viewer: Option<Viewer>,
+    connection: Option<Arc<Connection>>,
+    had_token: bool,
+}
+
+struct Socket {
+    http: Http,
+    wire: Wire,
+    /// Of the upgrade's header or cookie.
+    token: Option<String>,
+    origin: Origin,
+    greeted: Option<Greeted>,
+    running: HashMap<Arc<str>, Running>,
+    events: SelectAll<Events>,
+    opened: Instant,
+    heard: Instant,
+    pinged: Instant,
+    expires: Option<Instant>,
+    /// Set when the socket only waits for last answers: until when, and what it says then.
+    leaving: Option<(Instant, Goodbye)>,
+}
+
+impl Socket {
+    fn new(http: Http, socket: WebSocket, token: Option<String>, origin: Origin) -> Self {
+        let now = Instant::now();
+        Self {
+            http,
+            wire: Wire::new(socket),
+            token,
+            origin,
+            greeted: None,
+            running: HashMap::new(),
+            events: SelectAll::new(),
+            opened: now,
+            heard: now,
+            pinged: now,
+            expires: None,
+            leaving: None,
+        }
+    }
+
+    async fn run(mut self) {
+        let sockets = self.http.0.metrics.sockets.clone();
+        sockets.inc();
+        let end = self.serve().await;
+        let Self {
+            wire,
+            events,
+            greeted,
+            ..
+        } = self;
+        // Before the goodbye: whoever sees the close finds the presence given up.
+        drop(events);
+        drop(greeted);
+        match end {
+            End::Close(goodbye) => say_goodbye(wire, goodbye).await,
+            End::Cut => {}
+        }
+        sockets.dec();
+    }
+
+    async fn serve(&mut self) -> End {
+        let stopping = self.http.0.stopping.clone();
+        let connection = |greeted: &Option<Greeted>| {
+            greeted
+                .as_ref()
+                .and_then(|greeted| greeted.connection.clone())
+        };
+        let timer = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(timer);
+        let mut held = None;
+        loop {
+            if let Some((until, goodbye)) = self.leaving
+                && (until <= Instant::now() || (self.running.is_empty() && self.wire.is_drained()))
+            {
+                return End::Close(goodbye);
+            }
+            let due = match self.turn() {
+                Ok(due) => due,
+                Err(end) => return end,
+            };
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
+            if held.is_none() {
+                held = connection(&self.greeted);
+            }
+            let revoked = async {
+                match &held {
+                    Some(connection) => connection.revoked().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let leaving = self.leaving.is_some();
+            tokio::select! {
+                received = self.wire.next() => {
+                    self.heard = Instant::now();
+                    if let Err(end) = self.receive(received).await {
+                        return end;
+                    }
+                }
+                Some((id, event)) = self.events.next(), if self.wire.has_room() && !self.events.is_empty() => {
+                    self.tell(&id, event);
+                }
+                () = timer.as_mut() => {}
+                () = revoked, if !leaving => self.leave(LAST_ANSWERS, Goodbye::Forbidden),
+                () = stopping.cancelled(), if !leaving => {
+                    self.leave(self.http.0.limits.shutdown, Goodbye::Stopping);
+                }
+            }
+        }
+    }
+
+    /// Ends subscriptions and waits for the answers that are under way.
+    fn leave(&mut self, wait: Duration, goodbye: Goodbye) {
+        self.running.retain(|_, running| {
+            if running.subscription {
+                running.abort.abort();
+            }
+            !running.subscription
+        });
+        self.leaving = Some((Instant::now() + wait, goodbye));
+    }
+
+    /// Does what is due and gives the moment at which more is.
+    fn turn(&mut self) -> Result<Instant, End> {
+        let (now, limits) = (Instant::now(), &self.http.0.limits);
+        let mut next = self.heard + limits.silence;
+        if next <= now {
+            return Err(End::Cut);
+        }
+        if let Some(since) = self.wire.stuck_since() {
+            let cut = since + limits.write_stall;
+            if cut <= now {
+                return Err(End::Cut);
+            }
+            next = next.min(cut);
+        }
+        if self.greeted.is_none() {
+            let late = self.opened + limits.connection_init;
+            if late <= now {
+                return Err(End::Close(Goodbye::InitTimeout));
+            }
+            next = next.min(late);
+        }
+        if let Some(expires) = self.expires {
+            if expires <= now {
+                return Err(End::Close(Goodbye::Forbidden));
+            }
+            next = next.min(expires);
+        }
+        if let Some((until, _)) = self.leaving {
+            next = next.min(until);
+        }
+        if self.pinged + limits.ping_interval <= now {
+            self.pinged = now;
+            self.wire.ping();
+        }
+        Ok(next.min(self.pinged + limits.ping_interval))
+    }
+
+    async fn receive(&mut self, received: Received) -> Result<(), End> {
+        let text = match received {
+            Received::Text(text) => text,
+            Received::Alive => return Ok(()),
+            Received::Binary => return Err(End::Close(Goodbye::InvalidMessage)),
+            Received::TooBig => return Err(End::Close(Goodbye::TooBig)),
+            Received::Gone => return Err(End::Cut),
+        };
+        let invalid = || End::Close(Goodbye::InvalidMessage);
+        let message = serde_json::from_str::<ClientMessage<'_>>(&text).map_err(|_| invalid())?;
+        match (message.r#type.as_str(), message.id) {
+            ("connection_init", _) => {
+                if self.greeted.is_some() {
+                    return Err(End::Close(Goodbye::SecondInit));
+                }
+                self.greet(object(message.payload).map_err(|()| invalid())?)
+                    .await
+            }
+            ("ping", _) => {
+                object::<serde::de::IgnoredAny>(message.payload).map_err(|()| invalid())?;
+                self.wire.send(write(None, "pong", message.payload));
+                Ok(())
+            }
+            ("pong", _) => object::<serde::de::IgnoredAny>(message.payload)
+                .map(|_| ())
+                .map_err(|()| invalid()),
+            ("subscribe", Some(id)) if (1..=MAX_ID).contains(&id.len()) => {
+                let params = object::<Params>(message.payload)
+                    .ok()
+                    .flatten()
+                    .ok_or_else(invalid)?;
+                self.subscribe(id.into(), params)
+            }
+            ("complete", Some(id)) => {
+                if let Some(running) = self.running.remove(id.as_str()) {
+                    running.abort.abort();
+                }
+                Ok(())
+            }
+            _ => Err(invalid()),
+        }
+    }
+
+    async fn greet(&mut self, payload: Option<InitPayload>) -> Result<(), End> {
+        let payload = payload.unwrap_or_default();
+        let forbidden = End::Close(Goodbye::Forbidden);
+        let Ok(explicit) = payload.token() else {
+            return Err(forbidden);
+        };
+        let token = explicit.clone().or_else(|| self.token.take());
+        let viewer = match viewer(&self.http, token.as_deref()).await {
+            Ok(None) if explicit.is_some() => return Err(forbidden),
+            Ok(viewer) => viewer,
+            Err(error) => {
+                tracing::warn!(?error, "a socket could not be authenticated");
+                return Err(End::Close(Goodbye::TryLater));
+            }
+        };
+        let connection = match viewer {
+            Some(viewer) => match self.http.0.api.chat().connect(viewer, payload.resume()) {
+                Ok(connection) => Some(Arc::new(connection)),
+                Err(_) => return Err(End::Close(Goodbye::TooManySockets)),
+            },
+            None => None,
+        };
+        self.expires =
+            viewer.map(|viewer| Instant::now() + viewer.expires_at.since(Timestamp::now()));
+        self.greeted = Some(Greeted {
+            viewer,
+            connection,
+            had_token: token.is_some(),
+        });
+        self.wire.send(write(None, "connection_ack", None::<()>));
+        Ok(())
+    }
+
+    fn subscribe(&mut self, id: Arc<str>, params: Params) -> Result<(), End> {
+        let Some(greeted) = &self.greeted else {
+            return Err(End::Close(Goodbye::Unauthorized));
+        };
+        if self.running.contains_key(&id) {
+            return Err(End::Close(Goodbye::DuplicateId));
+        }
+        if self.leaving.is_some() {
+            return Ok(());
+        }
+        if self.running.len() >= self.http.0.limits.operations_per_socket {
+            let sentence = "Too many operations are under way on this socket.";
+            self.refuse(
+                &id,
+                Error::RateLimited {
+                    message: sentence.into(),
+                    retry_after: Duration::from_secs(1),
+                },
+            );
+            return Ok(());
+        }
+        let api = self.http.0.api.clone();
+        let operation = match api.operation(params) {
+            Ok(operation) => operation,
+            Err(error) => {
+                self.wire.send(write(Some(&id), "error", Some([error])));
+                return Ok(());
+            }
+        };
+        let subscription = operation.kind == OperationKind::Subscription;
+        // Held now, so that whatever this socket sends after this message finds the subscription live.
+        let hold = match &greeted.connection {
+            Some(connection) if subscription => Hold::take(connection, operation.root_field()),
+            _ => None,
+        };
+        let context = Arc::new(RequestContext {
+            chat: api.chat().clone(),
+            viewer: greeted.viewer,
+            origin: self.origin,
+            head: api.chat().head(),
+            had_token: greeted.had_token,
+            cookie: Mutex::default(),
+            hold: Mutex::new(hold),
+        });
+        let events = if subscription {
+            let count = Counted::new(&self.http);
+            let outcomes = api.subscribe(operation, context).map(move |outcome| {
+                let _while_it_lives = &count;
+                match outcome {
+                    Outcome::Next(reply) => Event::Next(reply),
+                    Outcome::Error(errors) => Event::Error(errors),
+                }
+            });
+            outcomes.left_stream()
+        } else {
+            let answer = stream::once(async move { api.execute(operation, context).await });
+            answer
+                .map(|reply| {
+                    if reply.ran() {
+                        Event::Next(reply)
+                    } else {
+                        Event::Error(reply.errors)
+                    }
+                })
+                .right_stream()
+        };
+        let (events, abort) = stream::abortable(events.chain(stream::iter([Event::Complete])));
+        let name = id.clone();
+        self.events
+            .push(Box::pin(events.map(move |event| (name.clone(), event))));
+        self.running.insert(
+            id,
+            Running {
+                abort,
+                subscription,
+            },
+        );
+        Ok(())
+    }
+
+    fn refuse(&mut self, id: &str, error: Error) {
+        self.wire
+            .send(write(Some(id), "error", Some([ErrorReply::from(&error)])));
+    }
+
+    /// Writes an operation's event; what ends it frees its id.
+    fn tell(&mut self, id: &Arc<str>, event: Event) {
+        match event {
+            Event::Next(reply) => self.wire.send(write(Some(id), "next", Some(reply))),
+            Event::Error(errors) => {
+                self.wire.send(write(Some(id), "error", Some(errors)));
+                if let Some(running) = self.running.remove(id) {
+                    running.abort.abort();
+                }
+            }
+            Event::Complete => {
+                self.wire.send(write(Some(id), "complete", None::<()>));
+                self.running.remove(id);
+            }
+        }
+    }
+}
+
+/// A payload that must be an object where there is one.
+fn object<'a, T: Deserialize<'a>>(payload: Option<&'a RawValue>) -> Result<Option<T>, ()> {
+    match payload.map(RawValue::get) {
+        None | Some("null") => Ok(None),
+        Some(text) if text.starts_with('{') => serde_json::from_str(text).map(Some).map_err(|_| ()),
+        Some(_) => Err(()),
+    }
+}
+
+/// Counts a subscription for as long as it lives.
+struct Counted(Http);
+
+impl Counted {
+    fn new(http: &Http) -> Self {
+        http.0.metrics.subscriptions.inc();
+        Self(http.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.metrics.subscriptions.dec();
+    }
+}

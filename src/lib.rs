@@ -1,0 +1,14 @@
+//! chinwag, a chat backend in one binary that speaks GraphQL.
+
+pub mod app;
+pub mod auth;
+pub mod chat;
+pub mod domain;
+pub mod error;
+pub mod graphql;
+pub mod http;
+pub mod metrics;
+pub mod realtime;
+pub mod settings;
+pub mod store;
+pub mod telemetry;

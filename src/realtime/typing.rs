@@ -1,0 +1,106 @@
+//! Who is typing where; fades by itself.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+
+use super::timeouts::Timeouts;
+use crate::domain::{ConversationId, UserId};
+
+/// Signs of life of one typist that are closer than this count as one.
+const CLOSEST_SIGNS: Duration = Duration::from_secs(1);
+
+/// A member in a conversation.
+pub type Typist = (ConversationId, UserId);
+
+/// The people who are typing now. Cheap to clone.
+#[derive(Clone)]
+pub struct Typing(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    /// Each typist with its latest sign of life.
+    typists: HashMap<Typist, Instant>,
+    fading: Timeouts<(Typist, Instant)>,
+}
+
+impl Typing {
+    /// Nobody types; a sign of life lasts for `fade`.
+    pub fn new(fade: Duration) -> Self {
+        let state = State {
+            typists: HashMap::new(),
+            fading: Timeouts::new(fade),
+        };
+        Self(Arc::new(Inner {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// Notes that someone types; true when that is news.
+    pub fn start(&self, typist: Typist) -> bool {
+        let mut state = self.0.state.lock();
+        let now = Instant::now();
+        let latest = state.typists.get(&typist).copied();
+        // Closer signs of life add nothing but deadlines to keep.
+        if latest.is_none_or(|sign| now - sign >= CLOSEST_SIGNS) {
+            state.typists.insert(typist, now);
+            state.fading.push((typist, now));
+            self.0.changed.notify_one();
+        }
+        latest.is_none()
+    }
+
+    /// Notes that someone stopped; true when that is news.
+    pub fn stop(&self, typist: Typist) -> bool {
+        self.0.state.lock().typists.remove(&typist).is_some()
+    }
+
+    /// Waits for the next typists who fade.
+    pub async fn faded(&self) -> Vec<Typist> {
+        loop {
+            let next = {
+                let mut state = self.0.state.lock();
+                let now = Instant::now();
+                let mut faded = Vec::new();
+                while let Some((typist, sign)) = state.fading.pop_due(now) {
+                    if state.typists.get(&typist) == Some(&sign) {
+                        state.typists.remove(&typist);
+                        faded.push(typist);
+                    }
+                }
+                if !faded.is_empty() {
+                    return faded;
+                }
+                state.fading.next()
+            };
+            match next {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => self.0.changed.notified().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn typing_fades_after_the_last_sign_of_life() {
+        let typing = Typing::new(Duration::from_secs(6));
+        let typist = (ConversationId::new(), UserId::new());
+        let began = Instant::now();
+        assert!(typing.start(typist));
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert!(!typing.start(typist), "still typing is no news");
+        assert_eq!(typing.faded().await, [typist]);
+        assert_eq!(began.elapsed().as_secs(), 10);
+        assert!(!typing.stop(typist), "it has stopped already");
+    }
+}

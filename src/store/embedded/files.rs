@@ -1,0 +1,128 @@
+//! The data directory: its lock, its database, and the connections to that.
+
+use std::{
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    path::Path,
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{presence, schema};
+use crate::{domain::Timestamp, store::OpenError};
+
+/// The fewest and the most connections that read; in between, one a core.
+const READERS: (usize, usize) = (2, 4);
+
+/// How many statements a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 64;
+
+/// How long a connection waits for a lock that a person's own tool may hold for a moment, such as a backup's.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// For every connection: at most this much memory for pages (negative: in KiB), and for sorting.
+const SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
+
+/// For the writer: synced before a commit returns; the log that a burst made grow is cut to this size (in bytes).
+const WRITER_SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;";
+
+/// What an open data directory consists of.
+pub(super) struct Files {
+    /// Keeps other processes out as long as it is open.
+    pub(super) lock: File,
+    pub(super) writer: Connection,
+    pub(super) readers: Vec<Connection>,
+}
+
+/// Opens `dir`, made when there is none, for this process alone.
+pub(super) fn open(dir: &Path) -> Result<Files, OpenError> {
+    let cannot = |what: &str, error: &dyn std::fmt::Display| {
+        OpenError::new(format!(
+            "the data directory {} cannot be {what}: {error}",
+            dir.display()
+        ))
+    };
+    if !dir.is_dir() {
+        private_dir()
+            .create(dir)
+            .map_err(|error| cannot("created", &error))?;
+    }
+    let lock = private_file(&dir.join("lock")).map_err(|error| cannot("written", &error))?;
+    lock.try_lock().map_err(|refusal| match refusal {
+        TryLockError::WouldBlock => OpenError::new(format!(
+            "the data directory {} is in use by another chinwag",
+            dir.display()
+        )),
+        TryLockError::Error(error) => cannot("locked", &error),
+    })?;
+    let path = dir.join("chinwag.db");
+    private_file(&path).map_err(|error| cannot("written", &error))?;
+    let (writer, readers) = connect(&path)?;
+    Ok(Files {
+        lock,
+        writer,
+        readers,
+    })
+}
+
+fn connect(path: &Path) -> Result<(Connection, Vec<Connection>), OpenError> {
+    let failed = |error: rusqlite::Error| {
+        OpenError::new(match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => format!("{} is not a database", path.display()),
+            _ => format!("the database {} cannot be opened: {error}", path.display()),
+        })
+    };
+    let mut writer = connection(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    let version = schema::version(&writer).map_err(failed)?;
+    if version > schema::VERSION {
+        return Err(OpenError::new(format!(
+            "{} was written by a newer chinwag (its version is {version}, this one knows {})",
+            path.display(),
+            schema::VERSION
+        )));
+    }
+    let journal: String = writer
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(failed)?;
+    if journal != "wal" {
+        return Err(OpenError::new(format!(
+            "the file system of {} cannot hold a database with a write-ahead log",
+            path.display()
+        )));
+    }
+    writer.execute_batch(WRITER_SETTINGS).map_err(failed)?;
+    schema::migrate(&mut writer).map_err(failed)?;
+    presence::take_offline_those_left(&writer, Timestamp::now()).map_err(failed)?;
+
+    let (fewest, most) = READERS;
+    let count = available_parallelism().map_or(fewest, |cores| cores.get().clamp(fewest, most));
+    let readers = (0..count).map(|_| connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY));
+    Ok((writer, readers.collect::<Result<_, _>>().map_err(failed)?))
+}
+
+fn connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(BUSY)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    db.execute_batch(SETTINGS)?;
+    Ok(db)
+}
+
+/// For a directory and its parents that only their owner may enter.
+fn private_dir() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+/// Opens a file for writing; a new one only its owner may read, SQLite's files beside it inherit that.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}

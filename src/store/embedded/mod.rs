@@ -1,0 +1,111 @@
+//! The store that needs no server: one SQLite file in the data directory.
+//!
+//! One thread writes and commits whatever waits as one transaction, so that all who wait for the disk share one sync;
+//! a few threads read, each job from one snapshot. The topics' files say what these threads are asked to do.
+
+mod columns;
+mod conversation;
+mod files;
+mod message;
+mod presence;
+mod schema;
+mod session;
+mod threads;
+mod upkeep;
+mod user;
+
+use std::{path::Path, sync::Arc};
+
+use rusqlite::Connection;
+use tokio::time::timeout;
+
+use self::{
+    files::Files,
+    threads::{Jobs, Lane},
+};
+use super::{Observer, OpenError, StoreLimits};
+use crate::error::{Error, Result};
+
+/// The store in a data directory; cheap to clone.
+#[derive(Clone)]
+pub struct EmbeddedStore(Arc<Lanes>);
+
+struct Lanes {
+    writer: Lane,
+    readers: Lane,
+    limits: StoreLimits,
+}
+
+impl EmbeddedStore {
+    /// Opens the data directory, making it and its parents when there is none, and brings what an older version left
+    /// there up to date.
+    ///
+    /// # Errors
+    /// The directory cannot be made or written, another process uses it, or what lies there is no database or one of
+    /// a newer version; nothing there is changed then.
+    pub async fn open(
+        dir: &Path,
+        limits: StoreLimits,
+        observer: Observer,
+    ) -> Result<Self, OpenError> {
+        let path = dir.to_owned();
+        let opening = tokio::task::spawn_blocking(move || Self::start(&path, limits, &observer));
+        match timeout(limits.open, opening).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(panic)) => Err(OpenError::new(panic)),
+            Err(_) => Err(OpenError::new(format!(
+                "the data directory {} did not open within {:?}",
+                dir.display(),
+                limits.open
+            ))),
+        }
+    }
+
+    fn start(dir: &Path, limits: StoreLimits, observer: &Observer) -> Result<Self, OpenError> {
+        let Files {
+            lock,
+            writer,
+            readers,
+        } = files::open(dir)?;
+        let observe = Arc::clone(observer);
+        let write = move |jobs: &Jobs| {
+            threads::write(jobs, writer, &observe);
+            drop(lock);
+        };
+        let reads = readers.into_iter().map(|reader| {
+            let observe = Arc::clone(observer);
+            move |jobs: &Jobs| threads::read(jobs, reader, &observe)
+        });
+        let refused = |error| OpenError::new(format!("the store's threads do not start: {error}"));
+        Ok(Self(Arc::new(Lanes {
+            writer: Lane::start("chinwag-write", [write]).map_err(refused)?,
+            readers: Lane::start("chinwag-read", reads).map_err(refused)?,
+            limits,
+        })))
+    }
+
+    /// Runs `work` on the writer's thread; what it wrote is on disk when this returns, or undone when it failed.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.in_time(self.0.writer.run(work)).await
+    }
+
+    /// Runs `work` on a reader's thread; all its statements see the same state, which has every write that returned.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.in_time(self.0.readers.run(work)).await
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        let limit = self.0.limits.operation;
+        timeout(limit, answer).await.unwrap_or_else(|_| {
+            Err(Error::Unavailable(format!(
+                "embedded store: no answer within {limit:?}"
+            )))
+        })
+    }
+}

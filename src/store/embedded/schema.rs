@@ -1,0 +1,128 @@
+//! The tables, and how those of an older version become today's.
+
+use rusqlite::Connection;
+
+/// The version of the tables that this program knows.
+pub(super) const VERSION: u32 = 1;
+
+/// Each step makes the tables of one version those of the next; the first makes them from nothing. A released step
+/// is never changed: what is to be different comes as a further step.
+const STEPS: [&str; VERSION as usize] = [TABLES];
+
+/// The version of the tables in the file, 0 in a new one.
+pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Takes the steps that the file has not had yet, each together with its version or not at all.
+pub(super) fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
+    let had = version(db)?;
+    for (step, version) in STEPS.iter().zip(1..).filter(|(_, version)| *version > had) {
+        let transaction = db.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+/// Rows refer to each other by id without foreign keys: nothing that is referred to is ever deleted, and a check for
+/// each message would cost more than the message.
+const TABLES: &str = "
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE users (
+    id            BLOB PRIMARY KEY,
+    username      TEXT NOT NULL,
+    username_key  TEXT NOT NULL UNIQUE,
+    display_name  TEXT NOT NULL,
+    sort_key      TEXT NOT NULL,
+    avatar_url    TEXT,
+    password_hash TEXT NOT NULL,
+    created_at    INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE INDEX users_sorted ON users (sort_key, id);
+
+-- Bytes, not text: no key contains the byte 255, so the keys that start with some bytes end before those and 255.
+CREATE TABLE search_keys (
+    key  BLOB NOT NULL,
+    user BLOB NOT NULL,
+    PRIMARY KEY (key, user)
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE sessions (
+    id         BLOB PRIMARY KEY,
+    user       BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+CREATE INDEX sessions_by_user ON sessions (user);
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+-- pair: of a direct conversation, both ids, the smaller first. last_*: of the newest message.
+CREATE TABLE conversations (
+    id               BLOB PRIMARY KEY,
+    kind             TEXT NOT NULL,
+    title            TEXT,
+    pair             BLOB UNIQUE,
+    created_at       INTEGER NOT NULL,
+    last_seq         INTEGER NOT NULL DEFAULT 0,
+    last_position    INTEGER NOT NULL DEFAULT 0,
+    last_activity_at INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+
+-- place: 1, 2, 3 in the order in which they joined.
+CREATE TABLE members (
+    conversation BLOB NOT NULL,
+    user         BLOB NOT NULL,
+    place        INTEGER NOT NULL,
+    role         TEXT NOT NULL,
+    joined_at    INTEGER NOT NULL,
+    read_seq     INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (conversation, user)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX members_by_user ON members (user);
+
+CREATE TABLE messages (
+    position          INTEGER PRIMARY KEY,
+    id                BLOB NOT NULL UNIQUE,
+    conversation      BLOB NOT NULL,
+    seq               INTEGER NOT NULL,
+    sender            BLOB NOT NULL,
+    body              TEXT NOT NULL,
+    client_message_id TEXT,
+    sent_at           INTEGER NOT NULL,
+    reply_to          BLOB,
+    UNIQUE (conversation, seq)
+) STRICT;
+CREATE UNIQUE INDEX messages_by_client_id ON messages (sender, client_message_id)
+    WHERE client_message_id IS NOT NULL;
+
+CREATE TABLE online_users (
+    user BLOB PRIMARY KEY
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE last_seen (
+    user BLOB PRIMARY KEY,
+    at   INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrating_brings_any_older_file_to_todays_version_once() -> rusqlite::Result<()> {
+        let mut db = Connection::open_in_memory()?;
+        assert_eq!(version(&db)?, 0);
+        for _ in 0..2 {
+            migrate(&mut db)?;
+            assert_eq!(version(&db)?, VERSION);
+        }
+        Ok(())
+    }
+}

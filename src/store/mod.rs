@@ -1,0 +1,240 @@
+//! What is remembered: one trait a topic, summed into [`Store`], with two implementations that one suite holds to
+//! the same contract.
+//!
+//! Four rules hold for every method of both:
+//! - **Durable means durable.** What a method says it wrote survives the loss of the process (embedded: synced to
+//!   disk; MongoDB: acknowledged by a majority, journaled).
+//! - **Read your writes.** Once a write has returned, every later read through the same store shows it.
+//! - **Typed values only.** No client's text reaches a query as anything but a bound scalar.
+//! - **Bounded time.** A store that does not answer gives [`Error::Unavailable`] within
+//!   [`StoreLimits::operation`], never a hang; the next call after its return works again by itself.
+
+pub mod embedded;
+pub mod mongo;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::{
+    domain::{
+        Conversation, ConversationActivity, ConversationId, Draft, Message, MessageId, Page, Pair,
+        Position, ReadMark, Seq, Session, SessionId, Timestamp, User, UserId, Window,
+    },
+    error::{Error, Result},
+};
+
+/// The store, whichever it is.
+pub type DynStore = Arc<dyn Store>;
+
+/// Everything the app remembers.
+pub trait Store: Users + Sessions + Conversations + Messages + Presence + Upkeep {}
+
+impl<T: Users + Sessions + Conversations + Messages + Presence + Upkeep> Store for T {}
+
+/// Times that bound a store's work; tests shorten them.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreLimits {
+    /// How long one method may take before it gives [`Error::Unavailable`].
+    pub operation: Duration,
+    /// How long opening may take before the start is given up.
+    pub open: Duration,
+    /// How long a process may be silent before its users are taken offline.
+    pub lease: Duration,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self {
+            operation: Duration::from_secs(8),
+            open: Duration::from_secs(10),
+            lease: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Told of each call to the engine below: what it was (a fixed name, never a client's) and how long it took.
+pub type Observer = Arc<dyn Fn(&'static str, Duration) + Send + Sync>;
+
+/// Why a store could not be opened: one line for the person who starts the server, without any secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OpenError(pub String);
+
+impl OpenError {
+    /// From anything that can be shown; line breaks become spaces.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self(
+            reason
+                .to_string()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" "),
+        )
+    }
+}
+
+/// People and their passwords' hashes.
+#[async_trait]
+pub trait Users: Send + Sync {
+    /// Adds a user; false when the username's key is taken. A unique index decides races.
+    async fn create_user(&self, user: &User, password_hash: &str) -> Result<bool>;
+
+    /// The user with this username key (see [`crate::domain::Username::key`]) and the password's hash.
+    async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>>;
+
+    /// Those of `ids` that exist, in any order.
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>>;
+
+    /// Everyone but `viewer`, ordered by ([`User::sort_key`], id), after `after` in that order, at most `limit`.
+    /// With `search` (lower case, not empty): only those of whom one of [`User::search_keys`] starts with it.
+    async fn sidebar_users(
+        &self,
+        viewer: UserId,
+        search: Option<&str>,
+        after: Option<&(String, UserId)>,
+        limit: usize,
+    ) -> Result<Vec<User>>;
+}
+
+/// Sign-ins.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Remembers a sign-in.
+    async fn create_session(&self, session: &Session) -> Result<()>;
+
+    /// A session that was not ended and has not expired.
+    async fn session(&self, id: SessionId) -> Result<Option<Session>>;
+
+    /// Ends one for good; true when it was live.
+    async fn end_session(&self, id: SessionId) -> Result<bool>;
+
+    /// Ends all of a user's for good and names those that were live.
+    async fn end_sessions_of(&self, user: UserId) -> Result<Vec<SessionId>>;
+
+    /// Sessions that *other* processes on the same store ended in the last half minute or more; the same one may
+    /// be named many times. Empty where there can be no other process.
+    async fn sessions_ended_elsewhere(&self) -> Result<Vec<SessionId>>;
+}
+
+/// Conversations, their members, and how far each has read.
+#[async_trait]
+pub trait Conversations: Send + Sync {
+    /// Adds a direct conversation, or gives the one that its pair already has. A unique index decides races.
+    /// It stays out of [`Conversations::conversations_of`] until its first message.
+    async fn create_direct(&self, conversation: &Conversation) -> Result<Conversation>;
+
+    /// Those of `pairs` that have a direct conversation, also one without a message yet; in any order.
+    async fn direct_conversations(&self, pairs: &[Pair]) -> Result<Vec<Conversation>>;
+
+    /// Those of `ids` that exist, with members in the order in which they joined; in any order.
+    async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>>;
+
+    /// The viewer's conversations, ordered by (last activity, id) downwards, after `after` in that order, at most
+    /// `limit`. A direct conversation without a message is left out. Conversations whose last activity is this very
+    /// moment may change place between two calls; none that stays quiet is skipped or repeated.
+    async fn conversations_of(
+        &self,
+        viewer: UserId,
+        after: Option<(Timestamp, ConversationId)>,
+        limit: usize,
+    ) -> Result<Vec<(Conversation, ConversationActivity)>>;
+
+    /// What follows from the messages of those of `ids` that exist; in any order.
+    async fn activities(&self, ids: &[ConversationId]) -> Result<Vec<ConversationActivity>>;
+
+    /// The read marks of every member of those of `ids` that exist; in any order. A member's mark is at least the
+    /// seq of its own newest message, as sending reads.
+    async fn read_marks(&self, ids: &[ConversationId]) -> Result<Vec<ReadMark>>;
+
+    /// Moves a member's mark forward to `seq`, never back; true when it moved.
+    async fn mark_read(&self, conversation: ConversationId, user: UserId, seq: Seq)
+    -> Result<bool>;
+}
+
+/// The log of all messages.
+#[async_trait]
+pub trait Messages: Send + Sync {
+    /// Writes drafts in this order, as few writes as can be, and gives for each the message that stands in the log:
+    /// the draft at its new place, or, when its sender has used its client message id before, that earlier message
+    /// (then the ids differ). Places are contiguous in the log (`position`) and in each conversation (`seq`),
+    /// whoever else writes at the same time: unique indexes are the referee.
+    ///
+    /// The caller gives no two drafts of one (sender, client message id), and calls this one at a time.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the outcome is not known in time. Some or all drafts may be in the log then, or
+    /// come there later; each at most once, and [`Messages::log_after`] shows what did.
+    async fn append(&self, drafts: &[Draft]) -> Result<Vec<Message>>;
+
+    /// The position of the newest message, 0 when there is none.
+    async fn head(&self) -> Result<Position>;
+
+    /// The messages after `position`, in order, at most `limit`.
+    async fn log_after(&self, position: Position, limit: usize) -> Result<Vec<Message>>;
+
+    /// Those messages of the viewer's conversations (or only of `conversation`, if the viewer is a member) whose
+    /// position is in `after + 1 ..= up_to`, in order; only the first `limit` of them. The cost follows what is
+    /// found and the number of the viewer's conversations, not the length of the log.
+    async fn missed(
+        &self,
+        viewer: UserId,
+        conversation: Option<ConversationId>,
+        after: Position,
+        up_to: Position,
+        limit: usize,
+    ) -> Result<Vec<Message>>;
+
+    /// A part of a conversation's history, in the order of seq, with exact `has_previous` and `has_next`. Every
+    /// page costs the same, wherever it lies.
+    async fn history(
+        &self,
+        conversation: ConversationId,
+        window: &Window<Seq>,
+    ) -> Result<Page<Message>>;
+
+    /// Those of `ids` that exist, in any order.
+    async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Message>>;
+
+    /// Those of the places that hold a message, in any order.
+    async fn messages_at(&self, places: &[(ConversationId, Seq)]) -> Result<Vec<Message>>;
+}
+
+/// When people were last online. Who is online *now* is known by those who hold the sockets; the store only keeps
+/// enough to say when a crashed process's users were last seen.
+#[async_trait]
+pub trait Presence: Send + Sync {
+    /// Remembers that this process has these users online.
+    async fn record_online(&self, users: &[UserId]) -> Result<()>;
+
+    /// Remembers when these users' last sockets closed, and that this process has them online no more.
+    async fn record_offline(&self, users: &[(UserId, Timestamp)]) -> Result<()>;
+
+    /// When those of `ids` who were ever online were last seen; in any order.
+    async fn last_seen(&self, ids: &[UserId]) -> Result<Vec<(UserId, Timestamp)>>;
+
+    /// Renews this process's lease, and gives the users of processes whose lease ran out the time of its last
+    /// renewal as `last_seen`. Opening the embedded store does the second part at once: there is no other process.
+    async fn renew_lease(&self) -> Result<()>;
+}
+
+/// What keeps a store going.
+#[async_trait]
+pub trait Upkeep: Send + Sync {
+    /// Gives the kept signing secret, keeping `fresh` when there is none yet. All processes get the same one.
+    async fn signing_secret(&self, fresh: &str) -> Result<String>;
+
+    /// Whether the store answers.
+    async fn ping(&self) -> Result<()>;
+
+    /// Writes what is still owed, forgets what has expired.
+    async fn tidy(&self) -> Result<()>;
+
+    /// Writes what is still owed and lets go of files and connections; no other call may follow.
+    async fn close(&self);
+}
+
+/// The error for a store that did what it must not.
+pub(crate) fn broken(what: impl fmt::Display) -> Error {
+    Error::Internal(format!("store: {what}"))
+}

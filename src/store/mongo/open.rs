@@ -1,0 +1,304 @@
+//! Opening: find the server, check what it lets us do, make what is missing, heal what a crash left.
+
+use std::time::Duration;
+
+use mongodb::{
+    Client, Collection, Database, IndexModel,
+    bson::{Document, RawDocumentBuf, doc},
+    error::ErrorKind,
+    options::{ClientOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria},
+};
+use tokio::time::timeout;
+
+use super::{
+    Inner, MongoStore, POOL, conversation, document::Fields, durable, error, message, presence,
+    session, user,
+};
+use crate::{
+    error::Error,
+    store::{Observer, OpenError, StoreLimits},
+};
+
+/// The database of a connection string that names none.
+const DATABASE: &str = "chinwag";
+
+/// The version of the data that this code reads and writes.
+const VERSION: i64 = 1;
+
+/// How often the driver looks after the server. With `connect_timeout` this also bounds how long calls hang on a
+/// connection whose other end is gone: the driver has no other time limit for them.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// An idle connection may have been forgotten by something in between.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Opens the store at a connection string, making collections and indexes where they are missing.
+///
+/// Every write waits for a majority and its journal, and every read is of what a majority has, whatever the
+/// connection string says. `observer` is told of each call to the driver, by names such as `mongodb.find`.
+///
+/// # Errors
+/// When the server cannot be reached within [`StoreLimits::open`], refuses us, lacks rights we need, cannot make an
+/// index, or holds data of a newer version: a line that names the address and never the password.
+pub async fn open(
+    uri: &str,
+    limits: StoreLimits,
+    observer: Observer,
+) -> Result<MongoStore, OpenError> {
+    let uri = uri.to_owned();
+    // In a task of its own, as the driver's futures must not be dropped half way.
+    let opening = tokio::spawn(async move {
+        let options = timeout(limits.open, client_options(&uri, &limits))
+            .await
+            .map_err(|_| unreachable(&host(&uri)))??;
+        let address = options
+            .hosts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(",");
+        let database = options
+            .default_database
+            .clone()
+            .unwrap_or_else(|| DATABASE.to_owned());
+        let client =
+            Client::with_options(options).map_err(|failure| refused(&address, &failure))?;
+        let store = MongoStore::new(client.clone(), client.database(&database), limits, observer);
+        let check = {
+            let (db, address) = (store.inner.db.clone(), address.clone());
+            tokio::spawn(async move { check(&db, &address).await })
+        };
+        timeout(limits.open, check)
+            .await
+            .map_err(|_| unreachable(&address))?
+            .map_err(OpenError::new)??;
+        prepare(&store.inner)
+            .await
+            .map_err(|failure| refused(&address, &failure))?;
+        heal(&store.inner).await.map_err(|failure| {
+            OpenError::new(format_args!(
+                "MongoDB at {address} could not be read: {}",
+                error::detail(&failure)
+            ))
+        })?;
+        Inner::keep_bumping(&store.inner);
+        Ok(store)
+    });
+    opening.await.map_err(OpenError::new)?
+}
+
+async fn client_options(uri: &str, limits: &StoreLimits) -> Result<ClientOptions, OpenError> {
+    let mut options = ClientOptions::parse(uri)
+        .await
+        .map_err(|failure| match &*failure.kind {
+            ErrorKind::DnsResolve { .. } | ErrorKind::Io(_) => unreachable(&host(uri)),
+            // The driver's reason may quote any part of it.
+            _ => OpenError::new(
+                "MONGODB_URI is not a valid connection string (mongodb://host:port/database).",
+            ),
+        })?;
+    options.write_concern = Some(durable(limits));
+    options.read_concern = Some(ReadConcern::majority());
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    options.retry_writes = Some(true);
+    options.retry_reads = Some(true);
+    let patience = limits.operation.min(limits.open) * 3 / 8;
+    options.app_name.get_or_insert_with(|| "chinwag".to_owned());
+    options.max_pool_size.get_or_insert(POOL);
+    options.min_pool_size.get_or_insert(4);
+    options.max_idle_time.get_or_insert(IDLE);
+    options.connect_timeout.get_or_insert(patience);
+    options.server_selection_timeout.get_or_insert(patience);
+    options.heartbeat_freq.get_or_insert(HEARTBEAT);
+    Ok(options)
+}
+
+/// Finds out whether the server answers, which kind it is, and whether its data is ours to read.
+async fn check(db: &Database, address: &str) -> Result<(), OpenError> {
+    let refused = |failure: mongodb::error::Error| refused(address, &failure);
+    let hello = db.run_command(doc! { "hello": 1 }).await.map_err(refused)?;
+    let is_router = hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid");
+    if !hello.contains_key("setName") && !is_router {
+        tracing::warn!(
+            address,
+            "MongoDB: a standalone server. It keeps a single copy, does not repeat a write that a broken connection \
+             interrupted, and is meant for one process; start it as a replica set (of one is enough) to change that."
+        );
+    }
+    let schema = db
+        .collection::<RawDocumentBuf>("meta")
+        .find_one(doc! { "_id": "schema" })
+        .await
+        .map_err(refused)?;
+    let version = match &schema {
+        Some(schema) => schema.number("version").map_err(|failure| {
+            OpenError::new(format_args!(
+                "MongoDB at {address}: {}",
+                error::detail(&failure)
+            ))
+        })?,
+        None => VERSION,
+    };
+    if version > VERSION {
+        return Err(OpenError::new(format_args!(
+            "The data in MongoDB at {address} is of version {version}, and this program knows up to {VERSION}: use a newer one."
+        )));
+    }
+    Ok(())
+}
+
+/// Makes what is missing. Any number of processes may do so at once.
+async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
+    let all = &inner.collections;
+    indexes(
+        &all.users,
+        [
+            unique(user::USERNAME, doc! { "usernameKey": 1 }),
+            index(user::SIDEBAR, doc! { "sortKey": 1, "_id": 1 }),
+            index(user::SEARCH, doc! { "searchKeys": 1 }),
+        ],
+    )
+    .await?;
+    indexes(
+        &all.sessions,
+        [
+            index(session::USER, doc! { "user": 1 }),
+            where_set(index(session::ENDED, doc! { "endedAt": 1 }), "endedAt"),
+            expiring(index(session::EXPIRY, doc! { "expiresAt": 1 })),
+        ],
+    )
+    .await?;
+    indexes(
+        &all.conversations,
+        [
+            where_set(unique(conversation::PAIR, doc! { "pair": 1 }), "pair"),
+            index(
+                conversation::MEMBER_ACTIVITY,
+                doc! { "members.user": 1, "lastActivityAt": -1, "_id": -1 },
+            ),
+        ],
+    )
+    .await?;
+    indexes(
+        &all.messages,
+        [
+            unique(message::POSITION, doc! { "position": 1 }),
+            unique(
+                message::CONVERSATION_SEQ,
+                doc! { "conversation": 1, "seq": 1 },
+            ),
+            index(
+                message::CONVERSATION_POSITION,
+                doc! { "conversation": 1, "position": 1 },
+            ),
+            where_set(
+                unique(
+                    message::SENDER_CLIENT_MESSAGE_ID,
+                    doc! { "sender": 1, "clientMessageId": 1 },
+                ),
+                "clientMessageId",
+            ),
+        ],
+    )
+    .await?;
+    indexes(
+        &all.online,
+        [unique(
+            presence::PROCESS_USER,
+            doc! { "process": 1, "user": 1 },
+        )],
+    )
+    .await?;
+    let keep = doc! { "$setOnInsert": { "version": VERSION } };
+    all.meta
+        .update_one(doc! { "_id": "schema" }, keep)
+        .upsert(true)
+        .await?;
+    Ok(())
+}
+
+/// Learns what the log holds behind what is known to be bumped, which owes the bumps that a crash lost.
+async fn heal(inner: &Inner) -> Result<(), Error> {
+    inner.begin_at(inner.remembered_bumped().await?);
+    inner.catch_up(|_| ()).await?;
+    inner.settle_bumps().await?;
+    inner.register().await
+}
+
+async fn indexes<const N: usize>(
+    collection: &Collection<RawDocumentBuf>,
+    models: [IndexModel; N],
+) -> mongodb::error::Result<()> {
+    collection.create_indexes(models).await.map(drop)
+}
+
+fn index(name: &str, keys: Document) -> IndexModel {
+    IndexModel::builder()
+        .keys(keys)
+        .options(IndexOptions::builder().name(name.to_owned()).build())
+        .build()
+}
+
+fn unique(name: &str, keys: Document) -> IndexModel {
+    with(index(name, keys), |options| options.unique = Some(true))
+}
+
+/// Leaves out documents without the field.
+fn where_set(model: IndexModel, field: &str) -> IndexModel {
+    with(model, |options| {
+        options.partial_filter_expression = Some(doc! { field: { "$exists": true } })
+    })
+}
+
+/// Removes documents when the instant has come.
+fn expiring(model: IndexModel) -> IndexModel {
+    with(model, |options| options.expire_after = Some(Duration::ZERO))
+}
+
+fn with(mut model: IndexModel, change: impl FnOnce(&mut IndexOptions)) -> IndexModel {
+    change(model.options.get_or_insert_default());
+    model
+}
+
+fn unreachable(address: &str) -> OpenError {
+    OpenError::new(format_args!("MongoDB at {address} cannot be reached."))
+}
+
+/// Why the server at an address would not have us.
+fn refused(address: &str, failure: &mongodb::error::Error) -> OpenError {
+    const UNAUTHORIZED: i32 = 13;
+    const AUTHENTICATION_FAILED: i32 = 18;
+    let code = match &*failure.kind {
+        ErrorKind::Command(command) => command.code,
+        _ => 0,
+    };
+    match &*failure.kind {
+        ErrorKind::Authentication { .. } => OpenError::new(format_args!(
+            "MongoDB at {address} does not accept the user name and password."
+        )),
+        _ if code == AUTHENTICATION_FAILED => OpenError::new(format_args!(
+            "MongoDB at {address} does not accept the user name and password."
+        )),
+        _ if code == UNAUTHORIZED => OpenError::new(format_args!(
+            "MongoDB at {address} does not let this user read, write and create indexes in the database."
+        )),
+        _ => match error::from_driver(failure) {
+            Error::Unavailable(_) => unreachable(address),
+            other => OpenError::new(format_args!(
+                "MongoDB at {address}: {}",
+                error::detail(&other)
+            )),
+        },
+    }
+}
+
+/// The host and port of a connection string, without user and password.
+fn host(uri: &str) -> String {
+    let behind_user = uri.rsplit('@').next().unwrap_or_default();
+    let behind_scheme = behind_user.rsplit("://").next().unwrap_or_default();
+    behind_scheme
+        .split(['/', '?'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}

@@ -1,0 +1,230 @@
+//! Who is online at which process, kept for one purpose: when a process dies, the others can say when its users
+//! were last seen.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, doc};
+use uuid::Uuid;
+
+use super::{
+    Inner, MongoStore,
+    document::{self, Fields},
+    error,
+};
+use crate::{
+    domain::{Timestamp, UserId},
+    error::Result,
+    store::Presence,
+};
+
+/// The unique index that keeps a user from standing at one process twice.
+pub(super) const PROCESS_USER: &str = "process_user";
+
+/// What this process has told of itself.
+#[derive(Default)]
+pub(super) struct Here {
+    online: HashSet<UserId>,
+    /// Whether a write failed, so that the rows may differ from `online`.
+    in_doubt: bool,
+}
+
+impl Inner {
+    /// Enters this process among the living, under a new name.
+    pub(super) async fn register(&self) -> Result<()> {
+        let process = Uuid::new_v4();
+        let enter = || {
+            let now = doc! { "$currentDate": { "aliveAt": true } };
+            self.collections
+                .processes
+                .update_one(doc! { "_id": document::id(process) }, now)
+                .upsert(true)
+        };
+        self.twice("mongodb.update", enter).await?;
+        *self.process.lock() = process;
+        Ok(())
+    }
+
+    async fn enter_online(&self, users: impl IntoIterator<Item = UserId>) -> Result<()> {
+        let process = *self.process.lock();
+        let rows = users
+            .into_iter()
+            .map(|user| doc! { "process": document::id(process), "user": document::id(user.0) });
+        let rows: Vec<_> = rows
+            .filter_map(|row| RawDocumentBuf::try_from(&row).ok())
+            .collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let insert = async {
+            match self
+                .collections
+                .online
+                .insert_many(rows)
+                .ordered(false)
+                .await
+            {
+                Err(failure) if !error::is_only_duplicates(&failure) => Err(failure),
+                _ => Ok(()),
+            }
+        };
+        self.timed("mongodb.insert", insert).await
+    }
+
+    /// Says when users were last seen, and takes them from the rows of a process.
+    async fn enter_offline(&self, process: Uuid, users: &[(UserId, Timestamp)]) -> Result<()> {
+        for users in users.chunks(10_000) {
+            let seen = users.iter().map(|(user, at)| {
+                doc! {
+                    "q": { "_id": document::id(user.0) },
+                    "u": { "$max": { "at": document::time(*at) } },
+                    "upsert": true,
+                }
+            });
+            self.update_each("lastSeen", seen.collect()).await?;
+            let gone = doc! {
+                "process": document::id(process),
+                "user": { "$in": document::ids(users.iter().map(|(user, _)| user.0)) },
+            };
+            self.twice("mongodb.delete", || {
+                self.collections.online.delete_many(gone.clone())
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Brings the rows in line with what is so, after a failure.
+    async fn reconcile(&self, here: &mut Here) -> Result<()> {
+        let gone = doc! {
+            "process": document::id(*self.process.lock()),
+            "user": { "$nin": document::ids(here.online.iter().map(|user| user.0)) },
+        };
+        self.twice("mongodb.delete", || {
+            self.collections.online.delete_many(gone.clone())
+        })
+        .await?;
+        self.enter_online(here.online.iter().copied()).await?;
+        here.in_doubt = false;
+        Ok(())
+    }
+
+    async fn renew(&self) -> Result<()> {
+        let mut here = self.here.lock().await;
+        let alive =
+            doc! { "_id": document::id(*self.process.lock()), "buried": { "$exists": false } };
+        let now = doc! { "$currentDate": { "aliveAt": true } };
+        let renewed = self
+            .timed(
+                "mongodb.update",
+                self.collections.processes.update_one(alive, now),
+            )
+            .await?;
+        if renewed.matched_count == 0 {
+            // Taken for dead, after a pause say: begin anew.
+            here.in_doubt = true;
+            self.register().await?;
+        }
+        if here.in_doubt {
+            self.reconcile(&mut here).await?;
+        }
+        drop(here);
+        self.bury_the_dead().await
+    }
+
+    async fn bury_the_dead(&self) -> Result<()> {
+        let lease = i64::try_from(self.limits.lease.as_millis()).unwrap_or(i64::MAX);
+        let silent = doc! { "$expr": { "$lt": ["$aliveAt", { "$subtract": ["$$NOW", lease] }] } };
+        let read = |process: &RawDocument| Ok((process.id("_id")?, process.time("aliveAt")?));
+        for (process, alive_at) in self
+            .all(self.collections.processes.find(silent), read)
+            .await?
+        {
+            // From here on it cannot come back under this name, and whoever finds it may do the rest.
+            let same =
+                doc! { "_id": document::id(process), "aliveAt": DateTime::from_millis(alive_at.0) };
+            let bury = || {
+                self.collections
+                    .processes
+                    .update_one(same.clone(), doc! { "$set": { "buried": true } })
+            };
+            if self.twice("mongodb.update", bury).await?.matched_count > 0 {
+                self.take_offline(process, alive_at).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes all of a process's users offline, then its name off the list.
+    async fn take_offline(&self, process: Uuid, last_seen_at: Timestamp) -> Result<()> {
+        let of_process = doc! { "process": document::id(process) };
+        let rows = self
+            .collections
+            .online
+            .find(of_process)
+            .projection(doc! { "_id": 0, "user": 1 });
+        let users = self
+            .all(rows, |row| Ok((document::user_id(row)?, last_seen_at)))
+            .await?;
+        self.enter_offline(process, &users).await?;
+        let name = doc! { "_id": document::id(process) };
+        self.twice("mongodb.delete", || {
+            self.collections.processes.delete_one(name.clone())
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Takes this process off the list, with whoever is still online at it.
+    pub(super) async fn leave(&self) -> Result<()> {
+        let _here = self.here.lock().await;
+        let process = *self.process.lock();
+        self.take_offline(process, Timestamp::now()).await
+    }
+}
+
+#[async_trait]
+impl Presence for MongoStore {
+    async fn record_online(&self, users: &[UserId]) -> Result<()> {
+        let users = users.to_vec();
+        self.bounded(|inner| async move {
+            let mut here = inner.here.lock().await;
+            here.online.extend(&users);
+            let result = inner.enter_online(users).await;
+            here.in_doubt |= result.is_err();
+            result
+        })
+        .await
+    }
+
+    async fn record_offline(&self, users: &[(UserId, Timestamp)]) -> Result<()> {
+        let users = users.to_vec();
+        self.bounded(|inner| async move {
+            let mut here = inner.here.lock().await;
+            for (user, _) in &users {
+                here.online.remove(user);
+            }
+            let process = *inner.process.lock();
+            let result = inner.enter_offline(process, &users).await;
+            here.in_doubt |= result.is_err();
+            result
+        })
+        .await
+    }
+
+    async fn last_seen(&self, ids: &[UserId]) -> Result<Vec<(UserId, Timestamp)>> {
+        let filter = doc! { "_id": { "$in": document::ids(ids.iter().map(|id| id.0)) } };
+        self.bounded(|inner| async move {
+            let read = |found: &RawDocument| Ok((UserId(found.id("_id")?), found.time("at")?));
+            inner
+                .all(inner.collections.last_seen.find(filter), read)
+                .await
+        })
+        .await
+    }
+
+    async fn renew_lease(&self) -> Result<()> {
+        self.bounded(|inner| async move { inner.renew().await })
+            .await
+    }
+}

@@ -1,0 +1,152 @@
+//! People, by id, by name and as a list to page and search through.
+
+use async_trait::async_trait;
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+
+use super::{
+    MongoStore,
+    document::{self, Fields, unreadable},
+    error,
+};
+use crate::{
+    domain::{AvatarUrl, DisplayName, User, UserId, Username},
+    error::Result,
+    store::Users,
+};
+
+/// The unique index that gives a username to one.
+pub(super) const USERNAME: &str = "usernameKey";
+/// Serves the list in its order.
+pub(super) const SIDEBAR: &str = "sidebar";
+/// Serves the search.
+pub(super) const SEARCH: &str = "searchKeys";
+
+fn encode(user: &User, password_hash: &str) -> Result<RawDocumentBuf> {
+    let mut fields = doc! {
+        "_id": document::id(user.id.0),
+        "username": user.username.as_str(),
+        "usernameKey": user.username.key(),
+        "passwordHash": password_hash,
+        "displayName": user.display_name.as_str(),
+        "sortKey": user.sort_key(),
+        "searchKeys": user.search_keys(),
+        "createdAt": document::time(user.created_at),
+    };
+    if let Some(avatar_url) = &user.avatar_url {
+        fields.insert("avatarUrl", avatar_url.as_str());
+    }
+    RawDocumentBuf::try_from(&fields).map_err(|_| unreadable("user"))
+}
+
+fn decode(found: &RawDocument) -> Result<User> {
+    Ok(User {
+        id: UserId(found.id("_id")?),
+        username: Username::stored(found.text("username")?),
+        display_name: DisplayName::stored(found.text("displayName")?),
+        avatar_url: found.text_if_any("avatarUrl")?.map(AvatarUrl::stored),
+        created_at: found.time("createdAt")?,
+    })
+}
+
+/// What starts with a text: everything from it up to, and without, the first text that does not.
+fn starting_with(prefix: &str) -> Document {
+    let mut range = doc! { "$gte": prefix };
+    let mut end: Vec<char> = prefix.chars().collect();
+    while let Some(last) = end.pop() {
+        // The next character in the order of code points, which is the order of UTF-8's bytes.
+        let next = match last {
+            '\u{D7FF}' => Some('\u{E000}'),
+            other => char::from_u32(u32::from(other) + 1),
+        };
+        if let Some(next) = next {
+            end.push(next);
+            range.insert("$lt", end.iter().collect::<String>());
+            break;
+        }
+    }
+    range
+}
+
+#[async_trait]
+impl Users for MongoStore {
+    async fn create_user(&self, user: &User, password_hash: &str) -> Result<bool> {
+        let user = encode(user, password_hash)?;
+        self.bounded(|inner| async move {
+            let insert = async {
+                match inner.collections.users.insert_one(user).await {
+                    Err(failure) if error::clash(&failure) == Some(USERNAME) => Ok(false),
+                    result => result.map(|_| true),
+                }
+            };
+            inner.timed("mongodb.insert", insert).await
+        })
+        .await
+    }
+
+    async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>> {
+        let filter = doc! { "usernameKey": username_key };
+        self.bounded(|inner| async move {
+            let read =
+                |found: &RawDocument| Ok((decode(found)?, found.text("passwordHash")?.to_owned()));
+            inner
+                .first(inner.collections.users.find(filter), read)
+                .await
+        })
+        .await
+    }
+
+    async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
+        let filter = doc! { "_id": { "$in": document::ids(ids.iter().map(|id| id.0)) } };
+        self.bounded(|inner| async move {
+            inner
+                .all(inner.collections.users.find(filter), decode)
+                .await
+        })
+        .await
+    }
+
+    async fn sidebar_users(
+        &self,
+        viewer: UserId,
+        search: Option<&str>,
+        after: Option<&(String, UserId)>,
+        limit: usize,
+    ) -> Result<Vec<User>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mut filter = doc! { "_id": { "$ne": document::id(viewer.0) } };
+        if let Some((sort_key, id)) = after {
+            filter.insert("sortKey", doc! { "$gte": sort_key });
+            let behind = doc! { "_id": { "$gt": document::id(id.0) } };
+            filter.insert("$or", vec![doc! { "sortKey": { "$gt": sort_key } }, behind]);
+        }
+        if let Some(search) = search {
+            filter.insert("searchKeys", doc! { "$elemMatch": starting_with(search) });
+        }
+        self.bounded(move |inner| async move {
+            let find = inner
+                .collections
+                .users
+                .find(filter)
+                .sort(doc! { "sortKey": 1, "_id": 1 })
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX));
+            inner.all(find, decode).await
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_before_the_next_character_of_any_script() {
+        let end = |prefix| starting_with(prefix).get_str("$lt").map(str::to_owned).ok();
+        assert_eq!(end("an").as_deref(), Some("ao"));
+        assert_eq!(end("a\u{D7FF}").as_deref(), Some("a\u{E000}"));
+        assert_eq!(end("a\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(end("\u{10FFFF}"), None);
+    }
+}

@@ -1,0 +1,269 @@
+use std::collections::BTreeMap;
+
+use chinwag::domain::{ConversationActivity, ConversationKind, Member, MemberRole, ReadMark};
+
+use super::*;
+
+on_every_store!(
+    a_pair_has_one_direct_conversation_however_many_start_it_in_both_directions,
+    a_direct_conversation_is_found_by_its_pair_before_its_first_message,
+    conversations_are_found_by_id_with_members_each_once,
+    a_viewer_sees_conversations_with_messages_the_latest_first_and_pages_through_all,
+    activity_is_that_of_the_newest_message_or_of_the_beginning,
+    read_marks_only_move_forward_and_only_for_members,
+    racing_read_marks_end_at_the_greatest,
+    sending_reads_up_to_the_senders_own_message,
+);
+
+async fn a_pair_has_one_direct_conversation_however_many_start_it_in_both_directions(
+    store: DynStore,
+) {
+    let (ann, ben) = (UserId::new(), UserId::new());
+    let starts = (0..30).map(|number| {
+        let store = store.clone();
+        let (a, b) = if number % 2 == 0 {
+            (ann, ben)
+        } else {
+            (ben, ann)
+        };
+        tokio::spawn(async move { add_direct(&store, a, b).await })
+    });
+    let started = join_all(starts).await;
+    let first = started[0].as_ref().expect("ends").clone();
+    for conversation in started {
+        assert_eq!(conversation.expect("ends"), first);
+    }
+    let mut members: Vec<UserId> = first.members.iter().map(|member| member.user_id).collect();
+    members.sort_unstable();
+    assert_eq!(members, [ann.min(ben), ann.max(ben)]);
+    assert_eq!(
+        store.conversations(&[first.id]).await.expect("answers"),
+        [first]
+    );
+}
+
+async fn a_direct_conversation_is_found_by_its_pair_before_its_first_message(store: DynStore) {
+    let [ann, ben, cem] = [(); 3].map(|()| UserId::new());
+    let pair = |a, b| Pair::new(a, b).expect("two people");
+    let with_ben = add_direct(&store, ann, ben).await;
+    let with_cem = add_direct(&store, ann, cem).await;
+    let asked = [
+        pair(cem, ann),
+        pair(ben, cem),
+        pair(ben, ann),
+        pair(ann, cem),
+    ];
+    let mut found = store.direct_conversations(&asked).await.expect("answers");
+    found.sort_by_key(|conversation| conversation.id);
+    let mut expected = [with_ben, with_cem];
+    expected.sort_by_key(|conversation| conversation.id);
+    assert_eq!(found, expected);
+    assert_eq!(store.direct_conversations(&[]).await.expect("answers"), []);
+}
+
+async fn conversations_are_found_by_id_with_members_each_once(store: DynStore) {
+    let (ann, ben) = (UserId::new(), UserId::new());
+    let created_at = Timestamp(1_795_354_800_007);
+    let new = Conversation::direct(Pair::new(ann, ben).expect("two people"), created_at);
+    assert_eq!(store.create_direct(&new).await.expect("answers"), new);
+
+    let asked = [ConversationId::new(), new.id, new.id];
+    let found = store.conversations(&asked).await.expect("answers");
+    let member = |user_id| Member {
+        user_id,
+        role: MemberRole::Member,
+        joined_at: created_at,
+    };
+    let expected = Conversation {
+        id: new.id,
+        kind: ConversationKind::Direct,
+        title: None,
+        members: vec![member(ann.min(ben)), member(ann.max(ben))],
+        created_at,
+    };
+    assert_eq!(found, [expected]);
+    assert_eq!(store.conversations(&[]).await.expect("answers"), []);
+}
+
+async fn a_viewer_sees_conversations_with_messages_the_latest_first_and_pages_through_all(
+    store: DynStore,
+) {
+    let viewer = UserId::new();
+    // Several of one moment, so that the id has to decide.
+    let moments = [5, 9, 5, 1, 9, 5, 7, 3, 5];
+    let mut expected = Vec::new();
+    for at in moments {
+        let conversation = add_direct(&store, viewer, UserId::new()).await;
+        let sent_at = Timestamp(1_795_354_800_000 + at);
+        say(
+            &store,
+            &Draft {
+                sent_at,
+                ..draft(conversation.id, viewer, "hi")
+            },
+        )
+        .await;
+        let activity = ConversationActivity {
+            conversation_id: conversation.id,
+            last_seq: 1,
+            last_activity_at: sent_at,
+        };
+        expected.push((conversation, activity));
+    }
+    add_direct(&store, viewer, UserId::new()).await;
+    let others = add_direct(&store, UserId::new(), UserId::new()).await;
+    say(
+        &store,
+        &draft(others.id, others.members[0].user_id, "not the viewer's"),
+    )
+    .await;
+    expected.sort_by_key(|(conversation, activity)| (activity.last_activity_at, conversation.id));
+    expected.reverse();
+
+    for limit in [1, 2, 4, 100] {
+        let mut listed: Vec<(Conversation, ConversationActivity)> = Vec::new();
+        loop {
+            let after = listed
+                .last()
+                .map(|(last, activity)| (activity.last_activity_at, last.id));
+            let page = store
+                .conversations_of(viewer, after, limit)
+                .await
+                .expect("answers");
+            assert!(page.len() <= limit);
+            if page.is_empty() {
+                break;
+            }
+            listed.extend(page);
+        }
+        assert_eq!(listed, expected, "pages of {limit}");
+    }
+}
+
+async fn activity_is_that_of_the_newest_message_or_of_the_beginning(store: DynStore) {
+    let conversation = add_direct(&store, UserId::new(), UserId::new()).await;
+    let sender = conversation.members[0].user_id;
+    let activity = |last_seq, last_activity_at| ConversationActivity {
+        conversation_id: conversation.id,
+        last_seq,
+        last_activity_at,
+    };
+    let asked = [conversation.id, ConversationId::new(), conversation.id];
+    let before = store.activities(&asked).await.expect("answers");
+    assert_eq!(before, [activity(0, conversation.created_at)]);
+
+    let later = |seconds| {
+        conversation
+            .created_at
+            .after(std::time::Duration::from_secs(seconds))
+    };
+    let drafts = [1, 2, 3].map(|seconds| Draft {
+        sent_at: later(seconds),
+        ..draft(conversation.id, sender, "hi")
+    });
+    store.append(&drafts).await.expect("answers");
+    assert_eq!(
+        store.activities(&asked).await.expect("answers"),
+        [activity(3, later(3))]
+    );
+}
+
+/// The marks of a conversation by who read.
+async fn marks(store: &DynStore, conversation: ConversationId) -> BTreeMap<UserId, i64> {
+    let asked = [conversation, ConversationId::new(), conversation];
+    let marks = store.read_marks(&asked).await.expect("answers");
+    let count = marks.len();
+    let by_user: BTreeMap<_, _> = marks
+        .into_iter()
+        .map(
+            |ReadMark {
+                 conversation_id,
+                 user_id,
+                 seq,
+             }| {
+                assert_eq!(conversation_id, conversation);
+                (user_id, seq)
+            },
+        )
+        .collect();
+    assert_eq!(by_user.len(), count, "one mark a member");
+    by_user
+}
+
+async fn read_marks_only_move_forward_and_only_for_members(store: DynStore) {
+    let (ann, ben) = (UserId::new(), UserId::new());
+    let conversation = add_direct(&store, ann, ben).await.id;
+    assert_eq!(
+        marks(&store, conversation).await,
+        BTreeMap::from([(ann, 0), (ben, 0)])
+    );
+    let drafts = [(); 5].map(|()| draft(conversation, ann, "hi"));
+    store.append(&drafts).await.expect("answers");
+
+    for (seq, moves) in [
+        (3, true),
+        (3, false),
+        (2, false),
+        (0, false),
+        (-1, false),
+        (4, true),
+    ] {
+        let moved = store
+            .mark_read(conversation, ben, seq)
+            .await
+            .expect("answers");
+        assert_eq!(moved, moves, "to {seq}");
+    }
+    assert!(
+        !store
+            .mark_read(conversation, UserId::new(), 5)
+            .await
+            .expect("answers")
+    );
+    assert!(
+        !store
+            .mark_read(ConversationId::new(), ben, 5)
+            .await
+            .expect("answers")
+    );
+    assert_eq!(
+        marks(&store, conversation).await,
+        BTreeMap::from([(ann, 5), (ben, 4)])
+    );
+}
+
+async fn racing_read_marks_end_at_the_greatest(store: DynStore) {
+    let (ann, ben) = (UserId::new(), UserId::new());
+    let conversation = add_direct(&store, ann, ben).await.id;
+    let drafts: Vec<Draft> = (0..20).map(|_| draft(conversation, ann, "hi")).collect();
+    store.append(&drafts).await.expect("answers");
+    let reads = (1..=20)
+        .rev()
+        .map(|seq| store.mark_read(conversation, ben, seq));
+    for moved in join_all(reads).await {
+        moved.expect("answers");
+    }
+    assert_eq!(marks(&store, conversation).await[&ben], 20);
+}
+
+async fn sending_reads_up_to_the_senders_own_message(store: DynStore) {
+    let (ann, ben) = (UserId::new(), UserId::new());
+    let conversation = add_direct(&store, ann, ben).await.id;
+    let drafts = [ann, ben, ann, ann, ben, ann].map(|sender| draft(conversation, sender, "hi"));
+    store.append(&drafts).await.expect("answers");
+    assert_eq!(
+        marks(&store, conversation).await,
+        BTreeMap::from([(ann, 6), (ben, 5)])
+    );
+    say(&store, &draft(conversation, ben, "hi")).await;
+    assert_eq!(
+        marks(&store, conversation).await,
+        BTreeMap::from([(ann, 6), (ben, 7)])
+    );
+    assert!(
+        !store
+            .mark_read(conversation, ben, 6)
+            .await
+            .expect("answers")
+    );
+}

@@ -1,0 +1,201 @@
+use std::collections::BTreeSet;
+
+use chinwag::domain::AvatarUrl;
+
+use super::*;
+
+on_every_store!(
+    a_username_is_given_once_whatever_its_case_and_however_many_race_for_it,
+    credentials_are_found_by_the_username_key_alone,
+    users_are_found_by_id_each_once,
+    the_sidebar_lists_everyone_else_by_name_and_pages_through_all,
+    a_search_finds_those_of_whom_a_word_starts_with_it_and_no_character_is_special,
+);
+
+async fn a_username_is_given_once_whatever_its_case_and_however_many_race_for_it(store: DynStore) {
+    let spellings = ["annika", "Annika", "ANNIKA", "aNNiKa", "annikA"];
+    let signups = (0..50).map(|number| {
+        let store = store.clone();
+        let user = user(
+            &format!("Annika {number}"),
+            spellings[number % spellings.len()],
+        );
+        tokio::spawn(async move {
+            let created = store.create_user(&user, "hash").await.expect("answers");
+            created.then_some(user)
+        })
+    });
+    let created: Vec<User> = join_all(signups)
+        .await
+        .into_iter()
+        .filter_map(|done| done.expect("ends"))
+        .collect();
+    assert_eq!(created.len(), 1);
+    let (kept, _) = store
+        .credentials("annika")
+        .await
+        .expect("answers")
+        .expect("exists");
+    assert_eq!(kept, created[0]);
+    let listed = store
+        .sidebar_users(UserId::new(), None, None, 100)
+        .await
+        .expect("answers");
+    assert_eq!(listed, created, "who was refused left nothing behind");
+}
+
+async fn credentials_are_found_by_the_username_key_alone(store: DynStore) {
+    let ann = User {
+        avatar_url: Some(AvatarUrl::stored("https://example.org/a.png?x='\"$")),
+        ..user("Ann \u{1F600}", "Ann.One")
+    };
+    assert!(
+        store
+            .create_user(&ann, "$2b$12$hash")
+            .await
+            .expect("answers")
+    );
+    let found = store.credentials("ann.one").await.expect("answers");
+    assert_eq!(found, Some((ann, "$2b$12$hash".to_owned())));
+    for other in [
+        "Ann.One",
+        "annxone",
+        "ann.%",
+        "ann",
+        "",
+        "^ann",
+        "ann.one\0",
+    ] {
+        assert_eq!(
+            store.credentials(other).await.expect("answers"),
+            None,
+            "{other:?}"
+        );
+    }
+}
+
+async fn users_are_found_by_id_each_once(store: DynStore) {
+    let ann = add_user(&store, "Ann", "ann").await;
+    let ben = add_user(&store, "Ben", "ben").await;
+    let asked = [ben.id, UserId::new(), ann.id, ben.id];
+    let mut found = store.users(&asked).await.expect("answers");
+    found.sort_by_key(|user| user.id);
+    assert_eq!(found, [ann, ben]);
+    assert_eq!(store.users(&[]).await.expect("answers"), []);
+}
+
+async fn the_sidebar_lists_everyone_else_by_name_and_pages_through_all(store: DynStore) {
+    let names = [
+        "bea", "Ann", "ann", "Zoë", "zoe", "Änne", "B", "ANN", "Ōkubo", "ann b", "Ann",
+    ];
+    let mut everyone = Vec::new();
+    for (number, name) in names.iter().enumerate() {
+        everyone.push(add_user(&store, name, &format!("user{number}")).await);
+    }
+    let viewer = everyone[3].clone();
+    let mut expected: Vec<User> = everyone
+        .into_iter()
+        .filter(|user| user.id != viewer.id)
+        .collect();
+    expected.sort_by_key(|user| (user.sort_key(), user.id));
+
+    for limit in [1, 2, 3, 100] {
+        let mut listed: Vec<User> = Vec::new();
+        loop {
+            let after = listed.last().map(|user| (user.sort_key(), user.id));
+            let page = store
+                .sidebar_users(viewer.id, None, after.as_ref(), limit)
+                .await;
+            let page = page.expect("answers");
+            assert!(page.len() <= limit);
+            if page.is_empty() {
+                break;
+            }
+            listed.extend(page);
+        }
+        assert_eq!(listed, expected, "pages of {limit}");
+    }
+}
+
+async fn a_search_finds_those_of_whom_a_word_starts_with_it_and_no_character_is_special(
+    store: DynStore,
+) {
+    let people = [
+        ("Ann-Marie O'Neil", "am.oneil"),
+        ("100% sure_thing", "sure_1"),
+        ("100 years", "hundred"),
+        ("$where {\"$gt\": \"\"}", "dollar-1"),
+        (".* ^a|b$ (x)", "regex.1"),
+        ("back\\slash \"quoted\"", "quote"),
+        ("Ärger İstanbul", "aerger"),
+        ("end \u{10FFFF}\u{10FFFF}x", "last"),
+        ("'; DROP TABLE users; --", "bobby"),
+        ("Annabel", "ann_2"),
+    ];
+    let mut everyone = Vec::new();
+    for (display_name, username) in people {
+        everyone.push(add_user(&store, display_name, username).await);
+    }
+    everyone.sort_by_key(|user| (user.sort_key(), user.id));
+    let viewer = everyone[0].id;
+
+    let mut searches: BTreeSet<String> = everyone.iter().flat_map(User::search_keys).collect();
+    let starts = searches
+        .iter()
+        .flat_map(|key| [1, 2, 4].map(|n| key.chars().take(n).collect()));
+    searches.extend(starts.collect::<Vec<_>>());
+    let hostile = [
+        "%",
+        "_",
+        "%%",
+        "a%",
+        "a_n",
+        "*",
+        ".",
+        ".*",
+        "^",
+        "^ann",
+        "$",
+        "$gt",
+        "{",
+        "\"",
+        "'",
+        "''",
+        "' or 1=1 --",
+        "\\",
+        "\\0",
+        "\0",
+        "\u{10FFFF}",
+        "\u{10FFFF}\u{10FFFF}",
+        "[a-z]",
+        "ann.",
+        "zzz",
+        "nn",
+        "neil\u{0}",
+    ];
+    searches.extend(hostile.map(str::to_owned));
+    for search in searches {
+        let matches = |user: &User| {
+            user.search_keys()
+                .iter()
+                .any(|key| key.starts_with(&search))
+        };
+        let expected: Vec<&User> = everyone
+            .iter()
+            .filter(|user| user.id != viewer && matches(user))
+            .collect();
+        let mut found = Vec::new();
+        loop {
+            let after = found.last().map(|user: &User| (user.sort_key(), user.id));
+            let page = store
+                .sidebar_users(viewer, Some(&search), after.as_ref(), 2)
+                .await;
+            let page = page.expect("answers");
+            if page.is_empty() {
+                break;
+            }
+            found.extend(page);
+        }
+        assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{search:?}");
+    }
+}

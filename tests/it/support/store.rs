@@ -1,0 +1,63 @@
+//! Fresh stores of every kind, each gone with its guard.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use chinwag::store::{DynStore, StoreLimits, embedded::EmbeddedStore};
+
+/// The stores that one suite holds to the same contract.
+#[derive(Clone, Copy, Debug)]
+pub enum StoreKind {
+    Embedded,
+}
+
+/// What a fresh store stands on; dropping it takes that away.
+pub enum Guard {
+    Embedded { _dir: TempDir },
+}
+
+/// An empty store of this kind that nobody else uses.
+pub async fn fresh(kind: StoreKind) -> (DynStore, Guard) {
+    match kind {
+        StoreKind::Embedded => embedded().await,
+    }
+}
+
+async fn embedded() -> (DynStore, Guard) {
+    let dir = TempDir::new();
+    let store = EmbeddedStore::open(dir.path(), StoreLimits::default(), Arc::new(|_, _| {}))
+        .await
+        .expect("a new directory opens");
+    (Arc::new(store), Guard::Embedded { _dir: dir })
+}
+
+/// A directory of a test's own, removed when dropped.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// One that does not exist yet.
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("store-{}-{number}", process::id());
+        Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        // Not there when the test was that it cannot be made.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
