@@ -22,17 +22,21 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 macro_rules! on_every_store {
     ($($check:ident),+ $(,)?) => {
         crate::store::on_store!(embedded, Embedded, $($check),+);
+        crate::store::on_store!(mongo, Mongo, $($check),+);
     };
 }
 
 macro_rules! on_store {
     ($module:ident, $kind:ident, $($check:ident),+) => {
         mod $module {
-            use crate::support::store::{StoreKind, fresh};
+            use crate::support::store::{StoreKind, fresh, mongo_is_there};
 
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $check() {
+                    if matches!(StoreKind::$kind, StoreKind::Mongo) && !mongo_is_there().await {
+                        return;
+                    }
                     let (store, _guard) = fresh(StoreKind::$kind).await;
                     super::$check(store.clone()).await;
                     store.close().await;

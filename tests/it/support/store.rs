@@ -10,24 +10,50 @@ use std::{
     },
 };
 
-use chinwag::store::{DynStore, StoreLimits, embedded::EmbeddedStore};
+use chinwag::store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo};
+
+use super::mongod;
 
 /// The stores that one suite holds to the same contract.
 #[derive(Clone, Copy, Debug)]
 pub enum StoreKind {
     Embedded,
+    Mongo,
 }
 
 /// What a fresh store stands on; dropping it takes that away.
 pub enum Guard {
     Embedded { _dir: TempDir },
+    Mongo,
 }
 
 /// An empty store of this kind that nobody else uses.
 pub async fn fresh(kind: StoreKind) -> (DynStore, Guard) {
     match kind {
         StoreKind::Embedded => embedded().await,
+        StoreKind::Mongo => mongo().await,
     }
+}
+
+/// Whether there is a MongoDB to test with. Without one CI fails, and elsewhere it is said aloud.
+pub async fn mongo_is_there() -> bool {
+    match mongod::shared().await {
+        Ok(_) => true,
+        Err(reason) if std::env::var_os("CI").is_none() => {
+            eprintln!("SKIPPED: there is no MongoDB to test with: {reason}");
+            false
+        }
+        Err(reason) => panic!("there is no MongoDB to test with: {reason}"),
+    }
+}
+
+async fn mongo() -> (DynStore, Guard) {
+    let mongod = mongod::shared().await.expect("a mongod");
+    let uri = mongod.uri_for(&mongod::fresh_database());
+    let store = mongo::open(&uri, StoreLimits::default(), Arc::new(|_, _| {}))
+        .await
+        .expect("a new database opens");
+    (Arc::new(store), Guard::Mongo)
 }
 
 async fn embedded() -> (DynStore, Guard) {

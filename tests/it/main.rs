@@ -1,0 +1,7 @@
+//! The tests: one binary that starts the real server on a free port.
+
+mod embedded;
+mod mongo;
+mod store;
+mod support;
+mod talking;

@@ -1,0 +1,139 @@
+//! The real server in this process, on a port of its own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use chinwag::app::{App, Config, StoreConfig};
+use secrecy::SecretString;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{
+    client::Client,
+    mongod,
+    store::{StoreKind, TempDir},
+    ws::Ws,
+};
+
+/// A running server. Dropping it stops it without waiting; [`TestApp::stop`] waits.
+pub struct TestApp {
+    pub address: SocketAddr,
+    pub place: Place,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<()>,
+}
+
+/// Where a server keeps everything; survives the server, so that another can be started there.
+pub struct Place {
+    pub store: StoreConfig,
+    _dir: Option<TempDir>,
+}
+
+impl Place {
+    /// An empty one.
+    pub async fn fresh(kind: StoreKind) -> Self {
+        match kind {
+            StoreKind::Embedded => {
+                let dir = TempDir::new();
+                let store = StoreConfig::Embedded {
+                    dir: dir.path().to_owned(),
+                };
+                Self {
+                    store,
+                    _dir: Some(dir),
+                }
+            }
+            StoreKind::Mongo => {
+                let mongod = mongod::shared().await.expect("a mongod");
+                let uri = mongod.uri_for(&mongod::fresh_database());
+                Self {
+                    store: StoreConfig::Mongo {
+                        uri: SecretString::from(uri),
+                    },
+                    _dir: None,
+                }
+            }
+        }
+    }
+}
+
+impl TestApp {
+    /// A server on an empty store, with cheap passwords and no rate limits.
+    pub async fn start(kind: StoreKind) -> Self {
+        Self::with(kind, |_| {}).await
+    }
+
+    /// The same, set up further.
+    pub async fn with(kind: StoreKind, set_up: impl FnOnce(&mut Config)) -> Self {
+        Self::at(Place::fresh(kind).await, set_up).await
+    }
+
+    /// A server on what an earlier one left.
+    pub async fn at(place: Place, set_up: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(place.store.clone());
+        config.bcrypt_cost = 4;
+        config.rate_limits = false;
+        set_up(&mut config);
+        let app = App::start(config).await.expect("the server starts");
+        let listener =
+            App::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(app.run(listener, async move {
+            // Dropped or sent, both mean stop.
+            let _ = stopped.await;
+        }));
+        Self {
+            address,
+            place,
+            stop: Some(stop),
+            running,
+        }
+    }
+
+    /// Another server process' stand-in on the same MongoDB.
+    pub async fn beside(&self, set_up: impl FnOnce(&mut Config)) -> Self {
+        Self::at(
+            Place {
+                store: self.place.store.clone(),
+                _dir: None,
+            },
+            set_up,
+        )
+        .await
+    }
+
+    /// Tells the server to stop and waits until it has.
+    pub async fn stop(mut self) -> Place {
+        self.stop.take();
+        (&mut self.running).await.expect("the server ends well");
+        self.place
+    }
+
+    /// Tells the server to stop without waiting.
+    pub fn begin_stop(&mut self) {
+        self.stop.take();
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Someone who is not signed in.
+    pub fn anonymous(&self) -> Client {
+        Client::new(self.url("/graphql"))
+    }
+
+    /// Someone who just signed up, by this name, with the password "password1".
+    pub async fn user(&self, username: &str) -> Client {
+        self.anonymous().sign_up(username).await
+    }
+
+    /// A socket that was greeted with this person's token.
+    pub async fn socket(&self, client: &Client) -> Ws {
+        let mut socket = Ws::open(self.address).await;
+        socket
+            .init(serde_json::json!({ "token": client.token }))
+            .await;
+        socket
+    }
+}

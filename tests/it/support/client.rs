@@ -1,0 +1,124 @@
+//! A GraphQL client over HTTP, signed in or not.
+
+use serde_json::{Value, json};
+
+/// Takes a value out of a response by its path, such as `"data.me.id"` or `"errors.0.message"`.
+pub fn json(value: &Value, path: &str) -> Value {
+    value
+        .pointer(&format!("/{}", path.replace('.', "/")))
+        .cloned()
+        .unwrap_or(Value::Null)
+}
+
+/// Someone who sends operations by POST.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    pub token: Option<String>,
+    pub id: String,
+    pub username: String,
+}
+
+impl Client {
+    pub fn new(url: String) -> Self {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self {
+            http,
+            url,
+            token: None,
+            id: String::new(),
+            username: String::new(),
+        }
+    }
+
+    /// Signs up with the password "password1" and is signed in from then on.
+    pub async fn sign_up(mut self, username: &str) -> Self {
+        let document =
+            "mutation($input: SignupInput!) { signup(input: $input) { token user { id } } }";
+        let input = json!({ "username": username, "password": "password1" });
+        let reply = self.ok(document, json!({ "input": input })).await;
+        self.token = reply["signup"]["token"].as_str().map(str::to_owned);
+        self.id = reply["signup"]["user"]["id"]
+            .as_str()
+            .expect("an id")
+            .to_owned();
+        username.clone_into(&mut self.username);
+        self
+    }
+
+    /// The same person with another session.
+    pub async fn sign_in_again(&self) -> Self {
+        let document = "mutation($input: LoginInput!) { login(input: $input) { token } }";
+        let input = json!({ "username": self.username, "password": "password1" });
+        let mut again = Self {
+            token: None,
+            ..self.clone()
+        };
+        let reply = again.ok(document, json!({ "input": input })).await;
+        again.token = reply["login"]["token"].as_str().map(str::to_owned);
+        again
+    }
+
+    /// The same person at another server.
+    pub fn at(&self, url: String) -> Self {
+        Self {
+            url,
+            ..self.clone()
+        }
+    }
+
+    /// The whole response body to an operation.
+    pub async fn run(&self, document: &str, variables: Value) -> Value {
+        let response = self
+            .request(document, variables)
+            .send()
+            .await
+            .expect("an answer");
+        response.json().await.expect("JSON")
+    }
+
+    /// A request that was not sent yet, for headers and statuses.
+    pub fn request(&self, document: &str, variables: Value) -> reqwest::RequestBuilder {
+        let request = self
+            .http
+            .post(&self.url)
+            .json(&json!({ "query": document, "variables": variables }));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// A request by whatever method to whatever path of the server.
+    pub fn raw(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, url)
+    }
+
+    /// The data of an operation that must go well.
+    pub async fn ok(&self, document: &str, variables: Value) -> Value {
+        let reply = self.run(document, variables).await;
+        assert!(reply.get("errors").is_none(), "{document}: {reply}");
+        reply["data"].clone()
+    }
+
+    /// The first error of an operation that must fail, which has this code.
+    pub async fn fails(&self, code: &str, document: &str, variables: Value) -> Value {
+        let reply = self.run(document, variables).await;
+        let error = json(&reply, "errors.0");
+        assert_eq!(error["extensions"]["code"], code, "{document}: {reply}");
+        error
+    }
+
+    /// Sends a text to a user and gives the message's id, seq and conversation.
+    pub async fn send(&self, to: &Client, body: &str) -> Value {
+        let document = "mutation($input: SendMessageInput!) {
+            sendMessage(input: $input) { id seq body clientMessageId conversation { id } }
+        }";
+        let input = json!({ "to": { "userId": to.id }, "body": body });
+        self.ok(document, json!({ "input": input })).await["sendMessage"].clone()
+    }
+}

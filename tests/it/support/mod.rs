@@ -1,0 +1,35 @@
+//! What tests stand on: servers, clients, stores, a real mongod.
+
+pub mod app;
+pub mod client;
+pub mod mongod;
+pub mod store;
+pub mod ws;
+
+pub use app::TestApp;
+pub use client::{Client, json};
+
+/// Makes each test run on every kind of store: `name::embedded` and `name::mongo`. A test is an
+/// `async fn(StoreKind)`; it starts the servers that it needs with [`TestApp`].
+#[macro_export]
+macro_rules! on_both_stores {
+    ($($name:ident),+ $(,)?) => {
+        $(
+            mod $name {
+                use $crate::support::store::StoreKind;
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn embedded() {
+                    super::$name(StoreKind::Embedded).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn mongo() {
+                    if $crate::support::store::mongo_is_there().await {
+                        super::$name(StoreKind::Mongo).await;
+                    }
+                }
+            }
+        )+
+    };
+}
