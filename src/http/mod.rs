@@ -104,6 +104,7 @@ impl Http {
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
+            .merge(pages::router())
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
             .with_state(self.clone());
         if let Some(cors) = self.cors() {

@@ -1,4 +1,209 @@
+//! The web pages that the server brings along, embedded by `build.rs` from the folders beside this file.
+//!
+//! A page's `index.html` is served where the router says; its other files live under `/assets/<page>/`.
+
+use std::io::{self, Read};
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use flate2::read::GzDecoder;
+
+include!(concat!(env!("OUT_DIR"), "/pages.rs"));
+
+/// One file of a page.
+struct Asset {
+    /// `<page>/<file>`.
+    path: &'static str,
+    content_type: &'static str,
+    /// Whether `body` is gzipped.
+    gzipped: bool,
+    /// Whether the name changes with the content, so that a browser may keep it for good.
+    immutable: bool,
+    etag: &'static str,
+    body: &'static [u8],
+}
+
+impl Asset {
+    fn is_html(&self) -> bool {
+        self.content_type.starts_with("text/html")
+    }
+}
+
+/// Serves what the pages load: `/assets/<page>/<file>`.
+pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    Router::new().route("/assets/{*path}", get(serve))
+}
+
+/// GraphiQL, or the small page of our own when the build was without npm.
+///
+/// Belongs at `/graphql`, which both pages talk to. Neither shows pictures, so neither may load any from elsewhere.
+#[must_use]
 pub fn graphiql() -> Response {
-    "graphiql".into_response()
+    let name = if GRAPHIQL_BUNDLED {
+        "graphiql"
+    } else {
+        "fallback"
+    };
+    page(name, "'self' data:")
+}
+
+/// A page's HTML, allowed to run its own files, to talk to this server and to show pictures from `images` (the
+/// sources of `img-src`), and nothing else. No script is inline; styles are, because GraphiQL's editor sets them.
+fn page(name: &str, images: &str) -> Response {
+    let Some(index) = find(&format!("{name}/index.html")) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let policy = format!(
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src {images}; object-src 'none'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    let headers = [
+        (header::CONTENT_TYPE, index.content_type),
+        (header::CONTENT_SECURITY_POLICY, policy.as_str()),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::VARY, "accept"),
+    ];
+    (headers, index.body).into_response()
+}
+
+async fn serve(Path(path): Path<String>, request: HeaderMap) -> Response {
+    // A page's HTML only goes out with its policy.
+    let Some(asset) = find(&path).filter(|asset| !asset.is_html()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let keep = if asset.immutable {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let headers = [
+        (header::CONTENT_TYPE, asset.content_type),
+        (header::CACHE_CONTROL, keep),
+        (header::ETAG, asset.etag),
+        (header::VARY, "accept-encoding"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    if request
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|known| known == asset.etag)
+    {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    if !asset.gzipped {
+        return (headers, asset.body).into_response();
+    }
+    if accepts_gzip(&request) {
+        return (headers, [(header::CONTENT_ENCODING, "gzip")], asset.body).into_response();
+    }
+    match tokio::task::spawn_blocking(|| unzip(asset.body)).await {
+        Ok(Ok(body)) => (headers, body).into_response(),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn find(path: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.path == path)
+}
+
+/// Every browser does; a plain `curl` does not.
+fn accepts_gzip(request: &HeaderMap) -> bool {
+    request
+        .get_all(header::ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|coding| {
+            let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+            let refused = weight
+                .trim()
+                .strip_prefix("q=")
+                .and_then(|q| q.parse().ok())
+                == Some(0.0);
+            name.trim().eq_ignore_ascii_case("gzip") && !refused
+        })
+}
+
+fn unzip(gzipped: &[u8]) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    GzDecoder::new(gzipped).read_to_end(&mut body)?;
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::{Request, header};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn get(path: &str, coding: &str) -> Response {
+        let request = Request::get(format!("/assets/{path}"))
+            .header(header::ACCEPT_ENCODING, coding)
+            .body(Body::empty())
+            .expect("a valid request");
+        let Ok(response) = router().with_state(()).oneshot(request).await;
+        response
+    }
+
+    #[tokio::test]
+    async fn every_asset_reaches_clients_with_and_without_gzip() {
+        for asset in ASSETS.iter().filter(|asset| !asset.is_html()) {
+            let zipped = get(asset.path, "br, GZIP;q=0.5").await;
+            let plain = get(asset.path, "br, gzip;q=0").await;
+            let coding = zipped.headers().get(header::CONTENT_ENCODING);
+            assert_eq!(coding.is_some_and(|coding| coding == "gzip"), asset.gzipped);
+            assert!(plain.headers().get(header::CONTENT_ENCODING).is_none());
+            let zipped = to_bytes(zipped.into_body(), usize::MAX)
+                .await
+                .expect("a body");
+            let plain = to_bytes(plain.into_body(), usize::MAX)
+                .await
+                .expect("a body");
+            if asset.gzipped {
+                assert_eq!(unzip(&zipped).expect("gzip"), plain);
+            } else {
+                assert_eq!(zipped, plain);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn html_goes_out_with_its_policy_only() {
+        assert_eq!(
+            get("fallback/index.html", "gzip").await.status(),
+            StatusCode::NOT_FOUND
+        );
+        assert!(
+            graphiql()
+                .headers()
+                .contains_key(header::CONTENT_SECURITY_POLICY)
+        );
+    }
+
+    #[test]
+    fn pages_name_only_addresses_of_this_server_and_assets_that_exist() {
+        for page in ASSETS.iter().filter(|asset| asset.is_html()) {
+            let html = std::str::from_utf8(page.body).expect("UTF-8");
+            let addresses = html
+                .split([' ', '>'])
+                .filter_map(|word| word.strip_prefix("href=\"").or(word.strip_prefix("src=\"")))
+                .filter(|address| !address.starts_with("data:"));
+            for address in addresses {
+                let address = address.trim_end_matches('"');
+                let path = address.strip_prefix("/assets/");
+                let here = address.starts_with('/') && !address.starts_with("//");
+                assert!(
+                    here && path.is_none_or(|path| find(path).is_some()),
+                    "{}: {address}",
+                    page.path
+                );
+            }
+        }
+    }
 }
