@@ -48,7 +48,7 @@ impl Config {
         Self {
             store,
             jwt_secrets: None,
-            session_ttl: Duration::from_secs(15 * 24 * 60 * 60),
+            session_ttl: Duration::from_hours(360),
             bcrypt_cost: 12,
             signup_open: true,
             introspection: true,

@@ -14,7 +14,7 @@ use crate::{
 
 /// A self-hosted chat backend that speaks GraphQL.
 ///
-/// Without settings it serves on http://127.0.0.1:4000 and keeps everything in ./data. Each flag can be given as an
+/// Without settings it serves on <http://127.0.0.1:4000> and keeps everything in ./data. Each flag can be given as an
 /// environment variable instead; a flag wins.
 #[derive(Parser)]
 #[command(name = "chinwag", version, disable_help_subcommand = true)]
@@ -228,7 +228,7 @@ fn jwt_secrets(text: &str) -> Result<SecretString, String> {
 }
 
 fn session_ttl(text: &str) -> Result<Duration, String> {
-    let most = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+    let most = Duration::from_hours(87600);
     match humantime::parse_duration(text) {
         Ok(ttl) if ttl >= Duration::from_secs(1) && ttl <= most => Ok(ttl),
         Ok(_) => Err("it is between 1s and 10 years".into()),

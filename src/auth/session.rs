@@ -16,7 +16,7 @@ use crate::{
 /// Sessions that are kept in memory while they are in use.
 const CACHED_SESSIONS: u64 = 100_000;
 /// How long it is known without the store that a session ended here: longer than a read of the store may take.
-const ENDED_KEPT: Duration = Duration::from_secs(60);
+const ENDED_KEPT: Duration = Duration::from_mins(1);
 
 /// Someone who is signed in.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,24 +92,23 @@ impl Sessions {
             Ok(id) => id,
             Err(error) => return Ok(Err(error)),
         };
-        let viewer = match self.0.cache.get(&id) {
-            Some(viewer) => viewer,
-            None => {
-                let Some(session) = self.0.store.session(id).await? else {
-                    return Ok(Err(TokenError));
-                };
-                let viewer = Viewer {
-                    user_id: session.user_id,
-                    session_id: id,
-                    expires_at: session.expires_at,
-                };
-                self.0.cache.insert(id, viewer);
-                if self.0.ended.contains_key(&id) {
-                    self.0.cache.invalidate(&id);
-                    return Ok(Err(TokenError));
-                }
-                viewer
+        let viewer = if let Some(viewer) = self.0.cache.get(&id) {
+            viewer
+        } else {
+            let Some(session) = self.0.store.session(id).await? else {
+                return Ok(Err(TokenError));
+            };
+            let viewer = Viewer {
+                user_id: session.user_id,
+                session_id: id,
+                expires_at: session.expires_at,
+            };
+            self.0.cache.insert(id, viewer);
+            if self.0.ended.contains_key(&id) {
+                self.0.cache.invalidate(&id);
+                return Ok(Err(TokenError));
             }
+            viewer
         };
         Ok(if viewer.expires_at > Timestamp::now() {
             Ok(viewer)

@@ -147,15 +147,12 @@ impl Chat {
                 }
                 None => None,
             };
-            match place {
-                Some(place) => {
-                    let (_, answers): &mut (Posting, Vec<_>) = &mut entries[place];
-                    answers.push(answer);
-                }
-                None => {
-                    drafts.push(posting.draft.clone());
-                    entries.push((posting, vec![answer]));
-                }
+            if let Some(place) = place {
+                let (_, answers): &mut (Posting, Vec<_>) = &mut entries[place];
+                answers.push(answer);
+            } else {
+                drafts.push(posting.draft.clone());
+                entries.push((posting, vec![answer]));
             }
         }
         let written = match self.0.store.append(&drafts).await {

@@ -94,7 +94,7 @@ impl Default for Limits {
             sockets_per_user: 50,
             replay: 5_000,
             sweep_interval: Duration::from_secs(2),
-            tidy_interval: Duration::from_secs(60),
+            tidy_interval: Duration::from_mins(1),
             presence_grace: Duration::from_secs(2),
             presence_gather: Duration::from_millis(100),
             watched_users: 500,

@@ -38,7 +38,7 @@ struct LoginInput {
 /// A fresh sign-in.
 #[derive(SimpleObject)]
 struct AuthPayload {
-    /// Send it as `Authorization: Bearer …`, or as `token` in the WebSocket's connection_init payload. Browsers need neither: an HttpOnly cookie carries it too.
+    /// Send it as `Authorization: Bearer …`, or as `token` in the WebSocket's `connection_init` payload. Browsers need neither: an `HttpOnly` cookie carries it too.
     token: String,
     /// When the session ends by itself.
     expires_at: DateTime,

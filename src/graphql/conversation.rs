@@ -80,16 +80,17 @@ impl Conversation {
     }
 
     async fn activity(&self, ctx: &Context<'_>) -> Result<ConversationActivity> {
-        match self.activity {
-            Some(activity) => Ok(activity),
-            None => {
-                let activity = ctx
-                    .loaders()?
-                    .load_one(ActivityOf(self.conversation.id))
-                    .await?;
-                Ok(activity
-                    .ok_or_else(|| Error::Internal("a conversation without activity".into()))?)
-            }
+        if let Some(activity) = self.activity {
+            Ok(activity)
+        } else {
+            let activity = ctx
+                .loaders()?
+                .load_one(ActivityOf(self.conversation.id))
+                .await?;
+            Ok(
+                activity
+                    .ok_or_else(|| Error::Internal("a conversation without activity".into()))?,
+            )
         }
     }
 

@@ -66,7 +66,7 @@ impl From<&Error> for ErrorReply {
     fn from(error: &Error) -> Self {
         match error {
             Error::Unavailable(detail) => {
-                tracing::warn!(detail, "an operation found the store unavailable")
+                tracing::warn!(detail, "an operation found the store unavailable");
             }
             Error::Internal(detail) => tracing::error!(detail, "an operation failed"),
             _ => {}

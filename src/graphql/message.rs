@@ -190,7 +190,6 @@ pub(super) struct MessageQuery;
 #[Object]
 impl MessageQuery {
     /// Message history, oldest first within a page; without `first` or `last`, the newest 50.
-    #[expect(clippy::too_many_arguments, reason = "they are the field's arguments")]
     async fn messages(
         &self,
         ctx: &Context<'_>,

@@ -478,7 +478,7 @@ fn spreads(document: &ExecutableDocument) -> HashSet<Name> {
             match &selection.node {
                 Selection::Field(field) => visit(&field.node.selection_set.node, document, seen),
                 Selection::InlineFragment(inline) => {
-                    visit(&inline.node.selection_set.node, document, seen)
+                    visit(&inline.node.selection_set.node, document, seen);
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = &spread.node.fragment_name.node;

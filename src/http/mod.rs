@@ -125,7 +125,7 @@ impl Http {
                 ]))
                 .allow_headers(AllowHeaders::mirror_request())
                 .expose_headers([REQUEST_ID])
-                .max_age(Duration::from_secs(600))
+                .max_age(Duration::from_mins(10))
         })
     }
 }

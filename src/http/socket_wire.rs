@@ -88,29 +88,27 @@ impl Wire {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Received> {
-        loop {
-            if self.poll_write(context).is_err() {
-                return Poll::Ready(Received::Gone);
-            }
-            if self.outbox.len() >= ROOM_FOR_ANSWERS || self.waiting_bytes >= ROOM_IN_BYTES {
-                return Poll::Pending;
-            }
-            let Poll::Ready(read) = self.socket.poll_next_unpin(context) else {
-                return Poll::Pending;
-            };
-            return Poll::Ready(match read {
-                Some(Ok(Message::Text(text))) => Received::Text(text),
-                Some(Ok(Message::Binary(_))) => Received::Binary,
-                Some(Ok(Message::Ping(_))) => {
-                    // The pong is queued below; it goes out with the next flush.
-                    self.flushing = true;
-                    Received::Alive
-                }
-                Some(Ok(Message::Pong(_))) => Received::Alive,
-                Some(Err(error)) if is_too_big(&error) => Received::TooBig,
-                Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Gone,
-            });
+        if self.poll_write(context).is_err() {
+            return Poll::Ready(Received::Gone);
         }
+        if self.outbox.len() >= ROOM_FOR_ANSWERS || self.waiting_bytes >= ROOM_IN_BYTES {
+            return Poll::Pending;
+        }
+        let Poll::Ready(read) = self.socket.poll_next_unpin(context) else {
+            return Poll::Pending;
+        };
+        Poll::Ready(match read {
+            Some(Ok(Message::Text(text))) => Received::Text(text),
+            Some(Ok(Message::Binary(_))) => Received::Binary,
+            Some(Ok(Message::Ping(_))) => {
+                // Its pong is queued below and goes out with the next flush.
+                self.flushing = true;
+                Received::Alive
+            }
+            Some(Ok(Message::Pong(_))) => Received::Alive,
+            Some(Err(error)) if is_too_big(&error) => Received::TooBig,
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Gone,
+        })
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Result<(), axum::Error> {

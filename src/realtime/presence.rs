@@ -20,7 +20,7 @@ use crate::domain::{OnlineChange, Timestamp, UserId};
 const CHANGE_RING: usize = 64;
 /// How long the change of someone who left is kept for watchers that fall behind: longer than a socket that reads
 /// nothing may live.
-const LEFT_KEPT: Duration = Duration::from_secs(120);
+const LEFT_KEPT: Duration = Duration::from_mins(2);
 
 /// The people who are online on this process. Cheap to clone.
 #[derive(Clone)]
@@ -340,9 +340,10 @@ impl State {
         entry.online = online;
         entry.changed_in = self.version + 1;
         let gathering = &mut self.gathering;
-        let (to, from) = match online {
-            true => (&mut gathering.joined, &mut gathering.left),
-            false => (&mut gathering.left, &mut gathering.joined),
+        let (to, from) = if online {
+            (&mut gathering.joined, &mut gathering.left)
+        } else {
+            (&mut gathering.left, &mut gathering.joined)
         };
         // Whoever came and went within one gathering is no change to anyone.
         if !from.remove(&user) {
@@ -412,9 +413,9 @@ impl PresenceReceiver {
         for (user, entry) in &state.users {
             if missed(&entry) {
                 if entry.online {
-                    change.joined.push(*user)
+                    change.joined.push(*user);
                 } else {
-                    change.left.push(*user)
+                    change.left.push(*user);
                 }
             }
         }

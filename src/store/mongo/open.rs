@@ -30,7 +30,7 @@ const VERSION: i64 = 1;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// An idle connection may have been forgotten by something in between.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Opens the store at a connection string, making collections and indexes where they are missing.
 ///
@@ -246,7 +246,7 @@ fn unique(name: &str, keys: Document) -> IndexModel {
 /// Leaves out documents without the field.
 fn where_set(model: IndexModel, field: &str) -> IndexModel {
     with(model, |options| {
-        options.partial_filter_expression = Some(doc! { field: { "$exists": true } })
+        options.partial_filter_expression = Some(doc! { field: { "$exists": true } });
     })
 }
 
