@@ -20,6 +20,7 @@ use async_graphql::{
 };
 use futures_util::{FutureExt, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 
 use super::{
     ChatSchema, RequestContext,
@@ -243,7 +244,7 @@ impl Api {
         };
         let limit = self.0.limits.operation;
         let outcome = if operation.kind == OperationKind::Mutation {
-            let task = tokio::spawn(run);
+            let task = tokio::spawn(run.in_current_span());
             tokio::time::timeout(limit, async {
                 task.await.unwrap_or_else(|error| Err(Box::new(error)))
             })
