@@ -6,7 +6,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use super::loaders::Loaders;
+use super::{Api, loaders::Loaders};
 use crate::{
     auth::Viewer,
     chat::{Changes, Chat, Connection, Held, Origin, PresenceReceiver},
@@ -27,6 +27,26 @@ pub struct RequestContext {
     pub cookie: Mutex<Option<SessionCookie>>,
     /// What a subscription took hold of when it arrived.
     pub hold: Mutex<Option<Hold>>,
+    /// The cursor of the event that a subscription gave last, for transports that name events.
+    pub cursor: Mutex<Option<String>>,
+}
+
+impl RequestContext {
+    /// Of a request that arrives now.
+    pub fn new(api: &Api, viewer: Option<Viewer>, had_token: bool, origin: Origin) -> Self {
+        let chat = api.chat().clone();
+        let head = chat.head();
+        Self {
+            chat,
+            viewer,
+            origin,
+            head,
+            had_token,
+            cookie: Mutex::default(),
+            hold: Mutex::default(),
+            cursor: Mutex::default(),
+        }
+    }
 }
 
 /// A change of the session cookie.
@@ -59,7 +79,7 @@ impl Hold {
 
 /// Short ways to what every resolver needs.
 pub(super) trait ContextExt {
-    fn request(&self) -> Result<&RequestContext>;
+    fn request(&self) -> Result<&Arc<RequestContext>>;
 
     fn chat(&self) -> Result<&Chat> {
         Ok(&self.request()?.chat)
@@ -87,10 +107,8 @@ pub(super) trait ContextExt {
 }
 
 impl ContextExt for Context<'_> {
-    fn request(&self) -> Result<&RequestContext> {
-        self.data::<Arc<RequestContext>>()
-            .map(Arc::as_ref)
-            .map_err(|error| Error::Internal(error.message))
+    fn request(&self) -> Result<&Arc<RequestContext>> {
+        self.data().map_err(|error| Error::Internal(error.message))
     }
 
     fn loaders(&self) -> Result<&DataLoader<Loaders>> {

@@ -314,12 +314,19 @@ impl MessageSubscription {
             .chat()?
             .stream(connection, held, only, after.as_deref())
             .await?;
-        Ok(stream::unfold(Some(messages), |messages| async move {
-            let mut messages = messages?;
-            match messages.next().await? {
-                Ok(delivery) => Some((Ok(NewMessage(delivery)), Some(messages))),
-                Err(error) => Some((Err(error.into()), None)),
-            }
-        }))
+        let request = ctx.request()?.clone();
+        Ok(stream::unfold(
+            Some((messages, request)),
+            |state| async move {
+                let (mut messages, request) = state?;
+                match messages.next().await? {
+                    Ok(delivery) => {
+                        *request.cursor.lock() = Some(delivery.cursor.clone());
+                        Some((Ok(NewMessage(delivery)), Some((messages, request))))
+                    }
+                    Err(error) => Some((Err(error.into()), None)),
+                }
+            },
+        ))
     }
 }

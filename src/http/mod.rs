@@ -1,5 +1,6 @@
 //! The server's addresses: GraphQL over HTTP and WebSocket, the pages, health and metrics.
 
+mod accept;
 mod cookie;
 mod origin;
 mod over_http;
@@ -7,6 +8,7 @@ mod pages;
 mod serve;
 mod socket;
 mod socket_wire;
+mod streaming;
 
 use std::{sync::Arc, time::Duration};
 

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{FromRequestParts, Request, State, WebSocketUpgrade},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use parking_lot::Mutex;
 use serde::Deserialize;
 
-use super::{Http, Peer, RequestSpan, socket};
+use super::{
+    Http, Peer, RequestSpan,
+    accept::{GRAPHQL_RESPONSE, JSON, prefers_html, response_type, stream_format},
+    socket, streaming,
+};
 use crate::{
     auth::Viewer,
     chat::Origin,
     error::{Error, Result},
     graphql::{ErrorReply, OperationKind, Params, Reply, RequestContext, error::code},
 };
-
-const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
-const JSON: &str = "application/json";
 
 /// Everything at `/graphql`.
 pub(super) async fn graphql(State(http): State<Http>, request: Request) -> Response {
@@ -200,7 +200,9 @@ async fn post(http: &Http, peer: Peer, parts: &Parts, body: Body) -> Response {
 
 async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response {
     let headers = &parts.headers;
-    let Some(media_type) = response_type(headers) else {
+    let stream_format = stream_format(headers);
+    let Some(media_type) = response_type(headers).or(stream_format.map(|_| GRAPHQL_RESPONSE))
+    else {
         let sentence = "Answers are application/graphql-response+json or application/json.";
         return refused(headers, StatusCode::NOT_ACCEPTABLE, sentence);
     };
@@ -208,40 +210,36 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
         Ok(operation) => operation,
         Err(error) => return answer(media_type, &Reply::refused(error)),
     };
-    match operation.kind {
-        OperationKind::Mutation if parts.method != Method::POST => {
-            let error = ErrorReply::new(code::BAD_REQUEST, "A mutation needs POST.");
-            let mut response = answer(media_type, &Reply::refused(error));
-            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("POST"));
-            return response;
-        }
-        OperationKind::Subscription => {
-            let error = ErrorReply::new(code::BAD_REQUEST, "A subscription needs a WebSocket.");
-            let mut response = answer(media_type, &Reply::refused(error));
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            return response;
-        }
-        OperationKind::Query | OperationKind::Mutation => {}
+    if operation.kind == OperationKind::Mutation && parts.method != Method::POST {
+        let refused = refused(
+            headers,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "A mutation needs POST.",
+        );
+        return ([(header::ALLOW, "POST")], refused).into_response();
     }
     let token = token(http, headers);
     let viewer = match viewer(http, token.as_deref()).await {
         Ok(viewer) => viewer,
         Err(error) => return answer(media_type, &Reply::failed(&error)),
     };
-    let context = Arc::new(RequestContext {
-        chat: http.0.api.chat().clone(),
-        viewer,
-        origin: Origin(http.0.origins.client(peer, headers)),
-        head: http.0.api.chat().head(),
-        had_token: token.is_some(),
-        cookie: Mutex::default(),
-        hold: Mutex::default(),
-    });
+    let origin = Origin(http.0.origins.client(peer, headers));
+    let context = RequestContext::new(&http.0.api, viewer, token.is_some(), origin);
+    if operation.kind == OperationKind::Subscription {
+        let Some(format) = stream_format else {
+            let sentence =
+                "A subscription needs a WebSocket, or a client that accepts text/event-stream.";
+            return refused(headers, StatusCode::BAD_REQUEST, sentence);
+        };
+        let cut = parts.extensions.get().cloned();
+        return streaming::stream(http, cut, headers, operation, context, format);
+    }
+    let context = Arc::new(context);
     let reply = http.0.api.execute(operation, context.clone()).await;
-    let mut response = answer(media_type, &reply);
+    let mut response = match (response_type(headers), stream_format) {
+        (None, Some(format)) => streaming::once(format, &reply),
+        _ => answer(media_type, &reply),
+    };
     let change = context.cookie.lock().take();
     if let Some((name, value)) = change.and_then(|change| http.0.cookies.header(&change)) {
         response.headers_mut().append(name, value);
@@ -299,68 +297,6 @@ fn is_json(headers: &HeaderMap) -> bool {
     json && utf8 && plain
 }
 
-/// The media ranges of `Accept` with their weights (RFC 9110, section 12.5.1).
-fn accepted(headers: &HeaderMap) -> Vec<(String, f32)> {
-    let values = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let range = |text: &str| {
-        let mut parts = text.split(';').map(str::trim);
-        let range = parts.next()?.to_ascii_lowercase();
-        let weight = parts
-            .filter_map(|parameter| parameter.split_once('='))
-            .find(|(name, _)| *name == "q");
-        Some((
-            range,
-            weight.map_or(1.0, |(_, weight)| weight.parse().unwrap_or(0.0)),
-        ))
-    };
-    values
-        .flat_map(|value| value.split(','))
-        .filter_map(range)
-        .filter(|(range, _)| !range.is_empty())
-        .collect()
-}
-
-/// The media type to answer with; `None` when none of ours is accepted. Clients that do not care get the one that
-/// every JSON library takes.
-fn response_type(headers: &HeaderMap) -> Option<&'static str> {
-    if !headers.contains_key(header::ACCEPT) {
-        return Some(JSON);
-    }
-    let ranges = accepted(headers);
-    let weight = |media_type: &str| {
-        let precedence = [media_type, "application/*", "*/*"];
-        let named = precedence
-            .iter()
-            .find_map(|range| ranges.iter().find(|(other, _)| other == range));
-        named.map_or(0.0, |(_, weight)| *weight)
-    };
-    let named = ranges
-        .iter()
-        .any(|(range, weight)| range == GRAPHQL_RESPONSE && *weight > 0.0);
-    let (response, json) = (weight(GRAPHQL_RESPONSE), weight(JSON));
-    match () {
-        () if named && response >= json => Some(GRAPHQL_RESPONSE),
-        () if json > 0.0 => Some(JSON),
-        () if response > 0.0 => Some(GRAPHQL_RESPONSE),
-        () => None,
-    }
-}
-
-fn prefers_html(headers: &HeaderMap) -> bool {
-    let ranges = accepted(headers);
-    let html = ranges
-        .iter()
-        .find(|(range, weight)| range == "text/html" && *weight > 0.0);
-    html.is_some_and(|(_, html)| {
-        !ranges
-            .iter()
-            .any(|(range, weight)| (range == JSON || range == GRAPHQL_RESPONSE) && weight > html)
-    })
-}
-
 /// A well-formed response, with the status that its media type asks for (section 6.4 of the specification).
 fn answer(media_type: &'static str, reply: &Reply) -> Response {
     let status = if media_type == JSON || reply.ran() {
@@ -394,47 +330,6 @@ fn refused(headers: &HeaderMap, status: StatusCode, sentence: &str) -> Response 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn accepting(accept: &str) -> HeaderMap {
-        HeaderMap::from_iter([(
-            header::ACCEPT,
-            HeaderValue::from_str(accept).expect("a header"),
-        )])
-    }
-
-    #[test]
-    fn the_answers_type_is_what_the_client_prefers() {
-        for (accept, expected) in [
-            (
-                "application/graphql-response+json, application/json;q=0.9",
-                Some(GRAPHQL_RESPONSE),
-            ),
-            (
-                "application/json, application/graphql-response+json;q=0.5",
-                Some(JSON),
-            ),
-            ("application/json", Some(JSON)),
-            ("*/*", Some(JSON)),
-            ("application/*", Some(JSON)),
-            ("text/html, */*;q=0.1", Some(JSON)),
-            ("text/html", None),
-            ("application/json;q=0", None),
-        ] {
-            assert_eq!(response_type(&accepting(accept)), expected, "{accept}");
-        }
-        assert_eq!(response_type(&HeaderMap::new()), Some(JSON));
-    }
-
-    #[test]
-    fn browsers_get_pages_and_clients_do_not() {
-        assert!(prefers_html(&accepting(
-            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
-        )));
-        assert!(!prefers_html(&accepting(
-            "application/json, text/html;q=0.1"
-        )));
-        assert!(!prefers_html(&accepting("*/*")));
-    }
 
     #[test]
     fn bearer_tokens_are_read_in_any_case_of_the_scheme() {

@@ -57,7 +57,7 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer)) => {
                 let (http, router, stopping) = (http.clone(), router.clone(), stopping.clone());
-                let connection = serve_connection(http, stream, Peer(peer), router, stopping);
+                let connection = serve_connection(http, stream, peer, router, stopping);
                 let abandoned = abandoned.clone();
                 connections.spawn(async move {
                     abandoned.run_until_cancelled(connection).await;
@@ -80,10 +80,14 @@ pub async fn serve(
     }
 }
 
+/// Cuts the connection of a request whose client has stopped reading; nothing else reaches it then.
+#[derive(Clone)]
+pub(super) struct Cut(pub(super) CancellationToken);
+
 async fn serve_connection(
     http: Arc<http1::Builder>,
     stream: TcpStream,
-    peer: Peer,
+    peer: std::net::SocketAddr,
     router: Router,
     stopping: CancellationToken,
 ) {
@@ -91,9 +95,12 @@ async fn serve_connection(
         tracing::debug!(%error, "a connection could not be set up");
         return;
     }
+    let (peer, cut) = (Peer(peer), CancellationToken::new());
+    let cut_off = cut.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Cut(cut.clone()));
         router.clone().oneshot(request)
     });
     let connection = http
@@ -102,9 +109,13 @@ async fn serve_connection(
     tokio::pin!(connection);
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
+        () = cut_off.cancelled() => return,
         () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                outcome = connection => outcome,
+                () = cut_off.cancelled() => return,
+            }
         }
     };
     if let Err(error) = outcome {

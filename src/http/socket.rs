@@ -498,15 +498,9 @@ impl Socket {
             Some(connection) if subscription => Hold::take(connection, operation.root_field()),
             _ => None,
         };
-        let context = Arc::new(RequestContext {
-            chat: api.chat().clone(),
-            viewer: greeted.viewer,
-            origin: self.origin,
-            head: api.chat().head(),
-            had_token: greeted.had_token,
-            cookie: Mutex::default(),
-            hold: Mutex::new(hold),
-        });
+        let mut context = RequestContext::new(&api, greeted.viewer, greeted.had_token, self.origin);
+        context.hold = Mutex::new(hold);
+        let context = Arc::new(context);
         let events = if subscription {
             let count = Counted::new(&self.http);
             let outcomes = api.subscribe(operation, context).map(move |outcome| {

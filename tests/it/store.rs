@@ -107,7 +107,10 @@ async fn whole_log(store: &DynStore) -> Vec<Message> {
         if part.is_empty() {
             return log;
         }
-        assert!(part.len() <= 7);
+        assert!(
+            part.len() <= 7 && part[0].position > last,
+            "something is repeated"
+        );
         log.extend(part);
     }
 }

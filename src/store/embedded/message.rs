@@ -312,3 +312,27 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         reply_to: row.get(8)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::schema::tests::plan, *};
+
+    #[test]
+    fn no_statement_scans_or_sorts_messages() -> rusqlite::Result<()> {
+        let statements = [
+            LOG_AFTER,
+            BY_ID,
+            BY_CLIENT_ID,
+            AT_PLACE,
+            HISTORY,
+            POSITION_AT_PLACE,
+            WITH_NEWER,
+        ];
+        for sql in statements {
+            for step in plan(sql)? {
+                assert!(step.starts_with("SEARCH "), "{sql}: {step}");
+            }
+        }
+        Ok(())
+    }
+}

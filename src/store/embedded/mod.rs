@@ -109,3 +109,74 @@ impl EmbeddedStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf, sync::mpsc, time::Duration};
+
+    use super::*;
+    use crate::{
+        domain::UserId,
+        store::{Presence, Upkeep},
+    };
+
+    /// A store in a directory of its own, with this much time for each call.
+    async fn store(operation: Duration) -> (EmbeddedStore, PathBuf) {
+        let dir = std::env::temp_dir().join(format!("chinwag-{}", UserId::new()));
+        let limits = StoreLimits {
+            operation,
+            ..StoreLimits::default()
+        };
+        let store = EmbeddedStore::open(&dir, limits, Arc::new(|_, _| {})).await;
+        (store.expect("opens"), dir)
+    }
+
+    fn online(db: &Connection) -> Result<i64> {
+        Ok(db.query_row("SELECT count(*) FROM online_users", [], |row| row.get(0))?)
+    }
+
+    #[tokio::test]
+    async fn a_job_that_reads_sees_one_state_while_others_write() {
+        let (store, dir) = store(Duration::from_secs(60)).await;
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let reading = store.read(move |db| {
+            let before = online(db)?;
+            let _ = begun.send(());
+            let _ = wait.recv();
+            Ok((before, online(db)?))
+        });
+        let writing = async {
+            has_begun.await.expect("begins");
+            store
+                .record_online(&[UserId::new()])
+                .await
+                .expect("answers");
+            let seen = store.read(online).await;
+            drop(go_on);
+            seen
+        };
+        let (slow, quick) = tokio::join!(reading, writing);
+        assert_eq!(slow, Ok((0, 0)));
+        assert_eq!(quick, Ok(1), "another one sees what was written");
+        store.close().await;
+        fs::remove_dir_all(dir).expect("is there");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_answer_is_unavailable_until_it_does() {
+        let (store, dir) = store(Duration::from_millis(200)).await;
+        let (go_on, wait) = mpsc::channel::<()>();
+        let stuck = store.write(move |_| {
+            let _ = wait.recv();
+            Ok(())
+        });
+        for late in [stuck.await, store.ping().await] {
+            assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
+        }
+        drop(go_on);
+        while store.ping().await.is_err() {}
+        store.close().await;
+        fs::remove_dir_all(dir).expect("is there");
+    }
+}

@@ -112,8 +112,24 @@ CREATE TABLE last_seen (
 ";
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// How SQLite would find what a statement asks for, a line a step.
+    pub(in crate::store::embedded) fn plan(sql: &str) -> rusqlite::Result<Vec<String>> {
+        let mut db = Connection::open_in_memory()?;
+        migrate(&mut db)?;
+        let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+        for parameter in 1..=statement.parameter_count() {
+            statement.raw_bind_parameter(parameter, 1)?;
+        }
+        let mut rows = statement.raw_query();
+        let mut steps = Vec::new();
+        while let Some(row) = rows.next()? {
+            steps.push(row.get("detail")?);
+        }
+        Ok(steps)
+    }
 
     #[test]
     fn migrating_brings_any_older_file_to_todays_version_once() -> rusqlite::Result<()> {

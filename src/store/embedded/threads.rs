@@ -1,8 +1,9 @@
 //! The threads that own SQLite's connections, and how they are asked for work.
 
 use std::{
-    io, iter,
+    io, iter, mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::Instant,
 };
@@ -38,9 +39,9 @@ impl Lane {
         W: FnOnce(&Jobs) + Send + 'static,
     {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let jobs = std::sync::Arc::new(Mutex::new(jobs));
+        let jobs = Arc::new(Mutex::new(jobs));
         let threads = workers.into_iter().map(|worker| {
-            let jobs = std::sync::Arc::clone(&jobs);
+            let jobs = Arc::clone(&jobs);
             thread::Builder::new()
                 .name(name.to_owned())
                 .spawn(move || worker(&jobs))
@@ -57,27 +58,33 @@ impl Lane {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let gone = || Error::Unavailable("embedded store: closed".to_owned());
-        let queue = self.queue.lock().clone().ok_or_else(gone)?;
+        let closed = || Error::Unavailable("embedded store: closed".to_owned());
+        let queue = self.queue.lock().clone().ok_or_else(closed)?;
         let (reply, answer) = oneshot::channel();
         let task = Task {
             work: Some(work),
             outcome: None,
             reply,
         };
-        queue.send(Box::new(task)).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        queue.send(Box::new(task)).await.map_err(|_| closed())?;
+        // The threads end when the last sender is gone; who waits for an answer must not hold one.
+        drop(queue);
+        answer.await.map_err(|_| closed())?
     }
 
     /// Takes no more jobs and returns when those that wait are done and the threads have ended.
     pub(super) async fn close(&self) {
         drop(self.queue.lock().take());
-        let threads = std::mem::take(&mut *self.threads.lock());
-        let joined =
-            tokio::task::spawn_blocking(|| threads.into_iter().all(|thread| thread.join().is_ok()));
-        if !joined.await.unwrap_or(false) {
-            tracing::error!("a thread of the embedded store panicked");
-        }
+        let threads = mem::take(&mut *self.threads.lock());
+        let joining = tokio::task::spawn_blocking(|| {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread of the embedded store panicked");
+                }
+            }
+        });
+        // Its own panic is the only error that it could have.
+        let _ = joining.await;
     }
 }
 
@@ -181,5 +188,160 @@ pub(super) fn read(jobs: &Jobs, mut db: Connection, observer: &Observer) {
         };
         observer("sqlite.read", begun.elapsed());
         job.answer(failure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc as blocking,
+    };
+
+    use futures_util::future::{join, join_all};
+
+    use super::*;
+
+    const TABLES: &str = "
+        PRAGMA foreign_keys = ON;
+        CREATE TABLE owners (id INTEGER PRIMARY KEY);
+        CREATE TABLE things (
+            id    INTEGER PRIMARY KEY,
+            owner INTEGER REFERENCES owners DEFERRABLE INITIALLY DEFERRED
+        );";
+
+    /// A writer on a database in memory, and how often it has committed.
+    fn writer() -> (Lane, Arc<AtomicUsize>) {
+        let db = Connection::open_in_memory().expect("memory");
+        db.execute_batch(TABLES).expect("makes tables");
+        let commits = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&commits);
+        let observer: Observer = Arc::new(move |_, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+        });
+        let lane = Lane::start("test", [move |jobs: &Jobs| write(jobs, db, &observer)]);
+        (lane.expect("a thread"), commits)
+    }
+
+    fn add(id: i64) -> impl FnOnce(&Connection) -> Result<()> + Send {
+        move |db| {
+            db.execute("INSERT INTO things (id) VALUES (?1)", [id])?;
+            Ok(())
+        }
+    }
+
+    async fn things(lane: &Lane) -> Vec<i64> {
+        let read = lane.run(|db| {
+            let mut statement = db.prepare("SELECT id FROM things ORDER BY id")?;
+            let ids = statement.query_map([], |row| row.get(0))?;
+            Ok(ids.collect::<rusqlite::Result<_>>()?)
+        });
+        read.await.expect("answers")
+    }
+
+    /// Keeps the writer busy while `meanwhile` is begun, so that all of that waits; then lets it go on.
+    async fn while_busy<T>(lane: &Lane, meanwhile: impl Future<Output = T>) -> T {
+        let (begun, has_begun) = oneshot::channel();
+        let (go_on, wait) = blocking::channel::<()>();
+        let busy = lane.run(move |_| {
+            let _ = begun.send(());
+            let _ = wait.recv();
+            Ok(())
+        });
+        let rest = async {
+            has_begun.await.expect("begins");
+            // Futures that are joined begin in their order.
+            join(meanwhile, async { drop(go_on) }).await.0
+        };
+        let (busy, rest) = join(busy, rest).await;
+        busy.expect("answers");
+        rest
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_committed_as_one() {
+        let (lane, commits) = writer();
+        let added = while_busy(&lane, join_all((1..=10).map(|id| lane.run(add(id))))).await;
+        assert!(added.iter().all(Result::is_ok));
+        assert_eq!(
+            commits.load(Ordering::SeqCst),
+            2,
+            "the busy one, and then all that waited"
+        );
+        assert_eq!(things(&lane).await, Vec::from_iter(1..=10));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_or_panics_undoes_nothing_but_its_own() {
+        let (lane, _) = writer();
+        let fail = lane.run(|db| {
+            add(2)(db)?;
+            Err::<(), _>(broken("on purpose"))
+        });
+        let panic = lane.run(|db| -> Result<()> {
+            add(3)(db)?;
+            panic!("on purpose")
+        });
+        let all = join(join(lane.run(add(1)), fail), join(panic, lane.run(add(4))));
+        let ((first, failed), (panicked, last)) = while_busy(&lane, all).await;
+        assert_eq!((first, last), (Ok(()), Ok(())));
+        assert_eq!(failed, Err(broken("on purpose")));
+        assert_eq!(panicked, Err(broken("a job panicked")));
+        assert_eq!(things(&lane).await, [1, 4]);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_fails_is_a_success_for_nobody_and_the_next_works() {
+        let (lane, _) = writer();
+        let orphan = lane.run(|db| {
+            db.execute("INSERT INTO things (id, owner) VALUES (2, 7)", [])?;
+            Ok(())
+        });
+        let (good, orphan) = while_busy(&lane, join(lane.run(add(1)), orphan)).await;
+        for failed in [good, orphan] {
+            assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+        }
+        lane.run(add(3)).await.expect("works again");
+        assert_eq!(things(&lane).await, [3]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_what_does_not_fit_and_no_more() {
+        let (lane, _) = writer();
+        let limit = lane.run(|db| Ok(db.pragma_update(None, "max_page_count", 5)?));
+        limit.await.expect("answers");
+        let large = lane.run(|db| {
+            db.execute_batch("CREATE TABLE large AS SELECT zeroblob(100000)")?;
+            Ok(())
+        });
+        let large = while_busy(&lane, large).await;
+        assert!(matches!(large, Err(Error::Unavailable(_))), "{large:?}");
+        lane.run(add(1)).await.expect("fits");
+        assert_eq!(things(&lane).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_nobody_waits_for_any_more_is_not_done() {
+        let (lane, _) = writer();
+        let given_up = async {
+            let waiting = lane.run(add(1));
+            tokio::select! {
+                biased;
+                _ = waiting => panic!("the writer is busy"),
+                () = async {} => {}
+            }
+        };
+        while_busy(&lane, given_up).await;
+        lane.run(add(2)).await.expect("answers");
+        assert_eq!(things(&lane).await, [2]);
+    }
+
+    #[tokio::test]
+    async fn closing_does_what_waits_and_takes_no_more() {
+        let (lane, commits) = writer();
+        let added = while_busy(&lane, join(lane.run(add(1)), lane.close()));
+        assert_eq!(added.await.0, Ok(()));
+        assert_eq!(commits.load(Ordering::SeqCst), 2);
+        assert!(matches!(lane.run(add(2)).await, Err(Error::Unavailable(_))));
     }
 }

@@ -141,3 +141,21 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
         created_at: row.get(4)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::schema::tests::plan, *};
+
+    #[test]
+    fn nothing_scans_users_and_only_the_found_are_sorted() -> rusqlite::Result<()> {
+        for sql in [SIDEBAR, SIDEBAR_SEARCH] {
+            let steps = plan(sql)?;
+            assert!(
+                !steps.iter().any(|step| step.starts_with("SCAN ")),
+                "{steps:?}"
+            );
+        }
+        assert_eq!(plan(SIDEBAR)?.len(), 1, "read in its order");
+        Ok(())
+    }
+}

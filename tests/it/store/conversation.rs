@@ -135,6 +135,7 @@ async fn a_viewer_sees_conversations_with_messages_the_latest_first_and_pages_th
                 break;
             }
             listed.extend(page);
+            assert!(listed.len() <= expected.len(), "something is repeated");
         }
         assert_eq!(listed, expected, "pages of {limit}");
     }

@@ -146,6 +146,7 @@ async fn paging_back_through_a_history_meets_every_message_once_while_others_wri
             .await
             .expect("answers");
         met.extend(page.items.into_iter().rev());
+        assert!(met.len() <= expected.len(), "something is repeated");
         write(3).await;
         if !page.has_previous {
             break;

@@ -112,6 +112,7 @@ async fn the_sidebar_lists_everyone_else_by_name_and_pages_through_all(store: Dy
                 break;
             }
             listed.extend(page);
+            assert!(listed.len() <= expected.len(), "something is repeated");
         }
         assert_eq!(listed, expected, "pages of {limit}");
     }
@@ -195,6 +196,7 @@ async fn a_search_finds_those_of_whom_a_word_starts_with_it_and_no_character_is_
                 break;
             }
             found.extend(page);
+            assert!(found.len() <= expected.len(), "something is repeated");
         }
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{search:?}");
     }

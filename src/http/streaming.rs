@@ -1,0 +1,228 @@
+//! Subscriptions over HTTP, for those whose proxies break WebSockets: Server-Sent Events, and Apollo's multipart
+//! protocol. A stream is its viewer's presence just as a socket is, and lives under the same rules.
+
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, HeaderName, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::{StreamExt, future::pending};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument;
+
+use super::{Http, accept::StreamFormat, serve::Cut};
+use crate::{
+    chat::Connection,
+    domain::Timestamp,
+    error::Error,
+    graphql::{ErrorReply, Hold, Operation, Outcome, Reply, RequestContext},
+};
+
+/// Events that may wait for the network before nothing more is taken from the subscription.
+const ROOM_FOR_EVENTS: usize = 4;
+/// Where a browser's `EventSource`, or any client, says which event it had last.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// The same for clients that cannot set the other.
+const RESUME: HeaderName = HeaderName::from_static("resume");
+
+/// Answers with a subscription's events.
+pub(super) fn stream(
+    http: &Http,
+    cut: Option<Cut>,
+    headers: &HeaderMap,
+    operation: Operation,
+    mut context: RequestContext,
+    format: StreamFormat,
+) -> Response {
+    let resume = [LAST_EVENT_ID, RESUME]
+        .iter()
+        .find_map(|name| headers.get(name)?.to_str().ok());
+    let resume = resume
+        .filter(|cursor| !cursor.is_empty())
+        .map(str::to_owned);
+    let connection = match context
+        .viewer
+        .map(|viewer| http.0.api.chat().connect(viewer, resume))
+    {
+        None => None,
+        Some(Ok(connection)) => Some(Arc::new(connection)),
+        Some(Err(_)) => {
+            let error = Error::RateLimited {
+                message: "You have too many connections open.".into(),
+                retry_after: Duration::from_secs(1),
+            };
+            return once(format, &Reply::failed(&error));
+        }
+    };
+    let hold = connection
+        .as_ref()
+        .and_then(|connection| Hold::take(connection, operation.root_field()));
+    *context.hold.get_mut() = hold;
+    let (sender, receiver) = mpsc::channel(ROOM_FOR_EVENTS);
+    let events = Events {
+        http: http.clone(),
+        sender,
+        format,
+    };
+    let run = events.run(operation, context, connection, cut);
+    http.0.sockets.spawn(run.in_current_span());
+    let opening = tokio_stream::once(Ok::<_, Infallible>(opening(format)));
+    response(
+        format,
+        Body::from_stream(opening.chain(ReceiverStream::new(receiver).map(Ok))),
+    )
+}
+
+/// Answers with the one event of a query or a mutation, for clients that take nothing but a stream.
+pub(super) fn once(format: StreamFormat, reply: &Reply) -> Response {
+    let frames = [opening(format), event(format, None, reply), closing(format)];
+    response(format, Body::from(frames.concat()))
+}
+
+fn response(format: StreamFormat, body: Body) -> Response {
+    let media_type = match format {
+        StreamFormat::EventStream => "text/event-stream; charset=utf-8",
+        StreamFormat::Multipart => {
+            "multipart/mixed; boundary=\"graphql\"; subscriptionSpec=\"1.0\""
+        }
+    };
+    // The last one keeps nginx from gathering events.
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, body).into_response()
+}
+
+fn opening(format: StreamFormat) -> Bytes {
+    match format {
+        // A comment lets the client know at once that the stream is open.
+        StreamFormat::EventStream => Bytes::from_static(b":\n\n"),
+        StreamFormat::Multipart => Bytes::from_static(b"--graphql"),
+    }
+}
+
+/// One event. A part of a multipart body counts as read when the boundary after it is there, so that goes out with
+/// the part and not with the next one.
+fn event(format: StreamFormat, id: Option<&str>, reply: &Reply) -> Bytes {
+    let json = reply.to_json();
+    Bytes::from(match format {
+        StreamFormat::EventStream => {
+            let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+            format!("event: next\n{id}data: {json}\n\n")
+        }
+        StreamFormat::Multipart => part(&format!("{{\"payload\":{json}}}")),
+    })
+}
+
+fn part(json: &str) -> String {
+    format!("\r\nContent-Type: application/json\r\n\r\n{json}\r\n--graphql")
+}
+
+fn heartbeat(format: StreamFormat) -> Bytes {
+    match format {
+        StreamFormat::EventStream => Bytes::from_static(b":\n\n"),
+        StreamFormat::Multipart => Bytes::from(part("{}")),
+    }
+}
+
+fn closing(format: StreamFormat) -> Bytes {
+    match format {
+        StreamFormat::EventStream => Bytes::from_static(b"event: complete\ndata:\n\n"),
+        StreamFormat::Multipart => Bytes::from_static(b"--\r\n"),
+    }
+}
+
+/// The subscription's side of a response.
+struct Events {
+    http: Http,
+    sender: mpsc::Sender<Bytes>,
+    format: StreamFormat,
+}
+
+/// The client is gone, or does not read.
+struct Gone;
+
+impl Events {
+    async fn run(
+        self,
+        operation: Operation,
+        context: RequestContext,
+        connection: Option<Arc<Connection>>,
+        cut: Option<Cut>,
+    ) {
+        let metrics = self.http.0.metrics.clone();
+        metrics.subscriptions.inc();
+        let stall = self.http.0.limits.write_stall;
+        if self.pass_on(operation, context, connection).await.is_err()
+            && !self.sender.is_closed()
+            && let Some(Cut(connection)) = cut
+        {
+            tracing::debug!(?stall, "cutting a client that does not read");
+            connection.cancel();
+        }
+        metrics.subscriptions.dec();
+    }
+
+    /// Passes events on until one side ends it. Only a stream that is really over says so: whoever is cut off comes
+    /// back.
+    async fn pass_on(
+        &self,
+        operation: Operation,
+        context: RequestContext,
+        connection: Option<Arc<Connection>>,
+    ) -> Result<(), Gone> {
+        let context = Arc::new(context);
+        let expires = context
+            .viewer
+            .map(|viewer| Instant::now() + viewer.expires_at.since(Timestamp::now()));
+        let mut outcomes = pin!(self.http.0.api.subscribe(operation, context.clone()));
+        let mut session_over = pin!(async {
+            match (&connection, expires) {
+                (Some(connection), Some(expires)) => {
+                    // Either ends it.
+                    let _ = tokio::time::timeout_at(expires, connection.revoked()).await;
+                }
+                _ => pending().await,
+            }
+        });
+        let stopping = self.http.0.stopping.clone();
+        loop {
+            tokio::select! {
+                outcome = outcomes.next() => match outcome {
+                    Some(Outcome::Next(reply)) => {
+                        let cursor = context.cursor.lock().take();
+                        self.send(event(self.format, cursor.as_deref(), &reply)).await?;
+                    }
+                    Some(Outcome::Error(errors)) => return self.fail(errors).await,
+                    None => return self.send(closing(self.format)).await,
+                },
+                () = sleep(self.http.0.limits.ping_interval) => self.send(heartbeat(self.format)).await?,
+                () = &mut session_over => {
+                    return self.fail(vec![ErrorReply::from(&Error::signed_out())]).await;
+                }
+                () = stopping.cancelled() => return Ok(()),
+                () = self.sender.closed() => return Err(Gone),
+            }
+        }
+    }
+
+    async fn fail(&self, errors: Vec<ErrorReply>) -> Result<(), Gone> {
+        self.send(event(self.format, None, &Reply { errors, data: None }))
+            .await?;
+        self.send(closing(self.format)).await
+    }
+
+    async fn send(&self, frame: Bytes) -> Result<(), Gone> {
+        match timeout(self.http.0.limits.write_stall, self.sender.send(frame)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Gone),
+        }
+    }
+}
