@@ -25,15 +25,26 @@ impl Chat {
         loop {
             tokio::select! {
                 _ = sweep.tick() => {
-                    let kept = tokio::join!(self.0.store.renew_lease(), self.0.sessions.follow_others());
-                    for failed in [kept.0, kept.1].into_iter().filter_map(Result::err) {
-                        tracing::warn!(error = ?failed, "a sweep failed; the next one follows");
+                    if let Err(error) = self.0.sessions.follow_others().await {
+                        tracing::warn!(?error, "looking for ended sessions failed; the next sweep follows");
                     }
                 }
                 () = self.0.behind.notified() => {}
             }
             if let Err(error) = self.catch_up().await {
                 tracing::warn!(?error, "reading the log failed; the next sweep follows");
+            }
+        }
+    }
+
+    /// Says that this process lives, and takes the users of processes that no longer do offline.
+    pub(super) async fn keep_lease(self) {
+        let mut renewal = interval(self.0.limits.lease_renewal);
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            renewal.tick().await;
+            if let Err(error) = self.0.store.renew_lease().await {
+                tracing::warn!(?error, "renewing the lease failed; it is tried again soon");
             }
         }
     }

@@ -126,6 +126,7 @@ impl Chat {
             .tasks
             .spawn(waiting.write_batches(chat.clone(), metrics));
         chat.spawn_until_stopped(Self::follow_log);
+        chat.spawn_until_stopped(Self::keep_lease);
         chat.spawn_until_stopped(Self::follow_presence);
         chat.spawn_until_stopped(Self::follow_typing);
         chat.spawn_until_stopped(Self::tidy_up);

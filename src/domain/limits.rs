@@ -43,8 +43,10 @@ pub struct Limits {
 
     /// Messages replayed to a subscription before it is told to load its screen again.
     pub replay: usize,
-    /// How often the log is read for what other processes wrote, ended sessions are looked for, the lease is renewed.
+    /// How often the log is read for what other processes wrote, and ended sessions are looked for.
     pub sweep_interval: Duration,
+    /// How often this process says that it lives; well below [`crate::store::StoreLimits::lease`].
+    pub lease_renewal: Duration,
     /// How often expired rows are forgotten.
     pub tidy_interval: Duration,
     /// How long a user without a socket still counts as online, so that a reload is no change.
@@ -94,6 +96,7 @@ impl Default for Limits {
             sockets_per_user: 50,
             replay: 5_000,
             sweep_interval: Duration::from_secs(2),
+            lease_renewal: Duration::from_secs(5),
             tidy_interval: Duration::from_mins(1),
             presence_grace: Duration::from_secs(2),
             presence_gather: Duration::from_millis(100),

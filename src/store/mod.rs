@@ -48,7 +48,7 @@ impl Default for StoreLimits {
         Self {
             operation: Duration::from_secs(8),
             open: Duration::from_secs(10),
-            lease: Duration::from_secs(30),
+            lease: Duration::from_secs(20),
         }
     }
 }
