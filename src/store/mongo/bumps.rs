@@ -1,14 +1,15 @@
 //! What follows from messages and is kept beside them: a conversation's newest message, and what a sender has read.
 //!
 //! Not written by the append itself: what many messages owe is gathered for a moment and written as one. Whoever
-//! reads what depends on it has it written first. What a crash keeps from being written is owed again by the next
-//! process that opens the store, from a position in `meta` up to which all is known to be written.
+//! reads adds what is still owed, or, where the server has to find or sort by it, has it written first. What a crash
+//! keeps from being written is owed again by the next process that opens the store, from a position in `meta` up to
+//! which all is known to be written.
 
 use std::{
     collections::HashMap,
     mem,
     sync::{Arc, Weak},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mongodb::bson::{Document, doc};
@@ -25,14 +26,11 @@ use crate::{
     error::Result,
 };
 
-/// How long what is owed may gather.
-const GATHER: Duration = Duration::from_millis(50);
+/// How long what is owed may gather. A busy conversation is then written twice a second, not for each message.
+const GATHER: Duration = Duration::from_millis(500);
 
 /// How long to wait after a failure.
 const RETRY: Duration = Duration::from_millis(500);
-
-/// How often the position up to which all is written is kept; a start reads what came in the log since.
-const REMEMBER: Duration = Duration::from_secs(1);
 
 /// How much may be owed before an append waits until it is written.
 const MOST_OWED: usize = 50_000;
@@ -42,13 +40,15 @@ const MOST_OWED: usize = 50_000;
 pub(super) struct Bumps {
     ledger: Mutex<Ledger>,
     /// Held by who is writing.
-    writing: tokio::sync::Mutex<Option<Instant>>,
+    writing: tokio::sync::Mutex<()>,
     owing: Arc<Notify>,
 }
 
 #[derive(Default)]
 struct Ledger {
     owed: Owed,
+    /// Owed before, and being written.
+    in_flight: Arc<Owed>,
     /// Everything up to this position is written.
     written: Position,
 }
@@ -61,11 +61,12 @@ struct Owed {
     up_to: Position,
 }
 
+/// The newest message of a conversation.
 #[derive(Clone, Copy)]
-struct Newest {
-    seq: Seq,
+pub(super) struct Newest {
+    pub(super) seq: Seq,
     position: Position,
-    sent_at: Timestamp,
+    pub(super) sent_at: Timestamp,
 }
 
 impl Owed {
@@ -85,16 +86,13 @@ impl Owed {
         *kept = seq.max(*kept);
     }
 
-    fn merge(&mut self, other: Self) {
-        other
-            .newest
-            .into_iter()
-            .for_each(|(conversation, newest)| self.newest(conversation, newest));
-        other
-            .read
-            .into_iter()
-            .for_each(|(who, seq)| self.read(who, seq));
-        self.up_to = self.up_to.max(other.up_to);
+    fn merge(&mut self, other: &Self) {
+        for (conversation, newest) in &other.newest {
+            self.newest(*conversation, *newest);
+        }
+        for (who, seq) in &other.read {
+            self.read(*who, *seq);
+        }
     }
 
     fn conversation_updates(&self) -> Vec<Document> {
@@ -158,6 +156,31 @@ impl Bumps {
         ledger.owed.read((conversation_id, sender_id), seq);
         ledger.owed.up_to = position;
     }
+
+    /// The newest messages that are not written yet, of those of `conversations` that have one. Ask before reading
+    /// the documents: what is not here then is there.
+    pub(super) fn newest_of(
+        &self,
+        conversations: &[ConversationId],
+    ) -> HashMap<ConversationId, Newest> {
+        let ledger = self.ledger.lock();
+        let newest = |id: &ConversationId| {
+            let newest = ledger
+                .owed
+                .newest
+                .get(id)
+                .or_else(|| ledger.in_flight.newest.get(id))?;
+            Some((*id, *newest))
+        };
+        conversations.iter().filter_map(newest).collect()
+    }
+
+    /// How far a sender has read that is not written yet, 0 when nothing is owed. Ask before reading the document.
+    pub(super) fn read_by(&self, conversation: ConversationId, user: UserId) -> Seq {
+        let ledger = self.ledger.lock();
+        let read = |owed: &Owed| owed.read.get(&(conversation, user)).copied().unwrap_or(0);
+        read(&ledger.owed).max(read(&ledger.in_flight))
+    }
 }
 
 impl Inner {
@@ -170,35 +193,32 @@ impl Inner {
             }
             ledger.owed.up_to
         };
-        let mut remembered = self.bumps.writing.lock().await;
+        let _writing = self.bumps.writing.lock().await;
         let owed = {
             let mut ledger = self.bumps.ledger.lock();
             if ledger.written >= due {
                 return Ok(());
             }
-            let up_to = ledger.owed.up_to;
-            mem::replace(
-                &mut ledger.owed,
-                Owed {
-                    up_to,
-                    ..Owed::default()
-                },
-            )
+            let nothing = Owed {
+                up_to: ledger.owed.up_to,
+                ..Owed::default()
+            };
+            ledger.in_flight = Arc::new(mem::replace(&mut ledger.owed, nothing));
+            Arc::clone(&ledger.in_flight)
         };
-        let up_to = owed.up_to;
         let (conversations, read_marks) = tokio::join!(
             self.update_each("conversations", owed.conversation_updates()),
             self.update_each("readMarks", owed.read_mark_updates()),
         );
-        if let Err(failure) = conversations.and(read_marks) {
-            self.bumps.ledger.lock().owed.merge(owed);
-            self.bumps.owing.notify_one();
-            return Err(failure);
-        }
-        self.bumps.ledger.lock().written = up_to;
-        if remembered.is_none_or(|at| at.elapsed() >= REMEMBER) {
-            self.remember_bumped().await?;
-            *remembered = Some(Instant::now());
+        let mut ledger = self.bumps.ledger.lock();
+        ledger.in_flight = Arc::default();
+        match conversations.and(read_marks) {
+            Ok(()) => ledger.written = owed.up_to,
+            Err(failure) => {
+                ledger.owed.merge(&owed);
+                self.bumps.owing.notify_one();
+                return Err(failure);
+            }
         }
         Ok(())
     }
@@ -258,10 +278,13 @@ impl Inner {
     }
 }
 
-/// Writes what is owed, if the store is still there.
+/// Writes what is owed, and up to where, if the store is still there.
 async fn settle(store: &Weak<Inner>) -> Result<()> {
     match store.upgrade() {
-        Some(inner) => inner.settle_bumps().await,
+        Some(inner) => {
+            inner.settle_bumps().await?;
+            inner.remember_bumped().await
+        }
         None => Ok(()),
     }
 }

@@ -78,7 +78,7 @@ fn decode(found: &RawDocument) -> Result<Conversation> {
     for member in found.array("members")? {
         let member = member
             .ok()
-            .and_then(mongodb::bson::RawBsonRef::as_document)
+            .and_then(|member| member.as_document())
             .ok_or_else(|| unreadable("member"))?;
         let role = match member.text("role")? {
             "owner" => MemberRole::Owner,
@@ -153,7 +153,6 @@ impl Inner {
     }
 
     async fn members_marks(&self, ids: &[ConversationId]) -> Result<Vec<ReadMark>> {
-        self.settle_bumps().await?;
         let find = self
             .collections
             .conversations
@@ -163,13 +162,13 @@ impl Inner {
             .all(find, |found| {
                 let conversation_id = ConversationId(found.id("_id")?);
                 let users = found.array("members")?.into_iter().map(|member| {
-                    let member = member.ok().and_then(mongodb::bson::RawBsonRef::as_document);
+                    let member = member.ok().and_then(|member| member.as_document());
                     document::user_id(member.ok_or_else(|| unreadable("member"))?)
                 });
                 let mark = |user_id| ReadMark {
                     conversation_id,
                     user_id,
-                    seq: 0,
+                    seq: self.bumps.read_by(conversation_id, user_id),
                 };
                 users.map(|user| user.map(mark)).collect::<Result<Vec<_>>>()
             })
@@ -198,10 +197,8 @@ impl Inner {
             .into_iter()
             .collect();
         for mark in &mut marks {
-            mark.seq = found
-                .get(&(mark.conversation_id, mark.user_id))
-                .copied()
-                .unwrap_or(0);
+            let found = found.get(&(mark.conversation_id, mark.user_id));
+            mark.seq = mark.seq.max(found.copied().unwrap_or(0));
         }
         Ok(marks)
     }
@@ -277,19 +274,25 @@ impl Conversations for MongoStore {
 
     async fn activities(&self, ids: &[ConversationId]) -> Result<Vec<ConversationActivity>> {
         let filter = among(ids);
+        let owed = self.inner.bumps.newest_of(ids);
         self.bounded(|inner| async move {
-            inner.settle_bumps().await?;
             let fields = doc! { "lastSeq": 1, "lastActivityAt": 1, "createdAt": 1 };
-            inner
-                .all(
-                    inner
-                        .collections
-                        .conversations
-                        .find(filter)
-                        .projection(fields),
-                    decode_activity,
-                )
-                .await
+            let find = inner
+                .collections
+                .conversations
+                .find(filter)
+                .projection(fields);
+            let mut activities = inner.all(find, decode_activity).await?;
+            for activity in &mut activities {
+                if let Some(newest) = owed
+                    .get(&activity.conversation_id)
+                    .filter(|newest| newest.seq > activity.last_seq)
+                {
+                    activity.last_seq = newest.seq;
+                    activity.last_activity_at = newest.sent_at;
+                }
+            }
+            Ok(activities)
         })
         .await
     }
@@ -320,7 +323,9 @@ impl Conversations for MongoStore {
             if inner.first(member, |_| Ok(())).await?.is_none() {
                 return Ok(false);
             }
-            inner.settle_bumps().await?;
+            if inner.bumps.read_by(conversation, user) >= seq {
+                return Ok(false);
+            }
             let raise = inner
                 .collections
                 .read_marks

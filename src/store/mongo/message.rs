@@ -148,12 +148,13 @@ impl Inner {
             items.truncate(window.limit);
             has_next |= surplus > 0;
         }
-        let has_previous = if let Some(first) = items.first() {
-            first.seq > 1
-        } else {
-            let last = self.last_seq(conversation).await?;
-            has_next = last > 0 && before <= last;
-            after > 0 && last > 0
+        let has_previous = match items.first() {
+            Some(first) => first.seq > 1,
+            None => {
+                let last = self.last_seq(conversation).await?;
+                has_next = last > 0 && before <= last;
+                after > 0 && last > 0
+            }
         };
         Ok(Page {
             items,

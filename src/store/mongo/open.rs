@@ -6,7 +6,9 @@ use mongodb::{
     Client, Collection, Database, IndexModel,
     bson::{Document, RawDocumentBuf, doc},
     error::ErrorKind,
-    options::{ClientOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria},
+    options::{
+        ClientOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+    },
 };
 use tokio::time::timeout;
 
@@ -30,7 +32,7 @@ const VERSION: i64 = 1;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// An idle connection may have been forgotten by something in between.
-const IDLE: Duration = Duration::from_mins(1);
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Opens the store at a connection string, making collections and indexes where they are missing.
 ///
@@ -229,7 +231,13 @@ async fn indexes<const N: usize>(
     collection: &Collection<RawDocumentBuf>,
     models: [IndexModel; N],
 ) -> mongodb::error::Result<()> {
-    collection.create_indexes(models).await.map(drop)
+    // Without the time limit of other writes: on much data it takes its time.
+    let write_concern = WriteConcern::majority();
+    collection
+        .create_indexes(models)
+        .write_concern(write_concern)
+        .await
+        .map(drop)
 }
 
 fn index(name: &str, keys: Document) -> IndexModel {
@@ -246,7 +254,7 @@ fn unique(name: &str, keys: Document) -> IndexModel {
 /// Leaves out documents without the field.
 fn where_set(model: IndexModel, field: &str) -> IndexModel {
     with(model, |options| {
-        options.partial_filter_expression = Some(doc! { field: { "$exists": true } });
+        options.partial_filter_expression = Some(doc! { field: { "$exists": true } })
     })
 }
 

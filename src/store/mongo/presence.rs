@@ -111,8 +111,8 @@ impl Inner {
 
     async fn renew(&self) -> Result<()> {
         let mut here = self.here.lock().await;
-        let alive =
-            doc! { "_id": document::id(*self.process.lock()), "buried": { "$exists": false } };
+        let name = *self.process.lock();
+        let alive = doc! { "_id": document::id(name), "buried": { "$exists": false } };
         let now = doc! { "$currentDate": { "aliveAt": true } };
         let renewed = self
             .timed(
@@ -121,7 +121,10 @@ impl Inner {
             )
             .await?;
         if renewed.matched_count == 0 {
-            // Taken for dead, after a pause say: begin anew.
+            // Taken for dead, after a pause say: begin anew, and leave no row that came after the burial.
+            let rows = doc! { "process": document::id(name) };
+            let remove = || self.collections.online.delete_many(rows.clone());
+            self.twice("mongodb.delete", remove).await?;
             here.in_doubt = true;
             self.register().await?;
         }
