@@ -17,7 +17,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn},
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
     routing::{any, get},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -102,7 +102,7 @@ impl Http {
     pub fn router(&self) -> Router {
         let mut router = Router::new()
             .route("/graphql", any(over_http::graphql))
-            .route("/", get(|| async { Redirect::to("/graphql") }))
+            .route("/", get(|| async { pages::chat() }))
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))

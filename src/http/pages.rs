@@ -47,18 +47,28 @@ pub fn graphiql() -> Response {
     } else {
         "fallback"
     };
-    page(name, "'self' data:")
+    // GraphiQL's editor sets styles inline.
+    page(
+        name,
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data:",
+    )
 }
 
-/// A page's HTML, allowed to run its own files, to talk to this server and to show pictures from `images` (the
-/// sources of `img-src`), and nothing else. No script is inline; styles are, because GraphiQL's editor sets them.
-fn page(name: &str, images: &str) -> Response {
+/// The chat page, for `/`. People's pictures may be anywhere.
+#[must_use]
+pub fn chat() -> Response {
+    page("chat", "style-src 'self'; img-src 'self' http: https:")
+}
+
+/// A page's HTML, allowed to run its own files and to talk to this server, and what `more` allows (directives of a
+/// Content-Security-Policy), and nothing else. No script is inline.
+fn page(name: &str, more: &str) -> Response {
     let Some(index) = find(&format!("{name}/index.html")) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let policy = format!(
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src {images}; object-src 'none'; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'self'; {more}; object-src 'none'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
     );
     let headers = [
         (header::CONTENT_TYPE, index.content_type),
@@ -185,11 +195,15 @@ mod tests {
             get("fallback/index.html", "gzip").await.status(),
             StatusCode::NOT_FOUND
         );
-        assert!(
-            graphiql()
-                .headers()
-                .contains_key(header::CONTENT_SECURITY_POLICY)
-        );
+        for page in [graphiql(), chat()] {
+            assert_eq!(page.status(), StatusCode::OK);
+            let policy = &page.headers()[header::CONTENT_SECURITY_POLICY];
+            let policy = policy.to_str().expect("ASCII");
+            assert!(
+                policy.starts_with("default-src 'self';") && !policy.contains("script-src"),
+                "{policy}"
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The tests: one binary that starts the real server on a free port.
 
+mod browser;
 mod embedded;
 mod mongo;
 mod store;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use mongodb::{
-    bson::{Bson, Document, RawDocument, RawDocumentBuf, doc},
+    bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, raw::RawBsonRef},
     options::Hint,
 };
 
@@ -78,7 +78,7 @@ fn decode(found: &RawDocument) -> Result<Conversation> {
     for member in found.array("members")? {
         let member = member
             .ok()
-            .and_then(|member| member.as_document())
+            .and_then(RawBsonRef::as_document)
             .ok_or_else(|| unreadable("member"))?;
         let role = match member.text("role")? {
             "owner" => MemberRole::Owner,
@@ -162,7 +162,7 @@ impl Inner {
             .all(find, |found| {
                 let conversation_id = ConversationId(found.id("_id")?);
                 let users = found.array("members")?.into_iter().map(|member| {
-                    let member = member.ok().and_then(|member| member.as_document());
+                    let member = member.ok().and_then(RawBsonRef::as_document);
                     document::user_id(member.ok_or_else(|| unreadable("member"))?)
                 });
                 let mark = |user_id| ReadMark {

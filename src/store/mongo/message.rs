@@ -104,6 +104,18 @@ impl Inner {
         self.all(find, decode).await
     }
 
+    /// The position of the newest message, 0 when there is none.
+    pub(super) async fn newest_position(&self) -> Result<Position> {
+        let newest = self
+            .collections
+            .messages
+            .find(doc! {})
+            .sort(doc! { "position": -1 })
+            .projection(doc! { "_id": 0, "position": 1 });
+        let read = |message: &RawDocument| message.number("position");
+        Ok(self.first(newest, read).await?.unwrap_or(0))
+    }
+
     /// The last seq of a conversation, 0 when it has no message.
     async fn last_seq(&self, conversation: ConversationId) -> Result<Seq> {
         let newest = self
@@ -148,13 +160,12 @@ impl Inner {
             items.truncate(window.limit);
             has_next |= surplus > 0;
         }
-        let has_previous = match items.first() {
-            Some(first) => first.seq > 1,
-            None => {
-                let last = self.last_seq(conversation).await?;
-                has_next = last > 0 && before <= last;
-                after > 0 && last > 0
-            }
+        let has_previous = if let Some(first) = items.first() {
+            first.seq > 1
+        } else {
+            let last = self.last_seq(conversation).await?;
+            has_next = last > 0 && before <= last;
+            after > 0 && last > 0
         };
         Ok(Page {
             items,
@@ -193,19 +204,8 @@ impl Messages for MongoStore {
     }
 
     async fn head(&self) -> Result<Position> {
-        self.bounded(|inner| async move {
-            let newest = inner
-                .collections
-                .messages
-                .find(doc! {})
-                .sort(doc! { "position": -1 })
-                .projection(doc! { "_id": 0, "position": 1 });
-            Ok(inner
-                .first(newest, |message| message.number("position"))
-                .await?
-                .unwrap_or(0))
-        })
-        .await
+        self.bounded(|inner| async move { inner.newest_position().await })
+            .await
     }
 
     async fn log_after(&self, position: Position, limit: usize) -> Result<Vec<Message>> {

@@ -47,6 +47,9 @@ const POOL: u32 = 64;
 /// itself. Who comes later waits, no longer than [`StoreLimits::operation`].
 const CALLS: usize = 48;
 
+/// How long closing the connections may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// The store on MongoDB; cheap to clone. Ends its task and its connections when the last clone is gone.
 #[derive(Clone)]
 pub struct MongoStore {
@@ -314,6 +317,6 @@ impl Upkeep for MongoStore {
             Ok(())
         });
         // Connections that do not close in time are closed with the process.
-        let _ = until(self.inner.deadline(), shutdown).await;
+        let _ = until(Instant::now() + GOODBYE, shutdown).await;
     }
 }

@@ -10,7 +10,7 @@ use mongodb::{
         ClientOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
     },
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Inner, MongoStore, POOL, conversation, document::Fields, durable, error, message, presence,
@@ -32,7 +32,7 @@ const VERSION: i64 = 1;
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// An idle connection may have been forgotten by something in between.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Opens the store at a connection string, making collections and indexes where they are missing.
 ///
@@ -50,9 +50,10 @@ pub async fn open(
     let uri = uri.to_owned();
     // In a task of its own, as the driver's futures must not be dropped half way.
     let opening = tokio::spawn(async move {
-        let options = timeout(limits.open, client_options(&uri, &limits))
+        let deadline = Instant::now() + limits.open;
+        let options = timeout_at(deadline, client_options(&uri, &limits))
             .await
-            .map_err(|_| unreachable(&host(&uri)))??;
+            .map_err(|_| cannot_reach(&host(&uri)))??;
         let address = options
             .hosts
             .iter()
@@ -70,9 +71,9 @@ pub async fn open(
             let (db, address) = (store.inner.db.clone(), address.clone());
             tokio::spawn(async move { check(&db, &address).await })
         };
-        timeout(limits.open, check)
+        timeout_at(deadline, check)
             .await
-            .map_err(|_| unreachable(&address))?
+            .map_err(|_| cannot_reach(&address))?
             .map_err(OpenError::new)??;
         prepare(&store.inner)
             .await
@@ -93,7 +94,7 @@ async fn client_options(uri: &str, limits: &StoreLimits) -> Result<ClientOptions
     let mut options = ClientOptions::parse(uri)
         .await
         .map_err(|failure| match &*failure.kind {
-            ErrorKind::DnsResolve { .. } | ErrorKind::Io(_) => unreachable(&host(uri)),
+            ErrorKind::DnsResolve { .. } | ErrorKind::Io(_) => cannot_reach(&host(uri)),
             // The driver's reason may quote any part of it.
             _ => OpenError::new(
                 "MONGODB_URI is not a valid connection string (mongodb://host:port/database).",
@@ -221,7 +222,9 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
 
 /// Learns what the log holds behind what is known to be bumped, which owes the bumps that a crash lost.
 async fn heal(inner: &Inner) -> Result<(), Error> {
-    inner.begin_at(inner.remembered_bumped().await?);
+    // No further than the log goes, should someone have emptied it.
+    let bumped = inner.remembered_bumped().await?;
+    inner.begin_at(bumped.min(inner.newest_position().await?));
     inner.catch_up(|_| ()).await?;
     inner.settle_bumps().await?;
     inner.register().await
@@ -254,7 +257,7 @@ fn unique(name: &str, keys: Document) -> IndexModel {
 /// Leaves out documents without the field.
 fn where_set(model: IndexModel, field: &str) -> IndexModel {
     with(model, |options| {
-        options.partial_filter_expression = Some(doc! { field: { "$exists": true } })
+        options.partial_filter_expression = Some(doc! { field: { "$exists": true } });
     })
 }
 
@@ -268,7 +271,7 @@ fn with(mut model: IndexModel, change: impl FnOnce(&mut IndexOptions)) -> IndexM
     model
 }
 
-fn unreachable(address: &str) -> OpenError {
+fn cannot_reach(address: &str) -> OpenError {
     OpenError::new(format_args!("MongoDB at {address} cannot be reached."))
 }
 
@@ -291,7 +294,7 @@ fn refused(address: &str, failure: &mongodb::error::Error) -> OpenError {
             "MongoDB at {address} does not let this user read, write and create indexes in the database."
         )),
         _ => match error::from_driver(failure) {
-            Error::Unavailable(_) => unreachable(address),
+            Error::Unavailable(_) => cannot_reach(address),
             other => OpenError::new(format_args!(
                 "MongoDB at {address}: {}",
                 error::detail(&other)

@@ -18,7 +18,7 @@ async fn a_session_ended_by_one_process_is_named_to_the_others() {
         id: SessionId::new(),
         user_id: UserId::new(),
         created_at: now,
-        expires_at: now.after(Duration::from_secs(60)),
+        expires_at: now.after(Duration::from_mins(1)),
     };
     here.create_session(&session).await.expect("answers");
     assert_eq!(elsewhere.sessions_ended_elsewhere().await, Ok(vec![]));

@@ -1,0 +1,57 @@
+// The form to log in or sign up.
+
+import { request } from "./api.js";
+import * as documents from "./documents.js";
+import { $, say } from "./dom.js";
+
+const form = $("#login-form");
+const { username, displayName, password } = form.elements;
+let signingUp = false;
+
+/** Shows the form, and why. */
+export function showLogin(notice) {
+  document.title = "chinwag";
+  $("#chat").hidden = true;
+  $("#login").hidden = false;
+  say($("#login-notice"), notice);
+  choose(false);
+}
+
+function choose(signup) {
+  signingUp = signup;
+  $("#signup-only").hidden = !signup;
+  password.autocomplete = signup ? "new-password" : "current-password";
+  say($("#login-submit"), signup ? "Sign up" : "Log in");
+  say($("#login-question"), signup ? "Been here before?" : "New here?");
+  say($("#login-switch"), signup ? "Log in" : "Sign up");
+  blame();
+  username.focus();
+}
+
+/** Says what is wrong, and with which field. */
+function blame(problem = "", field = null) {
+  for (const input of [username, displayName, password]) {
+    if (input === field) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  }
+  say($("#login-problem"), problem);
+  field?.focus();
+}
+
+$("#login-switch").addEventListener("click", () => choose(!signingUp));
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const input = { username: username.value, password: password.value };
+  if (signingUp) input.displayName = displayName.value.trim() || undefined;
+  $("#login-submit").disabled = true;
+  try {
+    await request(signingUp ? documents.SIGNUP : documents.LOGIN, { input });
+    form.reset();
+    document.dispatchEvent(new Event("loggedin"));
+  } catch (error) {
+    // `field` is the argument's path, such as "input.username".
+    blame(error.code ? error.message : "The server does not answer.", form.elements[error.field?.split(".").at(-1)]);
+  } finally {
+    $("#login-submit").disabled = false;
+  }
+});

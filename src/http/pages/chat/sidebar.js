@@ -1,0 +1,60 @@
+// The list of chats and people.
+
+import { loadMore, search } from "./actions.js";
+import { $, each, say, shortly, showAvatar } from "./dom.js";
+import { state, unread } from "./state.js";
+import { logOut } from "./sync.js";
+
+const SEARCH_PAUSE = 200;
+
+let pause;
+$("#search").addEventListener("input", ({ target }) => {
+  clearTimeout(pause);
+  pause = setTimeout(() => search(target.value).catch(() => {}), SEARCH_PAUSE);
+});
+$("#more-chats").addEventListener("click", () => loadMore("conversations").catch(() => {}));
+$("#more-people").addEventListener("click", () => loadMore("people").catch(() => {}));
+$("#logout").addEventListener("click", logOut);
+
+export function showSidebar() {
+  const { me, ready, found } = state;
+  say($("#my-name"), me.displayName);
+  showAvatar($("#account .avatar"), me.displayName, me.avatarUrl);
+  if (!state.search && document.activeElement !== $("#search")) $("#search").value = "";
+
+  const listed = [...state.chats.values()].filter(({ key }) => !found || found.has(key));
+  const started = listed.filter(({ id }) => id).sort((a, b) => (a.activeAt < b.activeAt ? 1 : -1));
+  const others = listed.filter(({ id }) => !id).sort((a, b) => a.title.localeCompare(b.title));
+  showList("chats", started, state.more.conversations);
+  showList("people", others, state.more.people);
+
+  const nobody = found ? "Nobody is called that." : "Nobody else is here yet.";
+  say($("#lists-hint"), !ready ? "Loading…" : listed.length ? "" : nobody);
+  const count = [...state.chats.values()].reduce((sum, chat) => sum + unread(chat), 0);
+  document.title = count ? `(${count}) chinwag` : "chinwag";
+}
+
+function showList(name, chats, more) {
+  $(`#${name}-title`).hidden = !chats.length;
+  $(`#more-${name}`).hidden = !more || Boolean(state.found);
+  each($(`#${name}`), chats, $("#row"), ({ key }) => key, showRow);
+}
+
+function showRow(row, chat) {
+  const { key, title, peer, last, typing } = chat;
+  const link = $("a", row);
+  link.href = `#${key}`;
+  if (chat === state.open) link.setAttribute("aria-current", "page");
+  else link.removeAttribute("aria-current");
+  const online = peer && state.online.has(peer.id);
+  const who = last?.sender.id === state.me.id ? "You: " : "";
+  const about = last ? who + last.body : peer ? `@${peer.username}` : "";
+  const count = unread(chat);
+  showAvatar($(".avatar", row), title, peer?.avatarUrl, online);
+  say($(".name", row), title);
+  say($("time", row), last ? shortly(last.sentAt) : "");
+  say($(".preview", row), typing.size ? "typing…" : about);
+  say($(".unread", row), count ? String(count) : "");
+  say($(".spoken", row), [online && "online", count && `${count} unread`].filter(Boolean).join(", "));
+  row.classList.toggle("has-unread", count > 0);
+}

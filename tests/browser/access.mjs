@@ -1,0 +1,59 @@
+// The page without a mouse, and without eyes.
+
+import assert from "node:assert/strict";
+import { accessible, picture, scenario, visitor } from "./browser.mjs";
+import { PASSWORD, account, newcomer, online, shows } from "./people.mjs";
+
+await scenario(async () => {
+  const bob = await account("Bob");
+  for (const scheme of ["light", "dark"]) {
+    const login = await visitor(`login-${scheme}`, { scheme });
+    await login.getByLabel("Username").waitFor();
+    await picture(login, `login-${scheme}`);
+    await accessible(login, `login, ${scheme}`);
+    await login.getByRole("button", { name: "Sign up" }).click();
+    await accessible(login, `sign up, ${scheme}`);
+    await login.close();
+
+    const ann = await newcomer(`Ann-${scheme}`, { scheme });
+    await accessible(ann, `list, ${scheme}`);
+    const { id } = await ann.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
+    await bob.send(id, "Hello Ann");
+    await ann.getByText("1 unread").waitFor();
+    await accessible(ann, `unread, ${scheme}`);
+    await ann.close();
+  }
+
+  // All by keyboard.
+  const page = await visitor("Dora");
+  const keys = async (...names) => { for (const name of names) await page.keyboard.press(name); };
+  const focused = (selector) => page.locator(`${selector}:focus`).waitFor();
+  await focused("#username");
+  await keys("Tab", "Tab", "Tab", "Enter");
+  await focused("#username");
+  await page.keyboard.type("dora");
+  await keys("Tab");
+  await page.keyboard.type("Dora");
+  await keys("Tab");
+  await page.keyboard.type(PASSWORD);
+  await keys("Enter");
+  await online(page);
+  await focused("#search");
+  await page.keyboard.type("bob");
+  await page.getByRole("heading", { name: "People" }).waitFor();
+  await page.getByRole("navigation").getByRole("link").nth(1).waitFor({ state: "detached" });
+  await keys("Tab", "Enter");
+  await focused("#body");
+  await page.keyboard.type("By keyboard");
+  await keys("Shift+Enter");
+  await page.keyboard.type("in two lines");
+  await keys("Enter");
+  await shows(page, ["By keyboard\nin two lines"]);
+  await focused("#body");
+  await accessible(page, "conversation");
+  const { id } = await page.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
+  await bob.send(id, "Heard?");
+  await page.locator("#announcer", { hasText: "Bob: Heard?" }).waitFor();
+  const role = await page.locator("#announcer").getAttribute("role");
+  assert.equal(role, "status");
+});

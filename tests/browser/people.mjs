@@ -1,0 +1,65 @@
+// What people do on the chat page.
+
+import { api, until, visitor } from "./browser.mjs";
+
+export const PASSWORD = "correct horse battery";
+
+/** Signs somebody up through the page. */
+export async function newcomer(name, options) {
+  const page = await visitor(name, options);
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByLabel("Username").fill(name.toLowerCase());
+  await page.getByLabel("Your name").fill(name);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign up" }).click();
+  await online(page);
+  return page;
+}
+
+/** Waits until a page is logged in and its link is up. */
+export async function online(page) {
+  await page.locator("#chat[data-link=online]").waitFor();
+}
+
+/** Opens the chat with somebody who is in the sidebar. */
+export async function open(page, name) {
+  await row(page, name).click();
+  await page.getByRole("heading", { name, level: 1 }).waitFor();
+}
+
+/** Somebody's row in the sidebar. */
+export function row(page, name) {
+  return page.getByRole("navigation").getByRole("link", { name });
+}
+
+export async function write(page, text) {
+  await page.getByRole("textbox", { name: "Message" }).fill(text);
+  await page.getByRole("button", { name: "Send" }).click();
+}
+
+/** The messages of the open chat, as they are on the page. */
+export function messages(page) {
+  return page.locator("#messages .body").allTextContents();
+}
+
+/** Waits until the open chat shows exactly these messages. */
+export async function shows(page, expected) {
+  let found;
+  const same = async () => JSON.stringify((found = await messages(page))) === JSON.stringify(expected);
+  await until("the messages on the page", same).catch((error) => {
+    throw new Error(`${error.message}; expected ${expected}, found ${found}`);
+  });
+}
+
+/** Somebody without a browser. */
+export async function account(name) {
+  const query = "mutation($input: SignupInput!) { signup(input: $input) { token user { id } } }";
+  const input = { username: name.toLowerCase(), displayName: name, password: PASSWORD };
+  const { token, user } = (await api(query, { input })).signup;
+  const send = (userId, body) => api(
+    "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id } }",
+    { input: { to: { userId }, body } },
+    token,
+  );
+  return { id: user.id, token, send };
+}

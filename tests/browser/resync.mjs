@@ -1,0 +1,34 @@
+// Too much was missed to be replayed: the page loads its histories anew. The server replays three messages here.
+
+import { scenario } from "./browser.mjs";
+import { link } from "./link.mjs";
+import { account, newcomer, online, open, row, shows } from "./people.mjs";
+
+const network = await link();
+await scenario(async () => {
+  const [carl, dora] = [await account("Carl"), await account("Dora")];
+  const ann = await newcomer("Ann", { origin: network.origin });
+  await open(ann, "Carl");
+  const id = await ann.evaluate(async () => (await import("/assets/chat/state.js")).state.me.id);
+  await carl.send(id, "before");
+  await dora.send(id, "before, too");
+  await shows(ann, ["before"]);
+  await open(ann, "Dora");
+  await shows(ann, ["before, too"]);
+
+  ann.book.offline = true;
+  network.cut();
+  await ann.locator("#chat[data-link=waiting]").waitFor();
+  const missed = Array.from({ length: 40 }, (_, index) => `missed ${index + 1}`);
+  for (const text of missed) await carl.send(id, text);
+  await dora.send(id, "after");
+  network.mend();
+  await online(ann);
+  await shows(ann, ["before, too", "after"]);
+  await row(ann, "Carl").getByText("40 unread").waitFor();
+  await open(ann, "Carl");
+  await shows(ann, missed.slice(-30));
+  await carl.send(id, "live again");
+  await shows(ann, [...missed.slice(-30), "live again"]);
+});
+network.close();

@@ -1,0 +1,70 @@
+// Sessions begin and end, here and elsewhere.
+
+import assert from "node:assert/strict";
+import { api, picture, scenario, visitor } from "./browser.mjs";
+import { PASSWORD, newcomer, online, open, row, shows, write } from "./people.mjs";
+
+async function logIn(page, name) {
+  await page.getByLabel("Username").fill(name);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Log in" }).click();
+}
+
+await scenario(async () => {
+  const bob = await newcomer("Bob");
+  const ann = await newcomer("Ann");
+
+  // A taken name and a wrong password are told, at their field where they have one.
+  const third = await visitor("third");
+  await third.getByRole("button", { name: "Sign up" }).click();
+  await logInOrUp(third, "Sign up");
+  await third.getByRole("alert").waitFor();
+  assert.equal(await third.getByLabel("Username").getAttribute("aria-invalid"), "true");
+  await picture(third, "signup-refused");
+  await third.getByRole("button", { name: "Log in" }).click();
+  await third.getByLabel("Password").fill("not this one");
+  await third.getByRole("button", { name: "Log in" }).click();
+  await third.getByRole("alert").waitFor();
+  await third.close();
+
+  // A reload stays logged in and where it was.
+  await open(ann, "Bob");
+  await write(ann, "Hello");
+  await ann.reload();
+  await online(ann);
+  await shows(ann, ["Hello"]);
+
+  // Logging out ends it in all tabs of the browser, and is seen as going offline.
+  const tab = await ann.context().newPage();
+  await tab.goto(ann.url());
+  await online(tab);
+  await row(bob, "Ann").getByText("online").waitFor();
+  await ann.getByRole("button", { name: "Log out" }).click();
+  await ann.getByRole("button", { name: "Log in" }).waitFor();
+  await tab.getByText("Your session has ended.").waitFor();
+  await row(bob, "Ann").getByText("online").waitFor({ state: "hidden" });
+  await ann.reload();
+  await ann.getByRole("button", { name: "Log in" }).waitFor();
+
+  // One browser is one person: whoever logs in in one tab is logged in in the others.
+  await logIn(ann, "ANN");
+  await online(ann);
+  await online(tab);
+  await tab.getByText("Ann", { exact: true }).waitFor();
+
+  // The session is ended from elsewhere: the page says so at once, and takes the next one.
+  const login = "mutation($input: LoginInput!) { login(input: $input) { token } }";
+  const { token } = (await api(login, { input: { username: "ann", password: PASSWORD } })).login;
+  await api("mutation { logout(everywhere: true) }", {}, token);
+  await ann.getByText("Your session has ended.").waitFor();
+  await picture(ann, "session-ended");
+  await logIn(ann, "ann");
+  await online(ann);
+  await shows(ann, ["Hello"]);
+});
+
+async function logInOrUp(page, button) {
+  await page.getByLabel("Username").fill("bob");
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: button }).click();
+}

@@ -1,0 +1,92 @@
+// Two people meet on the page and talk.
+
+import assert from "node:assert/strict";
+import { picture, scenario, until } from "./browser.mjs";
+import { account, messages, newcomer, open, row, shows, write } from "./people.mjs";
+
+await scenario(async () => {
+  const ann = await newcomer("Ann");
+  await ann.getByText("Nobody else is here yet.").waitFor();
+  const carl = await account("Carl");
+  const bob = await newcomer("Bob", { scheme: "dark" });
+
+  // Someone who signs up shows up; who is not in the list is found.
+  await row(ann, "Bob").getByText("online").waitFor();
+  await ann.getByRole("searchbox").fill("car");
+  await row(ann, "Carl").waitFor();
+  await row(ann, "Bob").waitFor({ state: "hidden" });
+  await ann.getByRole("searchbox").fill("zzz");
+  await ann.getByText("Nobody is called that.").waitFor();
+  await ann.getByRole("searchbox").fill("");
+  await picture(ann, "sidebar-light");
+
+  // The first message starts the conversation, and is unread until it is opened.
+  await open(ann, "Bob");
+  await ann.getByText("Say hello to Bob.").waitFor();
+  await write(ann, "Hello Bob!");
+  await ann.getByText("Sent", { exact: true }).waitFor();
+  await row(bob, "Ann").getByText("1 unread").waitFor();
+  await row(bob, "Ann").getByText("Hello Bob!").waitFor();
+  assert.equal(await bob.title(), "(1) chinwag");
+  await picture(bob, "sidebar-dark");
+  await open(bob, "Ann");
+  await shows(bob, ["Hello Bob!"]);
+  await ann.getByText("Seen", { exact: true }).waitFor();
+  await until("nothing is unread", async () => (await bob.title()) === "chinwag");
+
+  // Typing shows and goes with the message; a message is announced to those who cannot see it.
+  await bob.getByRole("textbox", { name: "Message" }).pressSequentially("Hi An");
+  await ann.getByText("Bob is typing…").waitFor();
+  await bob.keyboard.type("n!");
+  await bob.keyboard.press("Enter");
+  await shows(ann, ["Hello Bob!", "Hi Ann!"]);
+  await ann.getByText("Bob is typing…").waitFor({ state: "hidden" });
+  assert.equal(await ann.locator("#announcer").textContent(), "Bob: Hi Ann!");
+
+  // What people write stays text.
+  const markup = "<img src=x onerror=alert(1)> <b>bold</b>\nand a second line";
+  await write(bob, markup);
+  await shows(ann, ["Hello Bob!", "Hi Ann!", markup]);
+  await picture(ann, "conversation-light");
+  await picture(bob, "conversation-dark");
+
+  // Another tab of the same person has everything too.
+  const again = await ann.context().newPage();
+  await again.goto(ann.url());
+  await shows(again, ["Hello Bob!", "Hi Ann!", markup]);
+  await write(ann, "From the first tab");
+  await shows(again, ["Hello Bob!", "Hi Ann!", markup, "From the first tab"]);
+  await again.close();
+
+  // The history comes as one scrolls back, and stays where it was.
+  const annId = new URL(bob.url()).hash.slice(1);
+  const said = Array.from({ length: 75 }, (_, index) => `Carl's ${index + 1}`);
+  for (const body of said) await carl.send(annId, body);
+  await row(ann, "Carl").getByText("75 unread").waitFor();
+  await ann.reload();
+  await open(ann, "Carl");
+  await shows(ann, said.slice(-30));
+  await row(ann, "Carl").getByText("unread").waitFor({ state: "hidden" });
+  await ann.locator("#history").focus();
+  while ((await messages(ann)).length < said.length) {
+    const first = (await messages(ann))[0];
+    await ann.keyboard.press("Home");
+    await until("earlier messages", async () => (await messages(ann))[0] !== first);
+    const kept = await ann.getByText(first, { exact: true }).boundingBox();
+    assert.ok(kept.y > 0 && kept.y < 400, `${first} has moved away to ${kept.y}`);
+  }
+  assert.deepEqual(await messages(ann), said);
+  // Whoever reads up there is not torn away by what arrives.
+  const at = await ann.locator("#history").evaluate((element) => element.scrollTop);
+  await carl.send(annId, "The latest");
+  await ann.getByRole("button", { name: "New messages" }).waitFor();
+  assert.equal(await ann.locator("#history").evaluate((element) => element.scrollTop), at);
+  await ann.getByRole("button", { name: "New messages" }).click();
+  await ann.getByRole("button", { name: "New messages" }).waitFor({ state: "hidden" });
+
+  // Who leaves is seen to have left.
+  await open(ann, "Bob");
+  await ann.locator("#subtitle", { hasText: "Online" }).waitFor();
+  await bob.close();
+  await ann.locator("#subtitle", { hasText: "Last seen today" }).waitFor();
+});
