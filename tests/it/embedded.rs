@@ -196,10 +196,10 @@ async fn nobody_else_may_read_what_is_stored() {
     let store = open(&dir.path().join("made")).await.expect("opens");
     talk(&store, 1).await;
     let made = dir.path().join("made");
-    let mode = |path: &Path| fs::metadata(path).expect("exists").permissions().mode() & 0o777;
-    assert_eq!(mode(&made), 0o700);
+    let rights = |path: &Path| fs::metadata(path).expect("exists").permissions().mode() & 0o777;
+    assert_eq!(rights(&made), 0o700);
     for name in ["chinwag.db", "chinwag.db-wal", "chinwag.db-shm", "lock"] {
-        assert_eq!(mode(&made.join(name)), 0o600, "{name}");
+        assert_eq!(rights(&made.join(name)), 0o600, "{name}");
     }
     store.close().await;
 }

@@ -115,6 +115,11 @@ async fn whole_log(store: &DynStore) -> Vec<Message> {
     }
 }
 
+/// How many there are, as places count.
+fn count(messages: &[Message]) -> i64 {
+    i64::try_from(messages.len()).expect("a small log")
+}
+
 /// A log with several conversations of several people, written in batches of random sizes.
 struct RandomLog {
     people: Vec<UserId>,

@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_reads_sees_one_state_while_others_write() {
-        let (store, dir) = store(Duration::from_secs(60)).await;
+        let (store, dir) = store(Duration::from_mins(1)).await;
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let (go_on, wait) = mpsc::channel::<()>();
         let reading = store.read(move |db| {

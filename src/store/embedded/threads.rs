@@ -268,7 +268,7 @@ mod tests {
             2,
             "the busy one, and then all that waited"
         );
-        assert_eq!(things(&lane).await, Vec::from_iter(1..=10));
+        assert_eq!(things(&lane).await, (1..=10).collect::<Vec<_>>());
     }
 
     #[tokio::test]

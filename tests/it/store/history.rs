@@ -48,7 +48,7 @@ async fn a_page_of_history_is_what_the_connection_specification_says_for_any_win
     conversations.push(ConversationId::new());
     for conversation in conversations {
         let all = log.of(conversation);
-        let end = all.len() as Seq + 3;
+        let end = count(&all) + 3;
         let mut cursor = || match random.random_range(0..10) {
             0..3 => None,
             3 => Some([Seq::MIN, Seq::MAX, -1, 0][random.random_range(0..4)]),
@@ -81,7 +81,7 @@ async fn what_a_viewer_missed_is_what_their_conversations_said_between_two_posit
 ) {
     let mut random = StdRng::seed_from_u64(4);
     let log = RandomLog::write(&store, &mut random, 120).await;
-    let head = log.messages.len() as i64;
+    let head = count(&log.messages);
     let mut viewers = log.people.clone();
     viewers.push(UserId::new());
     for _ in 0..300 {

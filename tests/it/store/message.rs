@@ -24,21 +24,18 @@ fn named(draft: Draft, client_message_id: &str) -> Draft {
 async fn places_have_no_holes_in_the_log_and_in_every_conversation(store: DynStore) {
     let log = RandomLog::write(&store, &mut StdRng::seed_from_u64(1), 120).await;
     let positions = log.messages.iter().map(|message| message.position);
-    assert!(positions.eq(1..=log.messages.len() as i64));
+    assert!(positions.eq(1..=count(&log.messages)));
     for conversation in &log.conversations {
         let messages = log.of(conversation.id);
         assert!(
             messages
                 .iter()
                 .map(|message| message.seq)
-                .eq(1..=messages.len() as i64)
+                .eq(1..=count(&messages))
         );
     }
     assert_eq!(whole_log(&store).await, log.messages);
-    assert_eq!(
-        store.head().await.expect("answers"),
-        log.messages.len() as i64
-    );
+    assert_eq!(store.head().await.expect("answers"), count(&log.messages));
 }
 
 async fn a_client_message_id_makes_one_message_however_often_it_comes(store: DynStore) {

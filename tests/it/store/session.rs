@@ -11,7 +11,7 @@ on_every_store!(
     a_session_that_many_end_at_once_is_ended_by_one,
 );
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A sign-in of now that lasts an hour.
 fn session(user_id: UserId) -> Session {
