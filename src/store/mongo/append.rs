@@ -163,11 +163,13 @@ impl Inner {
                     placed[at].is_some()
                 }
                 Some(Stop::Taken { by_seq }) => {
-                    if let (true, Some(conversation)) = (by_seq, refused) {
+                    self.lost_turn(turns).await;
+                    let news = self.find_ours(drafts, &mut placed).await?;
+                    if let (false, true, Some(conversation)) = (news, by_seq, refused) {
+                        // Not the log but what is remembered of the conversation may be wrong.
                         self.log.known.lock().seqs.forget(conversation);
                     }
-                    self.lost_turn(turns).await;
-                    self.find_ours(drafts, &mut placed).await?
+                    news
                 }
                 Some(Stop::Unknown(failure)) => {
                     obstacle = failure;
