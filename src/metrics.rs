@@ -22,6 +22,10 @@ pub struct Metrics {
     pub sockets: Gauge,
     /// Subscriptions under way.
     pub subscriptions: Gauge,
+    /// Users who are online on this process.
+    pub online: Gauge,
+    /// Users to whom events are handed out.
+    pub channels: Gauge,
     /// Events written to subscriptions.
     pub deliveries: Counter,
     /// Messages that were written as one batch.
@@ -51,6 +55,8 @@ impl Metrics {
             store_calls: Family::new_with_constructor(latency),
             sockets: Gauge::default(),
             subscriptions: Gauge::default(),
+            online: Gauge::default(),
+            channels: Gauge::default(),
             deliveries: Counter::default(),
             batch_size: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
         };
@@ -76,6 +82,16 @@ impl Metrics {
             "subscriptions",
             "Subscriptions under way",
             self.subscriptions.clone(),
+        );
+        registry.register(
+            "online",
+            "Users who are online on this process",
+            self.online.clone(),
+        );
+        registry.register(
+            "channels",
+            "Users to whom events are handed out",
+            self.channels.clone(),
         );
         registry.register(
             "deliveries",

@@ -52,6 +52,11 @@ impl Chat {
         self.0.presence.online()
     }
 
+    /// How many users events are handed out to.
+    pub fn channels(&self) -> usize {
+        self.0.hub.channels()
+    }
+
     /// Whether a user is online now.
     pub fn is_online(&self, user: UserId) -> bool {
         self.0.presence.is_online(user)

@@ -36,7 +36,7 @@ pub struct Limits {
     pub silence: Duration,
     /// How long a write to a socket may be stuck before the link is cut.
     pub write_stall: Duration,
-    /// Subscriptions, queries and mutations under way on one socket.
+    /// Subscriptions under way on one socket; as many queries and mutations may be beside them.
     pub operations_per_socket: usize,
     /// Open sockets of one user on this process.
     pub sockets_per_user: usize,

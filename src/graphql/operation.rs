@@ -392,11 +392,10 @@ fn flatten_root(document: &mut ExecutableDocument, name: Option<&str>) -> Result
         // A fragment that does not fit here: validation says so.
         return Ok(());
     }
-    let [field] = fields.as_slice() else {
+    let Some(field) = merged(&fields) else {
         let sentence = "A subscription has exactly one root field.";
         return Err(ErrorReply::new(code::VALIDATION_FAILED, sentence));
     };
-    let field = (*field).clone();
     let used_before = spreads(document);
     for operation in operations_mut(document) {
         let is_chosen =
@@ -411,6 +410,32 @@ fn flatten_root(document: &mut ExecutableDocument, name: Option<&str>) -> Result
         .fragments
         .retain(|name, _| used_now.contains(name) || !used_before.contains(name));
     Ok(())
+}
+
+/// The one field that several selections of it make, as fragments of several components do; `None` for several.
+fn merged(fields: &[&Positioned<Selection>]) -> Option<Positioned<Selection>> {
+    let (first, others) = fields.split_first()?;
+    let mut merged = (*first).clone();
+    let Selection::Field(field) = &mut merged.node else {
+        return None;
+    };
+    for other in others {
+        let Selection::Field(other) = &other.node else {
+            return None;
+        };
+        let (one, other) = (&mut field.node, &other.node);
+        let same = one.response_key().node == other.response_key().node
+            && one.name.node == other.name.node
+            && one.arguments == other.arguments
+            && one.directives.is_empty()
+            && other.directives.is_empty();
+        if !same {
+            return None;
+        }
+        let more = other.selection_set.node.items.iter().cloned();
+        one.selection_set.node.items.extend(more);
+    }
+    Some(merged)
 }
 
 fn operations_mut(

@@ -179,7 +179,14 @@ async fn metrics(
     if !http.0.public_metrics && !http.0.origins.is_this_machine(peer, request.headers()) {
         return (StatusCode::FORBIDDEN, "Metrics are for this machine only.").into_response();
     }
-    match http.0.metrics.render() {
+    let (chat, metrics) = (http.0.api.chat(), &http.0.metrics);
+    for (gauge, count) in [
+        (&metrics.online, chat.online().len()),
+        (&metrics.channels, chat.channels()),
+    ] {
+        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    match metrics.render() {
         Ok(page) => {
             let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, openmetrics)], page).into_response()

@@ -34,15 +34,19 @@ const SUBPROTOCOL: &str = "graphql-transport-ws";
 const READ_BUFFER: usize = 4 * 1024;
 /// Bytes of an operation's id: clients use numbers or UUIDs.
 const MAX_ID: usize = 1_024;
+/// Bytes of an operation's id that a close's reason, of 123 at most, repeats.
+const ID_IN_REASON: usize = 90;
 /// How long the other end has to answer a close.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// How long operations under way have to answer when their session ends.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// Why a socket is closed by the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Goodbye {
     Stopping,
+    Malformed,
+    NotUtf8,
     TooBig,
     TooManySockets,
     TryLater,
@@ -51,15 +55,17 @@ enum Goodbye {
     Forbidden,
     Subprotocol,
     InitTimeout,
-    DuplicateId,
+    DuplicateId(Arc<str>),
     SecondInit,
 }
 
 impl Goodbye {
     /// The close code (RFC 6455, section 7.4, and PROTOCOL.md) and its reason.
-    const fn frame(self) -> (u16, &'static str) {
-        match self {
+    fn frame(&self) -> (u16, String) {
+        let (code, reason) = match self {
             Self::Stopping => (1001, "The server is stopping"),
+            Self::Malformed => (1002, "Protocol error"),
+            Self::NotUtf8 => (1007, "Text is not UTF-8"),
             Self::TooBig => (1009, "Message too big"),
             Self::TooManySockets => (1013, "Too many sockets"),
             Self::TryLater => (1013, "Try again later"),
@@ -68,9 +74,13 @@ impl Goodbye {
             Self::Forbidden => (4403, "Forbidden"),
             Self::Subprotocol => (4406, "Subprotocol not acceptable"),
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
-            Self::DuplicateId => (4409, "Subscriber for this id already exists"),
+            Self::DuplicateId(id) => {
+                let id = &id[..id.floor_char_boundary(ID_IN_REASON)];
+                return (4409, format!("Subscriber for {id} already exists"));
+            }
             Self::SecondInit => (4429, "Too many initialisation requests"),
-        }
+        };
+        (code, reason.to_owned())
     }
 }
 
@@ -112,7 +122,7 @@ pub(super) fn open(
 
 async fn say_goodbye(wire: Wire, goodbye: Goodbye) {
     let (code, reason) = goodbye.frame();
-    tracing::debug!(code, reason, "closing a socket");
+    tracing::debug!(code, "closing a socket");
     // A client that does not answer a close has nothing to say about it.
     let _ = timeout(CLOSE_WAIT, wire.close(code, reason)).await;
 }
@@ -154,6 +164,8 @@ impl InitPayload {
         }
         let authorization = |value| match text(value)? {
             None => Ok(None),
+            // As a template without its token leaves it.
+            Some(value) if value.eq_ignore_ascii_case("bearer") => Ok(None),
             Some(value) => bearer(value).map(Some).ok_or(()),
         };
         let in_headers = || {
@@ -298,10 +310,10 @@ impl Socket {
         tokio::pin!(timer);
         let mut held = None;
         loop {
-            if let Some((until, goodbye)) = self.leaving
-                && (until <= Instant::now() || (self.running.is_empty() && self.wire.is_drained()))
+            if let Some((until, goodbye)) = &self.leaving
+                && (*until <= Instant::now() || (self.running.is_empty() && self.wire.is_drained()))
             {
-                return End::Close(goodbye);
+                return End::Close(goodbye.clone());
             }
             let due = match self.turn() {
                 Ok(due) => due,
@@ -393,6 +405,8 @@ impl Socket {
             Received::Alive => return Ok(()),
             Received::Binary => return Err(End::Close(Goodbye::InvalidMessage)),
             Received::TooBig => return Err(End::Close(Goodbye::TooBig)),
+            Received::NotUtf8 => return Err(End::Close(Goodbye::NotUtf8)),
+            Received::Malformed => return Err(End::Close(Goodbye::Malformed)),
             Received::Gone => return Err(End::Cut),
         };
         let invalid = || End::Close(Goodbye::InvalidMessage);
@@ -420,7 +434,7 @@ impl Socket {
                     .ok_or_else(invalid)?;
                 self.subscribe(id.into(), params)
             }
-            ("complete", Some(id)) => {
+            ("complete", Some(id)) if !id.is_empty() => {
                 if let Some(running) = self.running.remove(id.as_str()) {
                     running.abort.abort();
                 }
@@ -468,20 +482,9 @@ impl Socket {
             return Err(End::Close(Goodbye::Unauthorized));
         };
         if self.running.contains_key(&id) {
-            return Err(End::Close(Goodbye::DuplicateId));
+            return Err(End::Close(Goodbye::DuplicateId(id)));
         }
         if self.leaving.is_some() {
-            return Ok(());
-        }
-        if self.running.len() >= self.http.0.limits.operations_per_socket {
-            let sentence = "Too many operations are under way on this socket.";
-            self.refuse(
-                &id,
-                Error::RateLimited {
-                    message: sentence.into(),
-                    retry_after: Duration::from_secs(1),
-                },
-            );
             return Ok(());
         }
         let api = self.http.0.api.clone();
@@ -493,6 +496,17 @@ impl Socket {
             }
         };
         let subscription = operation.kind == OperationKind::Subscription;
+        if !self.has_room_for(subscription) {
+            let sentence = "Too many operations are under way on this socket.";
+            self.refuse(
+                &id,
+                Error::RateLimited {
+                    message: sentence.into(),
+                    retry_after: Duration::from_secs(1),
+                },
+            );
+            return Ok(());
+        }
         // Held now, so that whatever this socket sends after this message finds the subscription live.
         let hold = match &greeted.connection {
             Some(connection) if subscription => Hold::take(connection, operation.root_field()),
@@ -535,6 +549,17 @@ impl Socket {
             },
         );
         Ok(())
+    }
+
+    /// Whether one more operation of this kind may run. Those that the client gave up count until they are gone,
+    /// which waits while it does not read.
+    fn has_room_for(&self, subscription: bool) -> bool {
+        let limit = self.http.0.limits.operations_per_socket;
+        let alike = self
+            .running
+            .values()
+            .filter(|running| running.subscription == subscription);
+        alike.count() < limit && self.events.len() < 4 * limit
     }
 
     fn refuse(&mut self, id: &str, error: Error) {

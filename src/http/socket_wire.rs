@@ -26,8 +26,26 @@ pub(super) enum Received {
     Alive,
     /// A message over the limit.
     TooBig,
+    /// A text that is not UTF-8.
+    NotUtf8,
+    /// Bytes that are no frame, or one that may not come now.
+    Malformed,
     /// A close, an error, or the end of the connection.
     Gone,
+}
+
+impl From<axum::Error> for Received {
+    fn from(error: axum::Error) -> Self {
+        use tungstenite::{Error, error::ProtocolError};
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
+        match cause {
+            Some(Error::Capacity(_)) => Self::TooBig,
+            Some(Error::Utf8(_)) => Self::NotUtf8,
+            Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Self::Gone,
+            Some(Error::Protocol(_)) => Self::Malformed,
+            _ => Self::Gone,
+        }
+    }
 }
 
 /// A WebSocket with its outbox.
@@ -36,6 +54,10 @@ pub(super) struct Wire {
     outbox: VecDeque<Message>,
     waiting_bytes: usize,
     flushing: bool,
+    /// Pongs that the library has queued since everything was last handed to the network.
+    pongs: usize,
+    /// Whether what comes can no longer be read.
+    unreadable: bool,
     /// Since when nothing that waits has moved.
     stuck_since: Option<Instant>,
 }
@@ -47,6 +69,8 @@ impl Wire {
             outbox: VecDeque::new(),
             waiting_bytes: 0,
             flushing: false,
+            pongs: 0,
+            unreadable: false,
             stuck_since: None,
         }
     }
@@ -88,27 +112,47 @@ impl Wire {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Received> {
-        if self.poll_write(context).is_err() {
-            return Poll::Ready(Received::Gone);
-        }
-        if self.outbox.len() >= ROOM_FOR_ANSWERS || self.waiting_bytes >= ROOM_IN_BYTES {
-            return Poll::Pending;
-        }
-        let Poll::Ready(read) = self.socket.poll_next_unpin(context) else {
-            return Poll::Pending;
-        };
-        Poll::Ready(match read {
-            Some(Ok(Message::Text(text))) => Received::Text(text),
-            Some(Ok(Message::Binary(_))) => Received::Binary,
-            Some(Ok(Message::Ping(_))) => {
-                // Its pong is queued below and goes out with the next flush.
-                self.flushing = true;
-                Received::Alive
+        loop {
+            if self.poll_write(context).is_err() {
+                return Poll::Ready(Received::Gone);
             }
-            Some(Ok(Message::Pong(_))) => Received::Alive,
-            Some(Err(error)) if is_too_big(&error) => Received::TooBig,
-            Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Gone,
-        })
+            if self.outbox.len() + self.pongs >= ROOM_FOR_ANSWERS
+                || self.waiting_bytes >= ROOM_IN_BYTES
+            {
+                return Poll::Pending;
+            }
+            let Poll::Ready(read) = self.socket.poll_next_unpin(context) else {
+                return Poll::Pending;
+            };
+            return Poll::Ready(match read {
+                Some(Ok(Message::Text(text))) => Received::Text(text),
+                Some(Ok(Message::Binary(_))) => Received::Binary,
+                Some(Ok(Message::Ping(_))) => {
+                    // The library has queued its pong, which goes out with the next flush.
+                    self.pongs += 1;
+                    self.must_flush();
+                    Received::Alive
+                }
+                Some(Ok(Message::Pong(_))) => Received::Alive,
+                Some(Ok(Message::Close(_))) => {
+                    // The library has queued the answer; it is sent on the way to the end of the stream.
+                    self.outbox.clear();
+                    self.waiting_bytes = 0;
+                    self.must_flush();
+                    continue;
+                }
+                Some(Err(error)) => {
+                    self.unreadable = true;
+                    error.into()
+                }
+                None => Received::Gone,
+            });
+        }
+    }
+
+    fn must_flush(&mut self) {
+        self.flushing = true;
+        self.stuck_since.get_or_insert_with(Instant::now);
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Result<(), axum::Error> {
@@ -128,13 +172,14 @@ impl Wire {
         }
         if self.flushing && socket.poll_flush(context)?.is_ready() {
             self.flushing = false;
+            self.pongs = 0;
             self.stuck_since = None;
         }
         Ok(())
     }
 
     /// Says goodbye and waits until the other end has, without a time limit of its own.
-    pub(super) async fn close(mut self, code: u16, reason: &'static str) {
+    pub(super) async fn close(mut self, code: u16, reason: String) {
         let frame = CloseFrame {
             code,
             reason: reason.into(),
@@ -146,6 +191,10 @@ impl Wire {
         }
         if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = self.socket.next().await {}
+            if self.unreadable {
+                // To hang up on what was not read would reset the connection, and take the close from the client.
+                std::future::pending::<()>().await;
+            }
         }
     }
 }
@@ -156,9 +205,4 @@ fn size(message: &Message) -> usize {
         Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
         Message::Close(_) => 0,
     }
-}
-
-fn is_too_big(error: &axum::Error) -> bool {
-    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
-    matches!(cause, Some(tungstenite::Error::Capacity(_)))
 }

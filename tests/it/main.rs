@@ -6,3 +6,4 @@ mod mongo;
 mod store;
 mod support;
 mod talking;
+mod websocket;

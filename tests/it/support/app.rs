@@ -8,7 +8,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{
     client::Client,
-    mongod,
+    eventually, mongod,
     store::{StoreKind, TempDir},
     ws::Ws,
 };
@@ -55,6 +55,13 @@ impl Place {
     }
 }
 
+impl From<StoreConfig> for Place {
+    /// One that someone else looks after.
+    fn from(store: StoreConfig) -> Self {
+        Self { store, _dir: None }
+    }
+}
+
 impl TestApp {
     /// A server on an empty store, with cheap passwords and no rate limits.
     pub async fn start(kind: StoreKind) -> Self {
@@ -91,14 +98,7 @@ impl TestApp {
 
     /// Another server process' stand-in on the same MongoDB.
     pub async fn beside(&self, set_up: impl FnOnce(&mut Config)) -> Self {
-        Self::at(
-            Place {
-                store: self.place.store.clone(),
-                _dir: None,
-            },
-            set_up,
-        )
-        .await
+        Self::at(self.place.store.clone().into(), set_up).await
     }
 
     /// Tells the server to stop and waits until it has.
@@ -126,6 +126,30 @@ impl TestApp {
     /// Someone who just signed up, by this name, with the password "password1".
     pub async fn user(&self, username: &str) -> Client {
         self.anonymous().sign_up(username).await
+    }
+
+    /// What `/metrics` says of a gauge or counter without labels.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let page = self
+            .anonymous()
+            .raw(reqwest::Method::GET, &self.url("/metrics"))
+            .send()
+            .await
+            .expect("an answer");
+        let page = page.text().await.expect("a text");
+        page.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+            .unwrap_or_else(|| panic!("there is no {name} in {page}"))
+            .parse()
+            .expect("a number")
+    }
+
+    /// Waits until a metric has this value.
+    pub async fn metric_becomes(&self, name: &str, value: f64) {
+        eventually(&format!("{name} is {value}"), async || {
+            (self.metric(name).await - value).abs() < f64::EPSILON
+        })
+        .await;
     }
 
     /// A socket that was greeted with this person's token.

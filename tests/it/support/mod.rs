@@ -2,12 +2,26 @@
 
 pub mod app;
 pub mod client;
+pub mod frames;
 pub mod mongod;
+pub mod program;
 pub mod store;
 pub mod ws;
 
 pub use app::TestApp;
 pub use client::{Client, json};
+
+/// Asks again and again until the answer is yes.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !holds().await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(ws::PATIENCE, asking).await.is_err() {
+        panic!("still waiting until {what}");
+    }
+}
 
 /// Makes each test run on every kind of store: `name::embedded` and `name::mongo`. A test is an
 /// `async fn(StoreKind)`; it starts the servers that it needs with [`TestApp`].
