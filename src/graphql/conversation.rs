@@ -9,6 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{
     connection::{ListCursor, connection},
     context::{ContextExt, Hold},
+    error::{Nullable, nullable},
     loaders::{ActivityOf, MarksOf, MessageAt},
     message::{Message, MessageConnection, message_page},
     scalar::DateTime,
@@ -168,9 +169,12 @@ impl Conversation {
     }
 
     /// The newest message; null before the first.
-    async fn last_message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        let activity = self.activity(ctx).await?;
-        self.message_at(ctx, activity.last_seq).await
+    async fn last_message(&self, ctx: &Context<'_>) -> Nullable<Message> {
+        nullable(async {
+            let activity = self.activity(ctx).await?;
+            self.message_at(ctx, activity.last_seq).await
+        })
+        .await
     }
 
     /// Messages by others that the viewer has not read.
@@ -228,16 +232,19 @@ impl Member {
     }
 
     /// The newest message this member has read.
-    async fn last_read(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        let marks = ctx
-            .loaders()?
-            .load_one(MarksOf(self.conversation.id))
-            .await?
-            .unwrap_or_default();
-        let mark = marks
-            .iter()
-            .find(|mark| mark.user_id == self.member.user_id);
-        message_at(ctx, &self.conversation, mark.map_or(0, |mark| mark.seq)).await
+    async fn last_read(&self, ctx: &Context<'_>) -> Nullable<Message> {
+        nullable(async {
+            let marks = ctx
+                .loaders()?
+                .load_one(MarksOf(self.conversation.id))
+                .await?
+                .unwrap_or_default();
+            let mark = marks
+                .iter()
+                .find(|mark| mark.user_id == self.member.user_id);
+            message_at(ctx, &self.conversation, mark.map_or(0, |mark| mark.seq)).await
+        })
+        .await
     }
 }
 
@@ -299,16 +306,19 @@ impl ConversationQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The conversation's id.")] id: ID,
-    ) -> Result<Option<Conversation>> {
-        let viewer = ctx.viewer_id()?;
-        let Some(id) = ConversationId::parse(&id) else {
-            return Ok(None);
-        };
-        Ok(ctx
-            .chat()?
-            .conversation(viewer, id)
-            .await?
-            .map(Conversation::new))
+    ) -> Nullable<Conversation> {
+        nullable(async {
+            let viewer = ctx.viewer_id()?;
+            let Some(id) = ConversationId::parse(&id) else {
+                return Ok(None);
+            };
+            Ok(ctx
+                .chat()?
+                .conversation(viewer, id)
+                .await?
+                .map(Conversation::new))
+        })
+        .await
     }
 }
 

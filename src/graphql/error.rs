@@ -1,6 +1,6 @@
 //! Errors as clients see them: one place maps them all.
 
-use async_graphql::{PathSegment, Pos, ServerError};
+use async_graphql::{PathSegment, Pos, Result, ServerError};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -38,6 +38,15 @@ pub mod code {
     pub const NO_OPERATION: &str = "OPERATION_RESOLUTION_FAILURE";
     pub const BAD_REQUEST: &str = "BAD_REQUEST";
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
+}
+
+/// What a field that may be null gives. An error in it leaves null in its place and the rest of the response whole
+/// (GraphQL specification, 6.4.4); a `Result<Option<T>>` would take the field's parent along.
+pub(super) type Nullable<T> = Option<Result<T>>;
+
+/// Waits for what a field that may be null gives.
+pub(super) async fn nullable<T>(found: impl Future<Output = Result<Option<T>>>) -> Nullable<T> {
+    found.await.transpose()
 }
 
 impl ErrorReply {

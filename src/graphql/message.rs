@@ -9,6 +9,7 @@ use super::{
     connection::{ListCursor, connection},
     context::{ContextExt, Hold},
     conversation::{Conversation, ConversationRef},
+    error::{Nullable, nullable},
     scalar::DateTime,
     user::{User, load_user},
 };
@@ -93,10 +94,13 @@ impl Message {
     }
 
     /// What the sender's client called it, for replacing an optimistic entry; null to everyone else.
-    async fn client_message_id(&self, ctx: &Context<'_>) -> Result<Option<ID>> {
-        let own = ctx.viewer_id()? == self.message.sender_id;
-        let id = self.message.client_message_id.as_ref().filter(|_| own);
-        Ok(id.map(|id| id.as_str().to_owned().into()))
+    async fn client_message_id(&self, ctx: &Context<'_>) -> Nullable<ID> {
+        nullable(async {
+            let own = ctx.viewer_id()? == self.message.sender_id;
+            let id = self.message.client_message_id.as_ref().filter(|_| own);
+            Ok(id.map(|id| id.as_str().to_owned().into()))
+        })
+        .await
     }
 
     /// When the server took it in.
@@ -115,17 +119,20 @@ impl Message {
     }
 
     /// The message that this one answers.
-    async fn reply_to(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        let Some(id) = self.message.reply_to else {
-            return Ok(None);
-        };
-        // A reply is in the conversation of what it answers, so whoever sees one may see the other.
-        let answered = ctx.loaders()?.load_one(id).await?;
-        Ok(answered.map(|message| Self {
-            message,
-            conversation: self.conversation.clone(),
-            sender: None,
-        }))
+    async fn reply_to(&self, ctx: &Context<'_>) -> Nullable<Message> {
+        nullable(async {
+            let Some(id) = self.message.reply_to else {
+                return Ok(None);
+            };
+            // A reply is in the conversation of what it answers, so whoever sees one may see the other.
+            let answered = ctx.loaders()?.load_one(id).await?;
+            Ok(answered.map(|message| Self {
+                message,
+                conversation: self.conversation.clone(),
+                sender: None,
+            }))
+        })
+        .await
     }
 
     /// Emoji that people put under it.

@@ -2,6 +2,7 @@
 //! subscriptions.
 
 mod account;
+mod conflicts;
 mod connection;
 mod context;
 mod conversation;
@@ -9,10 +10,14 @@ pub mod error;
 mod limits;
 mod loaders;
 mod message;
+mod meter;
+mod omitted;
 mod operation;
 mod presence;
 mod scalar;
+mod tokens;
 mod user;
+mod variables;
 
 use async_graphql::{
     MergedObject, MergedSubscription, SDLExportOptions, Schema,

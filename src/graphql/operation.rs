@@ -9,12 +9,12 @@ use std::{
 };
 
 use async_graphql::{
-    Name, Positioned, Request, Response, Value, Variables,
+    Name, Positioned, Request, Response, Value,
     parser::{
         parse_query,
         types::{
-            ExecutableDocument, FragmentDefinition, OperationDefinition, OperationType, Selection,
-            SelectionSet,
+            DocumentOperations, ExecutableDocument, FragmentDefinition, OperationDefinition,
+            OperationType, Selection, SelectionSet,
         },
     },
 };
@@ -23,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use tracing::Instrument;
 
 use super::{
-    ChatSchema, RequestContext,
+    ChatSchema, RequestContext, conflicts,
     error::{ErrorReply, code},
-    limits,
+    limits, omitted, tokens,
+    variables::InputTypes,
 };
 use crate::{chat::Chat, domain::Limits, error::Error, metrics::Metrics};
 
@@ -58,6 +59,9 @@ impl Params {
         }
     }
 }
+
+/// Errors of validation that a client is told of, as many as graphql-js tells.
+const MAX_ERRORS: usize = 100;
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,9 +136,10 @@ impl From<Response> for Reply {
     fn from(response: Response) -> Self {
         let refused = !response.errors.is_empty()
             && response.errors.iter().all(|error| error.path.is_empty());
-        let errors = response.errors.into_iter().map(ErrorReply::from).collect();
+        let most = if refused { MAX_ERRORS } else { usize::MAX };
+        let errors = response.errors.into_iter().take(most);
         Self {
-            errors,
+            errors: errors.map(ErrorReply::from).collect(),
             data: (!refused).then_some(response.data),
         }
     }
@@ -156,6 +161,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     /// Every name of the schema: no other is ever a label.
     names: HashSet<String>,
+    input_types: InputTypes,
     limits: Limits,
 }
 
@@ -164,12 +170,14 @@ impl Api {
     pub fn new(chat: Chat, metrics: Arc<Metrics>, introspection: bool) -> Self {
         let schema = super::schema(&chat, introspection);
         let names = schema.names().into_iter().collect();
+        let input_types = InputTypes::of(&schema.sdl());
         let limits = chat.limits().clone();
         Self(Arc::new(Inner {
             schema,
             chat,
             metrics,
             names,
+            input_types,
             limits,
         }))
     }
@@ -197,16 +205,19 @@ impl Api {
             );
             return Err(ErrorReply::new(code::TOO_COMPLEX, sentence));
         }
-        limits::check_nesting(&query)?;
+        tokens::check(&query)?;
         let mut document = parse_query(&query).map_err(|error| {
             let locations = error.positions().collect();
             ErrorReply::new(code::PARSE_FAILED, parse_message(&error)).at(locations)
         })?;
         let operation_name = operation_name.filter(|name| !name.is_empty());
         let chosen = choose(&document, operation_name.as_deref())?;
-        let variables =
-            Variables::from_json(serde_json::Value::Object(variables.unwrap_or_default()));
-        limits::check(&document, chosen, &variables, &self.0.limits)?;
+        let variables = self
+            .0
+            .input_types
+            .values(&chosen.variable_definitions, variables.unwrap_or_default())?;
+        limits::check(&document, &variables, &self.0.limits)?;
+        conflicts::check(&document)?;
         let kind = match chosen.ty {
             OperationType::Query => OperationKind::Query,
             OperationType::Mutation => OperationKind::Mutation,
@@ -214,6 +225,9 @@ impl Api {
         };
         if kind == OperationKind::Subscription {
             flatten_root(&mut document, operation_name.as_deref())?;
+        }
+        if let Some(chosen) = choose_mut(&mut document.operations, operation_name.as_deref()) {
+            omitted::take_out(chosen, &mut document.fragments, &variables);
         }
         let chosen = choose(&document, operation_name.as_deref())?;
         let root_field = first_field(&chosen.selection_set.node, &document.fragments).cloned();
@@ -364,6 +378,20 @@ fn choose<'a>(
     }
 }
 
+/// The operation that [`choose`] finds, to be changed.
+fn choose_mut<'a>(
+    operations: &'a mut DocumentOperations,
+    name: Option<&str>,
+) -> Option<&'a mut OperationDefinition> {
+    match operations {
+        DocumentOperations::Single(operation) => Some(&mut operation.node),
+        DocumentOperations::Multiple(operations) => operations
+            .iter_mut()
+            .find(|(other, _)| name.is_none_or(|name| other.as_str() == name))
+            .map(|(_, operation)| &mut operation.node),
+    }
+}
+
 /// The first field that runs; how deep fragments nest is bounded by the document's limits.
 fn first_field<'a>(
     set: &'a SelectionSet,
@@ -397,12 +425,8 @@ fn flatten_root(document: &mut ExecutableDocument, name: Option<&str>) -> Result
         return Err(ErrorReply::new(code::VALIDATION_FAILED, sentence));
     };
     let used_before = spreads(document);
-    for operation in operations_mut(document) {
-        let is_chosen =
-            name.is_none_or(|name| operation.0.is_some_and(|other| other.as_str() == name));
-        if is_chosen {
-            operation.1.node.selection_set.node.items = vec![field.clone()];
-        }
+    if let Some(chosen) = choose_mut(&mut document.operations, name) {
+        chosen.selection_set.node.items = vec![field];
     }
     // Validation refuses fragments that nobody spreads; these were spread by what was just flattened.
     let used_now = spreads(document);
@@ -436,19 +460,6 @@ fn merged(fields: &[&Positioned<Selection>]) -> Option<Positioned<Selection>> {
         one.selection_set.node.items.extend(more);
     }
     Some(merged)
-}
-
-fn operations_mut(
-    document: &mut ExecutableDocument,
-) -> Vec<(Option<&Name>, &mut Positioned<OperationDefinition>)> {
-    use async_graphql::parser::types::DocumentOperations;
-    match &mut document.operations {
-        DocumentOperations::Single(operation) => vec![(None, operation)],
-        DocumentOperations::Multiple(operations) => operations
-            .iter_mut()
-            .map(|(name, operation)| (Some(name), operation))
-            .collect(),
-    }
 }
 
 /// Collects the root fields; false when a fragment is unknown or not on `Subscription`.

@@ -8,6 +8,7 @@ use super::{
     connection::{ListCursor, connection},
     context::ContextExt,
     conversation::Conversation,
+    error::{Nullable, nullable},
     loaders::LastSeenOf,
     scalar::DateTime,
 };
@@ -49,15 +50,18 @@ impl User {
     }
 
     /// When the user was last online; null when never, or online now.
-    async fn last_seen_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
-        if ctx.chat()?.is_online(self.0.id) {
-            return Ok(None);
-        }
-        Ok(ctx
-            .loaders()?
-            .load_one(LastSeenOf(self.0.id))
-            .await?
-            .map(DateTime))
+    async fn last_seen_at(&self, ctx: &Context<'_>) -> Nullable<DateTime> {
+        nullable(async {
+            if ctx.chat()?.is_online(self.0.id) {
+                return Ok(None);
+            }
+            Ok(ctx
+                .loaders()?
+                .load_one(LastSeenOf(self.0.id))
+                .await?
+                .map(DateTime))
+        })
+        .await
     }
 
     /// When the account was made.
@@ -66,14 +70,17 @@ impl User {
     }
 
     /// The viewer's direct conversation with this user, or null.
-    async fn direct_conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
-        // Someone who is just signing up or in sees only itself.
-        let pair = ctx
-            .viewer_id()
-            .ok()
-            .and_then(|viewer| Pair::new(viewer, self.0.id));
-        let Some(pair) = pair else { return Ok(None) };
-        Ok(ctx.loaders()?.load_one(pair).await?.map(Conversation::new))
+    async fn direct_conversation(&self, ctx: &Context<'_>) -> Nullable<Conversation> {
+        nullable(async {
+            // Someone who is just signing up or in sees only itself.
+            let pair = ctx
+                .viewer_id()
+                .ok()
+                .and_then(|viewer| Pair::new(viewer, self.0.id));
+            let Some(pair) = pair else { return Ok(None) };
+            Ok(ctx.loaders()?.load_one(pair).await?.map(Conversation::new))
+        })
+        .await
     }
 }
 
@@ -102,11 +109,14 @@ pub(super) struct UserQuery;
 #[Object]
 impl UserQuery {
     /// The signed-in user, or null when the request carries no valid session.
-    async fn me(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match &ctx.request()?.viewer {
-            Some(viewer) => load_user(ctx, viewer.user_id).await.map(Some),
-            None => Ok(None),
-        }
+    async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
+        nullable(async {
+            match &ctx.request()?.viewer {
+                Some(viewer) => load_user(ctx, viewer.user_id).await.map(Some),
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// Everyone but the viewer, for the chat sidebar, by display name. `search` matches the start of a word in the display name or username, ignoring case.
@@ -153,12 +163,15 @@ impl UserQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The user's id.")] id: ID,
-    ) -> Result<Option<User>> {
-        ctx.viewer()?;
-        let Some(id) = UserId::parse(&id) else {
-            return Ok(None);
-        };
-        Ok(ctx.loaders()?.load_one(id).await?.map(User))
+    ) -> Nullable<User> {
+        nullable(async {
+            ctx.viewer()?;
+            let Some(id) = UserId::parse(&id) else {
+                return Ok(None);
+            };
+            Ok(ctx.loaders()?.load_one(id).await?.map(User))
+        })
+        .await
     }
 
     /// Who is online now, the viewer included.

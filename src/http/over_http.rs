@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{FromRequestParts, Request, State, WebSocketUpgrade},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
@@ -92,6 +92,7 @@ async fn get(http: &Http, peer: Peer, parts: &Parts) -> Response {
         query: Option<String>,
         operation_name: Option<String>,
         variables: Option<String>,
+        extensions: Option<String>,
     }
     let headers = &parts.headers;
     let parsed = serde_urlencoded::from_str::<Query>(parts.uri.query().unwrap_or_default());
@@ -99,6 +100,7 @@ async fn get(http: &Http, peer: Peer, parts: &Parts) -> Response {
         query,
         operation_name,
         variables,
+        extensions,
     }) = parsed
     else {
         return refused(
@@ -117,21 +119,12 @@ async fn get(http: &Http, peer: Peer, parts: &Parts) -> Response {
             "The parameter \"query\" is missing.",
         );
     };
-    let variables = match variables
-        .filter(|text| !text.is_empty())
-        .map(|text| serde_json::from_str(&text))
-    {
-        None => None,
-        Some(Ok(variables)) => variables,
-        Some(Err(_)) => {
-            return refused(
-                headers,
-                StatusCode::BAD_REQUEST,
-                "The parameter \"variables\" is not a JSON object.",
-            );
-        }
+    let (Ok(variables), Ok(_)) = (object(variables), object(extensions)) else {
+        let sentence = "The parameters \"variables\" and \"extensions\" are JSON objects.";
+        return refused(headers, StatusCode::BAD_REQUEST, sentence);
     };
-    if http.0.cookies.token(headers).is_some() && http.0.origins.is_forgeable(peer, headers) {
+    let by_cookie = bearer_token(headers).is_none() && http.0.cookies.token(headers).is_some();
+    if by_cookie && http.0.origins.is_forgeable(peer, headers) {
         let sentence = "Another site's page may not use this session; send the header apollo-require-preflight.";
         return refused(headers, StatusCode::FORBIDDEN, sentence);
     }
@@ -144,22 +137,37 @@ async fn get(http: &Http, peer: Peer, parts: &Parts) -> Response {
     .await
 }
 
+/// A parameter that is a JSON object when it is there.
+fn object(
+    text: Option<String>,
+) -> serde_json::Result<Option<serde_json::Map<String, serde_json::Value>>> {
+    match text {
+        Some(text) if !text.is_empty() => serde_json::from_str(&text),
+        _ => Ok(None),
+    }
+}
+
 async fn post(http: &Http, peer: Peer, parts: &Parts, body: Body) -> Response {
     let headers = &parts.headers;
     if !is_json(headers) {
         let sentence = "The body must be application/json in UTF-8, not compressed.";
         return refused(headers, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
     }
-    let read = Limited::new(body, http.0.limits.request_bytes).collect();
+    let limit = http.0.limits.request_bytes;
+    let too_large = || {
+        refused(
+            headers,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The body is too large.",
+        )
+    };
+    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > limit) {
+        return too_large();
+    }
+    let read = Limited::new(body, limit).collect();
     let bytes = match tokio::time::timeout(http.0.limits.request_body, read).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return refused(
-                headers,
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The body is too large.",
-            );
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return too_large(),
         Ok(Err(error)) => {
             tracing::debug!(%error, "a body could not be read");
             return refused(
@@ -249,13 +257,13 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
 
 /// The token of a request: the header's wins over the cookie's.
 fn token(http: &Http, headers: &HeaderMap) -> Option<String> {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(bearer);
-    bearer
+    bearer_token(headers)
         .map(str::to_owned)
         .or_else(|| http.0.cookies.token(headers))
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    bearer(headers.get(header::AUTHORIZATION)?.to_str().ok()?)
 }
 
 /// The token in the value of an `Authorization` header (RFC 6750, section 2.1).

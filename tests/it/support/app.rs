@@ -28,6 +28,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// A database that someone else looks after.
+    pub fn mongo(uri: &str) -> Self {
+        let uri = SecretString::from(uri);
+        Self::from(StoreConfig::Mongo { uri })
+    }
+
     /// An empty one.
     pub async fn fresh(kind: StoreKind) -> Self {
         match kind {

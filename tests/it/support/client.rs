@@ -71,6 +71,14 @@ impl Client {
         }
     }
 
+    /// Whoever a token stands for.
+    pub fn with_token(&self, token: impl Into<String>) -> Self {
+        Self {
+            token: Some(token.into()),
+            ..self.clone()
+        }
+    }
+
     /// The whole response body to an operation.
     pub async fn run(&self, document: &str, variables: Value) -> Value {
         let response = self

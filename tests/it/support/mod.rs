@@ -3,8 +3,11 @@
 pub mod app;
 pub mod client;
 pub mod frames;
+pub mod launch;
 pub mod mongod;
 pub mod program;
+pub mod raw;
+pub mod schema;
 pub mod store;
 pub mod ws;
 
