@@ -45,11 +45,14 @@ impl Chat {
         }
         let target = self.target(viewer, "input.to", to).await?;
         if let Some(id) = reply_to {
-            let replied = self.visible_message(viewer, id).await;
-            if !replied.is_ok_and(|(_, conversation)| target.is(&conversation)) {
-                return Err(Error::NotFound(
-                    "There is no such message in this conversation.",
-                ));
+            match self.visible_message(viewer, id).await {
+                Ok((_, conversation)) if target.is(&conversation) => {}
+                Ok(_) | Err(Error::NotFound(_)) => {
+                    return Err(Error::NotFound(
+                        "There is no such message in this conversation.",
+                    ));
+                }
+                Err(error) => return Err(error),
             }
         }
         let conversation = self.started(target).await?;

@@ -29,11 +29,12 @@ pub struct MessageStream {
     target: Option<Target>,
     scope: Option<Uuid>,
     receiver: broadcast::Receiver<Arc<MessageEvent>>,
+    /// Where the log stood when it began; what comes after is live, also when it is read from the store.
+    began: Position,
     /// Everything up to here was delivered, or does not concern this subscription.
     delivered: Position,
     /// Up to here the store is read; what comes after, the receiver brings.
     replay_to: Position,
-    replayed: usize,
     buffer: VecDeque<MessageEvent>,
 }
 
@@ -88,9 +89,9 @@ impl Chat {
             target,
             scope,
             receiver: held.receiver,
+            began: held.head,
             delivered: since,
             replay_to: held.head,
-            replayed: 0,
             buffer: VecDeque::new(),
         };
         stream.refuse_long_replay().await?;
@@ -124,7 +125,6 @@ impl MessageStream {
                     if event.message.position <= self.delivered {
                         continue;
                     }
-                    self.replayed = 0;
                     if self
                         .target
                         .as_ref()
@@ -133,11 +133,12 @@ impl MessageStream {
                         self.delivered = event.message.position;
                         continue;
                     }
-                    self.connection.went_live();
                     return Ok(Some(self.deliver(event)));
                 }
-                // Not skipped: read again from the store.
+                // Not skipped: read again from the store, behind which a new receiver goes on. The old one is full of
+                // what the store gives by then, and would lag again with the next message.
                 Err(RecvError::Lagged(_)) => {
+                    self.receiver = self.receiver.resubscribe();
                     if let Some(Target::Unstarted(pair)) = self.target
                         && let Some(started) =
                             self.chat.0.directory.direct(&[pair]).await?.remove(&pair)
@@ -154,6 +155,9 @@ impl MessageStream {
 
     fn deliver(&mut self, event: Arc<MessageEvent>) -> Delivery {
         let position = event.message.position;
+        if position > self.began {
+            self.connection.went_live();
+        }
         self.delivered = position;
         Delivery {
             cursor: self.chat.0.cursors.write(self.viewer, self.scope, position),
@@ -166,10 +170,6 @@ impl MessageStream {
             self.delivered = self.replay_to;
             return Ok(());
         };
-        self.replayed += page.len();
-        if self.replayed > self.chat.0.limits.replay {
-            return Err(Error::ResyncRequired);
-        }
         if page.len() < REPLAY_PAGE {
             // Nothing else up to there concerns this subscription; the last of the page moves `delivered` on.
             self.replay_to = page.last().map_or(self.replay_to, |last| last.position);

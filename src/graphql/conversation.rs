@@ -180,17 +180,19 @@ impl Conversation {
     /// Messages by others that the viewer has not read.
     async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let viewer = ctx.viewer_id()?;
-        let (activity, marks) = futures_util::join!(
-            self.activity(ctx),
-            ctx.loaders()?.load_one(MarksOf(self.conversation.id))
-        );
-        let read = marks?
+        // In this order: marks read before could be behind a message that the viewer sent meanwhile.
+        let activity = self.activity(ctx).await?;
+        let marks = ctx
+            .loaders()?
+            .load_one(MarksOf(self.conversation.id))
+            .await?;
+        let read = marks
             .unwrap_or_default()
             .iter()
             .find(|mark| mark.user_id == viewer)
             .map_or(0, |mark| mark.seq);
         // Sending reads, so that the viewer's own messages are never behind its mark.
-        Ok(i32::try_from((activity?.last_seq - read).max(0)).unwrap_or(i32::MAX))
+        Ok(i32::try_from((activity.last_seq - read).max(0)).unwrap_or(i32::MAX))
     }
 
     /// When the conversation was made.

@@ -213,7 +213,7 @@ mod tests {
             let addresses = html
                 .split([' ', '>'])
                 .filter_map(|word| word.strip_prefix("href=\"").or(word.strip_prefix("src=\"")))
-                .filter(|address| !address.starts_with("data:"));
+                .filter(|address| !address.starts_with("data:") && !address.starts_with('#'));
             for address in addresses {
                 let address = address.trim_end_matches('"');
                 let path = address.strip_prefix("/assets/");

@@ -1,14 +1,24 @@
 //! The tests: one binary that starts the real server on a free port.
 
 mod accounts;
+mod beside;
 mod browser;
+mod changes;
+mod crash;
 mod embedded;
+mod layers;
+mod licences;
+mod messages;
 mod mongo;
 mod operation;
 mod over_http;
+mod presence;
+mod races;
 mod sessions;
 mod settings;
 mod store;
+mod stream;
 mod support;
 mod talking;
+mod typing;
 mod websocket;

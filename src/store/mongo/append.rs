@@ -157,11 +157,7 @@ impl Inner {
             }
             let news = match stop {
                 None => true,
-                Some(Stop::Known) => {
-                    let at = open[written];
-                    placed[at] = self.existing(&drafts[at]).await?;
-                    placed[at].is_some()
-                }
+                Some(Stop::Known) => self.find_existing(drafts, &mut placed).await?,
                 Some(Stop::Taken { by_seq }) => {
                     self.lost_turn(turns).await;
                     let news = self.find_ours(drafts, &mut placed).await?;
@@ -287,19 +283,44 @@ impl Inner {
         }
     }
 
-    /// The message that stands in the log for a draft; none as long as a majority does not have it.
-    async fn existing(&self, draft: &Draft) -> Result<Option<Message>> {
-        let mut either = vec![doc! { "_id": document::id(draft.id.0) }];
-        if let Some(client_message_id) = &draft.client_message_id {
-            either.push(doc! {
-                "sender": document::id(draft.sender_id.0), "clientMessageId": client_message_id.as_str(),
-            });
+    /// Finds the messages that stand in the log for open drafts, all at once, as one of them seldom comes alone, and
+    /// tells whether there was any; there is none as long as a majority does not have it.
+    async fn find_existing(
+        &self,
+        drafts: &[Draft],
+        placed: &mut [Option<Message>],
+    ) -> Result<bool> {
+        let open = || {
+            let open = drafts.iter().zip(placed.iter());
+            open.filter(|(_, placed)| placed.is_none())
+                .map(|(draft, _)| draft)
+        };
+        let mut called = HashMap::<_, Vec<_>>::new();
+        for draft in open() {
+            if let Some(client_message_id) = &draft.client_message_id {
+                let of_sender = called.entry(draft.sender_id).or_default();
+                of_sender.push(client_message_id.as_str());
+            }
         }
-        self.first(
-            self.collections.messages.find(doc! { "$or": either }),
-            message::decode,
-        )
-        .await
+        let ids = document::ids(open().map(|draft| draft.id.0));
+        let mut any = vec![doc! { "_id": { "$in": ids } }];
+        any.extend(called.into_iter().map(|(sender, called)| {
+            doc! { "sender": document::id(sender.0), "clientMessageId": { "$in": called } }
+        }));
+        let find = self.collections.messages.find(doc! { "$or": any });
+        let found = self.all(find, message::decode).await?;
+        for message in &found {
+            let stands_for = |draft: &Draft| {
+                draft.id == message.id
+                    || (draft.sender_id == message.sender_id
+                        && draft.client_message_id.is_some()
+                        && draft.client_message_id == message.client_message_id)
+            };
+            if let Some(at) = drafts.iter().position(stands_for) {
+                placed[at] = Some(message.clone());
+            }
+        }
+        Ok(!found.is_empty())
     }
 
     /// Reads what is new in the log, keeps what is ours of it, and tells whether there was anything.

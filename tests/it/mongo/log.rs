@@ -148,6 +148,45 @@ async fn a_duplicate_in_the_middle_of_a_batch_stops_nothing_behind_it() {
     elsewhere.close().await;
 }
 
+#[tokio::test]
+async fn a_batch_of_which_all_is_known_is_looked_up_as_one() {
+    let server = server_or_skip!(mongod::shared());
+    let uri = server.uri_for(&fresh_database());
+    let here = open(&uri).await;
+    let calls = Arc::new(AtomicIsize::new(0));
+    let observer = {
+        let calls = Arc::clone(&calls);
+        Arc::new(move |_, _| {
+            calls.fetch_add(1, Ordering::Relaxed);
+        })
+    };
+    let elsewhere = mongo::open(&uri, StoreLimits::default(), observer)
+        .await
+        .expect("the store opens");
+    let conversation = direct(&here).await;
+    let named = |number: usize| Draft {
+        client_message_id: Some(ClientMessageId::parse("id", &number.to_string()).expect("fits")),
+        ..draft(&conversation, "hello")
+    };
+    let first: Vec<_> = (0..200).map(named).collect();
+    let first = here.append(&first).await.expect("answers");
+    let again: Vec<_> = (0..200).map(named).collect();
+    let db = database(&uri).await;
+    db.run_command(doc! { "profile": 2 })
+        .await
+        .expect("profiling");
+    let before = calls.load(Ordering::Relaxed);
+    assert_eq!(elsewhere.append(&again).await, Ok(first));
+    let calls = calls.load(Ordering::Relaxed) - before;
+    assert!(calls < 20, "{calls} calls for 200 messages");
+    for (plan, examined, returned) in profiled(&db).await {
+        assert!(plan.starts_with("IXSCAN"), "{plan}");
+        assert!(examined <= 201, "{plan}: {examined} for {returned}");
+    }
+    here.close().await;
+    elsewhere.close().await;
+}
+
 /// What the server says about the queries on messages since profiling began: (plan, documents examined, returned).
 async fn profiled(db: &Database) -> Vec<(String, i64, i64)> {
     let number = |entry: &Document, key: &str| match entry.get(key) {

@@ -167,3 +167,39 @@ impl TestApp {
         socket
     }
 }
+
+/// A server in a runtime of its own, which can die without a word.
+pub struct Mortal {
+    pub app: TestApp,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Mortal {
+    /// One on what is kept there.
+    pub async fn start(
+        store: StoreConfig,
+        set_up: impl FnOnce(&mut Config) + Send + 'static,
+    ) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let starting = runtime.spawn(TestApp::at(store.into(), set_up));
+        Self {
+            app: starting.await.expect("the server starts"),
+            runtime: Some(runtime),
+        }
+    }
+
+    /// Ends all that runs in it, wherever it stands.
+    pub fn kill(self) {}
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

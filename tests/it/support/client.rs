@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::record::{SAID, Said};
+
 /// Takes a value out of a response by its path, such as `"data.me.id"` or `"errors.0.message"`.
 pub fn json(value: &Value, path: &str) -> Value {
     value
@@ -128,5 +130,71 @@ impl Client {
         }";
         let input = json!({ "to": { "userId": to.id }, "body": body });
         self.ok(document, json!({ "input": input })).await["sendMessage"].clone()
+    }
+
+    /// The whole response to sending this input.
+    pub async fn post(&self, input: Value) -> Value {
+        let response = self.send_request(input).send().await.expect("an answer");
+        response.json().await.expect("JSON")
+    }
+
+    fn send_request(&self, input: Value) -> reqwest::RequestBuilder {
+        let document = format!(
+            "mutation($input: SendMessageInput!) {{ sendMessage(input: $input) {{ {SAID} }} }}"
+        );
+        self.request(&document, json!({ "input": input }))
+    }
+
+    /// Sends this input; nothing when the server or its store is not there to tell what became of it.
+    pub async fn try_say(&self, input: Value) -> Option<Said> {
+        let response = self.send_request(input).send().await.ok()?;
+        let reply: Value = response.json().await.ok()?;
+        match reply.get("errors") {
+            None => Some(Said::read(&reply["data"]["sendMessage"])),
+            Some(errors) => {
+                let code = &errors[0]["extensions"]["code"];
+                assert_eq!(code, "SERVICE_UNAVAILABLE", "{reply}");
+                None
+            }
+        }
+    }
+
+    /// Sends this input, which must go well.
+    pub async fn say(&self, input: Value) -> Said {
+        let reply = self.post(input).await;
+        assert!(reply.get("errors").is_none(), "{reply}");
+        Said::read(&reply["data"]["sendMessage"])
+    }
+
+    /// The whole history that `target` names, page by page from its beginning.
+    pub async fn history(&self, target: &Value) -> Vec<Said> {
+        let mut history = Vec::new();
+        let mut after = Value::Null;
+        loop {
+            let page = self
+                .page(target, json!({ "first": 100, "after": after }))
+                .await;
+            let nodes = page["nodes"].as_array().expect("a list");
+            history.extend(nodes.iter().map(Said::read));
+            if page["pageInfo"]["hasNextPage"] != true {
+                return history;
+            }
+            after = page["pageInfo"]["endCursor"].clone();
+        }
+    }
+
+    /// A page of the history that `target` names.
+    pub async fn page(&self, target: &Value, window: Value) -> Value {
+        let document = format!(
+            "query($in: ConversationRef!, $first: Int, $after: String, $last: Int, $before: String) {{
+                messages(in: $in, first: $first, after: $after, last: $last, before: $before) {{
+                    nodes {{ {SAID} }} edges {{ cursor node {{ seq }} }}
+                    pageInfo {{ hasPreviousPage hasNextPage startCursor endCursor }}
+                }}
+            }}"
+        );
+        let mut variables = window;
+        variables["in"] = target.clone();
+        self.ok(&document, variables).await["messages"].clone()
     }
 }

@@ -7,12 +7,15 @@ pub mod launch;
 pub mod mongod;
 pub mod program;
 pub mod raw;
+pub mod reader;
+pub mod record;
 pub mod schema;
 pub mod store;
 pub mod ws;
 
 pub use app::TestApp;
 pub use client::{Client, json};
+pub use reader::Reader;
 
 /// Asks again and again until the answer is yes.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
