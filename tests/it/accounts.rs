@@ -357,7 +357,7 @@ async fn logout_ends_this_session_or_all(kind: StoreKind) {
 
 async fn a_session_ends_when_its_time_is_over(kind: StoreKind) {
     let app = TestApp::with(kind, |config| {
-        config.session_ttl = std::time::Duration::from_secs(4)
+        config.session_ttl = std::time::Duration::from_secs(4);
     })
     .await;
     let ann = app.user("ann").await;
@@ -484,14 +484,14 @@ async fn tokens_survive_a_new_secret_until_the_old_one_is_dropped(kind: StoreKin
     let app = TestApp::with(kind, |config| config.jwt_secrets = secrets(&[OLD])).await;
     let before = app.user("ann").await;
     let app = TestApp::at(app.stop().await, |config| {
-        config.jwt_secrets = secrets(&[NEW, OLD])
+        config.jwt_secrets = secrets(&[NEW, OLD]);
     })
     .await;
     let before = before.at(app.url("/graphql"));
     assert_eq!(me(&before).await, "ann");
     let after = before.sign_in_again().await;
     let app = TestApp::at(app.stop().await, |config| {
-        config.jwt_secrets = secrets(&[NEW])
+        config.jwt_secrets = secrets(&[NEW]);
     })
     .await;
     assert_eq!(me(&before.at(app.url("/graphql"))).await, Value::Null);

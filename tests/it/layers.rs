@@ -12,8 +12,7 @@ fn allowed(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
         "error" | "metrics" => &[],
         "domain" => &["error"],
-        "store" => &["error", "domain"],
-        "realtime" => &["error", "domain"],
+        "store" | "realtime" => &["error", "domain"],
         "auth" => &["error", "domain", "store"],
         "chat" => &[
             "error", "metrics", "domain", "store", "realtime", "auth", "chat",

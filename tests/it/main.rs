@@ -1,4 +1,5 @@
 //! The tests: one binary that starts the real server on a free port.
+#![expect(clippy::print_stderr, reason = "a skipped test says so aloud")]
 
 mod accounts;
 mod beside;

@@ -563,7 +563,7 @@ async fn a_body_must_say_that_it_is_json() {
 #[tokio::test]
 async fn a_body_over_the_limit_is_not_read_and_does_nothing() {
     let app = TestApp::with(StoreKind::Embedded, |config| {
-        config.limits.request_bytes = 2_000
+        config.limits.request_bytes = 2_000;
     })
     .await;
     let signup = json!({

@@ -216,7 +216,7 @@ async fn whoever_is_not_signed_in_gets_nothing() {
 async fn signing_in_sets_a_cookie_that_scripts_and_other_sites_do_not_get() {
     for secure in [false, true] {
         let app = TestApp::with(StoreKind::Embedded, |config| {
-            config.http.secure_cookies = secure
+            config.http.secure_cookies = secure;
         })
         .await;
         let nobody = app.anonymous();

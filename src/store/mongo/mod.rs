@@ -1,8 +1,8 @@
 //! MongoDB as the store, for any number of server processes side by side.
 //!
 //! What keeps them from each other's way: one unique index on a message's `position` is the referee over the whole
-//! log ([`append`]); everything that follows from the log is written with operators that any process may repeat
-//! ([`bumps`]). Majority write and read concern throughout: nothing is shown or acknowledged that a failover could
+//! log (`append`); everything that follows from the log is written with operators that any process may repeat
+//! (`bumps`). Majority write and read concern throughout: nothing is shown or acknowledged that a failover could
 //! take back.
 
 mod append;

@@ -193,7 +193,9 @@ impl Mortal {
     }
 
     /// Ends all that runs in it, wherever it stands.
-    pub fn kill(self) {}
+    pub fn kill(self) {
+        drop(self);
+    }
 }
 
 impl Drop for Mortal {

@@ -24,9 +24,10 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     };
-    if tokio::time::timeout(ws::PATIENCE, asking).await.is_err() {
-        panic!("still waiting until {what}");
-    }
+    assert!(
+        tokio::time::timeout(ws::PATIENCE, asking).await.is_ok(),
+        "still waiting until {what}"
+    );
 }
 
 /// Makes each test run on every kind of store: `name::embedded` and `name::mongo`. A test is an
