@@ -38,6 +38,7 @@ pub mod code {
     pub const NO_OPERATION: &str = "OPERATION_RESOLUTION_FAILURE";
     pub const BAD_REQUEST: &str = "BAD_REQUEST";
     pub const RATE_LIMITED: &str = "RATE_LIMITED";
+    pub const NOT_PERSISTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
 }
 
 /// What a field that may be null gives. An error in it leaves null in its place and the rest of the response whole

@@ -85,6 +85,9 @@ async fn upgrade(http: Http, peer: Peer, parts: &mut Parts) -> Response {
     }
 }
 
+/// Where Apollo's protocol for persisted queries puts a document's hash, among the `extensions`.
+const PERSISTED_QUERY: &str = "persistedQuery";
+
 async fn get(http: &Http, peer: Peer, parts: &Parts) -> Response {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -112,15 +115,15 @@ async fn get(http: &Http, peer: Peer, parts: &Parts) -> Response {
     if query.is_none() && http.0.graphiql && prefers_html(headers) {
         return super::pages::graphiql();
     }
-    let Some(query) = query else {
-        return refused(
-            headers,
-            StatusCode::BAD_REQUEST,
-            "The parameter \"query\" is missing.",
-        );
-    };
-    let (Ok(variables), Ok(_)) = (object(variables), object(extensions)) else {
+    let (Ok(variables), Ok(extensions)) = (object(variables), object(extensions)) else {
         let sentence = "The parameters \"variables\" and \"extensions\" are JSON objects.";
+        return refused(headers, StatusCode::BAD_REQUEST, sentence);
+    };
+    let Some(query) = query else {
+        if extensions.is_some_and(|extensions| extensions.contains_key(PERSISTED_QUERY)) {
+            return not_persisted(headers);
+        }
+        let sentence = "The parameter \"query\" is missing.";
         return refused(headers, StatusCode::BAD_REQUEST, sentence);
     };
     let by_cookie = bearer_token(headers).is_none() && http.0.cookies.token(headers).is_some();
@@ -193,6 +196,7 @@ async fn post(http: &Http, peer: Peer, parts: &Parts, body: Body) -> Response {
     }
     match serde_json::from_slice::<Params>(&bytes) {
         Ok(params) => run(http, peer, parts, params).await,
+        Err(_) if is_hash_alone(&bytes) => not_persisted(headers),
         Err(error) => {
             let sentence = match error.classify() {
                 serde_json::error::Category::Data => {
@@ -204,6 +208,12 @@ async fn post(http: &Http, peer: Peer, parts: &Parts, body: Body) -> Response {
             refused(headers, StatusCode::BAD_REQUEST, sentence)
         }
     }
+}
+
+/// Whether a body holds a document's hash in place of the document.
+fn is_hash_alone(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(body)
+        .is_ok_and(|body| body["query"].is_null() && !body["extensions"][PERSISTED_QUERY].is_null())
 }
 
 async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response {
@@ -326,11 +336,23 @@ fn answer(media_type: &'static str, reply: &Reply) -> Response {
 
 /// The answer to what is not a GraphQL request at all.
 fn refused(headers: &HeaderMap, status: StatusCode, sentence: &str) -> Response {
+    refused_as(code::BAD_REQUEST, headers, status, sentence)
+}
+
+/// The answer to a document's hash. Apollo and urql go by these words, send the document, and no more hashes.
+fn not_persisted(headers: &HeaderMap) -> Response {
+    let words = "PersistedQueryNotSupported";
+    refused_as(code::NOT_PERSISTED, headers, StatusCode::OK, words)
+}
+
+fn refused_as(
+    code: &'static str,
+    headers: &HeaderMap,
+    status: StatusCode,
+    sentence: &str,
+) -> Response {
     let media_type = response_type(headers).unwrap_or(JSON);
-    let mut response = answer(
-        media_type,
-        &Reply::refused(ErrorReply::new(code::BAD_REQUEST, sentence)),
-    );
+    let mut response = answer(media_type, &Reply::refused(ErrorReply::new(code, sentence)));
     *response.status_mut() = status;
     response
 }

@@ -3,16 +3,14 @@
 
 use std::{
     env, fs,
-    hash::{DefaultHasher, Hash, Hasher},
-    io,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::Command,
 };
 
 use chinwag::app::Config;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use crate::support::{TestApp, store::StoreKind};
+use crate::support::{TestApp, npm, store::StoreKind};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_meet_on_the_page_and_talk() {
@@ -65,8 +63,10 @@ async fn run(script: &'static str, set_up: impl FnOnce(&mut Config)) {
     let app = TestApp::with(StoreKind::Embedded, set_up).await;
     let server = app.url("");
     let output = spawn_blocking(move || tools.run(script, &server));
-    let Output { status, stderr, .. } = output.await.expect("no panic").expect("node runs");
-    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    output
+        .await
+        .expect("no panic")
+        .unwrap_or_else(|report| panic!("{report}"));
     app.stop().await;
 }
 
@@ -84,29 +84,21 @@ impl Tools {
             .into_iter()
             .find_map(on_path)
             .ok_or("chromium is not on the PATH")?;
-        for tool in ["node", "npm"] {
-            on_path(tool).ok_or(format!("{tool} is not on the PATH"))?;
-        }
-        let folder = installed().map_err(|error| error.to_string())?;
+        let folder = with_scripts()?;
         Ok(Self { chromium, folder })
     }
 
-    fn run(&self, script: &str, server: &str) -> io::Result<Output> {
-        let pictures = target().join("browser-screenshots");
-        Command::new("node")
-            .arg(script)
+    fn run(&self, script: &str, server: &str) -> Result<String, String> {
+        let tests = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let pictures = tests.with_file_name("browser-screenshots");
+        let mut node = Command::new("node");
+        node.arg(script)
             .current_dir(&self.folder)
             .env("SERVER", server)
             .env("CHROMIUM", &self.chromium)
-            .env("PICTURES", pictures)
-            .stdin(Stdio::null())
-            .output()
+            .env("PICTURES", pictures);
+        npm::output(&mut node)
     }
-}
-
-fn target() -> &'static Path {
-    let tests = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    tests.parent().unwrap_or(tests)
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
@@ -115,30 +107,16 @@ fn on_path(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// A folder below `target` with the scripts as they are now, and with what the lock file names, installed once.
-fn installed() -> io::Result<PathBuf> {
+/// A folder with the packages and with the scripts as they are now.
+fn with_scripts() -> Result<PathBuf, String> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    let mut hasher = DefaultHasher::new();
-    fs::read(sources.join("package-lock.json"))?.hash(&mut hasher);
-    let folder = target().join(format!("browser-tests-{:016x}", hasher.finish()));
-    fs::create_dir_all(&folder)?;
-    for source in fs::read_dir(sources)? {
-        let source = source?;
-        fs::copy(source.path(), folder.join(source.file_name()))?;
-    }
-    let finished = folder.join("node_modules/.installed");
-    if !finished.exists() {
-        let arguments =
-            "ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries=1";
-        let npm = Command::new("npm")
-            .args(arguments.split(' '))
-            .current_dir(&folder)
-            .output()?;
-        if !npm.status.success() {
-            let told = String::from_utf8_lossy(&npm.stderr);
-            return Err(io::Error::other(format!("npm failed: {told}")));
-        }
-        fs::write(finished, "")?;
-    }
+    let folder = npm::installed(&sources)?;
+    let copied = fs::read_dir(sources).and_then(|mut scripts| {
+        scripts.try_for_each(|script| {
+            let script = script?;
+            fs::copy(script.path(), folder.join(script.file_name())).map(drop)
+        })
+    });
+    copied.map_err(|error| error.to_string())?;
     Ok(folder)
 }

@@ -5,6 +5,7 @@ pub mod client;
 pub mod frames;
 pub mod launch;
 pub mod mongod;
+pub mod npm;
 pub mod program;
 pub mod raw;
 pub mod reader;

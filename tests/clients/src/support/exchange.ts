@@ -1,0 +1,157 @@
+import { print } from 'graphql';
+import type { Client as StreamClient } from 'graphql-sse';
+import type { Client } from 'graphql-ws';
+
+import { graphql } from '../gql/index.js';
+import type { FollowSubscription } from '../gql/graphql.js';
+import { openSocket, type Session } from '../snippets/socket.js';
+import { openStream } from '../snippets/stream.js';
+import { checkDelivery, type Seen } from './delivery.js';
+import type { Link } from './link.js';
+import { Log } from './log.js';
+import { Person } from './people.js';
+
+const FOLLOW = graphql(`
+  subscription Follow {
+    newMessage {
+      cursor
+      message {
+        id
+        seq
+        body
+        conversation {
+          id
+        }
+      }
+    }
+  }
+`);
+
+/** Milliseconds; short, so that a dead link is noticed while a test waits. */
+const KEEP_ALIVE = 1_000;
+
+/** Someone who listens to new messages. */
+export abstract class Listener {
+  readonly received = new Log<Seen>();
+  readonly connections = new Log<string>();
+  readonly errors = new Log<unknown>();
+
+  protected readonly request = { query: print(FOLLOW) };
+  protected readonly sink = {
+    next: ({ data, errors }: { data?: FollowSubscription | null; errors?: unknown }) => {
+      if (errors) this.errors.add(errors);
+      const message = data?.newMessage.message;
+      if (message) this.received.add({ ...message, conversation: message.conversation.id });
+    },
+    error: this.errors.add,
+    complete: () => {},
+  };
+
+  /** Waits until the subscription is live. */
+  abstract settled(): Promise<void>;
+  abstract close(): void;
+}
+
+/** Someone who listens over a WebSocket, opened as the README does. */
+export class SocketListener extends Listener {
+  readonly closes = new Log<number>();
+  private readonly client: Client;
+
+  constructor(url: string, session: Session) {
+    super();
+    this.client = openSocket(url, session, KEEP_ALIVE);
+    this.client.on('connected', () => this.connections.add('connected'));
+    this.client.on('closed', (event) => this.closes.add((event as { code: number }).code));
+    this.client.subscribe<FollowSubscription>(this.request, this.sink);
+  }
+
+  async settled(): Promise<void> {
+    // A socket answers this after the subscription before it has taken effect.
+    for await (const _ of this.client.iterate({ query: '{ __typename }' }));
+  }
+
+  close(): void {
+    // Never done when a connection is never answered.
+    Promise.resolve(this.client.dispose()).catch(() => {});
+  }
+}
+
+/** Someone who listens over Server-Sent Events, opened as the README does. */
+export class StreamListener extends Listener {
+  private readonly client: StreamClient;
+
+  constructor(url: string, session: Session) {
+    super();
+    this.client = openStream(url, session);
+    const connected = () => this.connections.add('connected');
+    this.client.subscribe<FollowSubscription>(this.request, this.sink, { connected });
+  }
+
+  settled(): Promise<void> {
+    return this.connections.until((connections) => connections.length > 0, 'the stream opens');
+  }
+
+  close(): void {
+    this.client.dispose();
+  }
+}
+
+/** What befalls a link, once a round. */
+export type Trouble = 'cut' | 'silence';
+
+/**
+ * Someone listens over `link` while three others write without pause, and trouble comes again and again.
+ * Throws when a message was lost or came twice.
+ */
+export async function exchange(
+  link: Link,
+  troubles: readonly Trouble[],
+  Listens: new (url: string, session: Session) => Listener = SocketListener,
+): Promise<void> {
+  const bob = await Person.signUp('bob');
+  const senders = await Promise.all(['ann', 'cid', 'dan'].map((name) => Person.signUp(name)));
+  const listener = new Listens(link.url, bob);
+  const { received, connections } = listener;
+  const sent: Seen[] = [];
+  const send = async (sender: Person, body: string) => {
+    const { conversation, ...message } = await sender.send(bob, `${sender.username}: ${body}`);
+    sent.push({ ...message, conversation: conversation.id });
+  };
+  try {
+    await listener.settled();
+    let loaded = true;
+    const load = senders.map(async (sender) => {
+      for (let count = 1; loaded; count += 1) await send(sender, `message ${count}`);
+    });
+    const more = async () => {
+      const count = received.items.length;
+      await received.until((items) => items.length > count + 20, 'messages come in');
+    };
+    try {
+      for (const trouble of troubles) {
+        await more();
+        const count = connections.items.length;
+        link[trouble]();
+        await connections.until((items) => items.length > count, `reconnected after ${trouble}`);
+      }
+      await more();
+    } finally {
+      loaded = false;
+      await Promise.all(load);
+    }
+    await listener.settled();
+    for (const sender of senders) {
+      const farewell = `farewell of ${sender.username}`;
+      // Twice, because a broken server may drop one.
+      await sender.send(bob, farewell);
+      await sender.send(bob, farewell);
+      await received.until((items) => items.some(({ body }) => body === farewell), farewell);
+    }
+    checkDelivery(
+      sent,
+      received.items.filter(({ body }) => !body.startsWith('farewell')),
+    );
+  } finally {
+    listener.close();
+  }
+}

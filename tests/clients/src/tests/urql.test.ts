@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { afterEach, mock, test } from 'node:test';
+
+import {
+  type AnyVariables,
+  type Client,
+  type OperationResult,
+  type TypedDocumentNode,
+} from '@urql/core';
+import { persistedExchange } from '@urql/exchange-persisted';
+
+import { graphql } from '../gql/index.js';
+import { graphcache, HISTORY } from '../snippets/graphcache.js';
+import { urqlClient } from '../snippets/urql.js';
+import { Log } from '../support/log.js';
+import { Person } from '../support/people.js';
+import { endpoint } from '../support/server.js';
+
+const SIDEBAR = graphql(`
+  query UrqlSidebar($search: String) {
+    streamCursor
+    sidebarUsers(search: $search) {
+      nodes {
+        id
+        online
+        directConversation {
+          id
+          unreadCount
+        }
+      }
+    }
+  }
+`);
+
+const SEND = graphql(`
+  mutation UrqlSend($input: SendMessageInput!) {
+    sendMessage(input: $input) {
+      ...UrqlMessageParts
+    }
+  }
+`);
+
+const LIVE = graphql(`
+  subscription UrqlLive($after: String) {
+    newMessage(after: $after) {
+      cursor
+      message {
+        ...UrqlMessageParts
+        conversation {
+          id
+          unreadCount
+          members {
+            user {
+              id
+              directConversation {
+                id
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+`);
+
+const stops: (() => void)[] = [];
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+});
+
+/** Every state of a query or event of a subscription. */
+function follow<Data, Variables extends AnyVariables, Seen>(
+  client: Client,
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+  see: (data: Data) => Seen,
+): Log<Seen> {
+  const log = new Log<Seen>();
+  // Told of the type, the document cache asks again for an empty list, too.
+  const context = { additionalTypenames: ['Message'] };
+  const results =
+    document === (LIVE as unknown)
+      ? client.subscription(document, variables)
+      : client.query(document, variables, context);
+  const { unsubscribe } = results.subscribe((result: OperationResult<Data, Variables>) => {
+    assert.equal(result.error, undefined);
+    if (result.data) log.add(see(result.data));
+  });
+  stops.push(unsubscribe);
+  return log;
+}
+
+const send = (client: Client, to: Person, body: string) =>
+  client
+    .mutation(SEND, { input: { to: { userId: to.id }, body, clientMessageId: randomUUID() } })
+    .toPromise();
+
+/** Holds the answers to requests back until it is released. */
+function holdAnswers(): () => void {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const real = globalThis.fetch;
+  const held = mock.method(globalThis, 'fetch', async (...request: Parameters<typeof fetch>) => {
+    const response = await real(...request);
+    await released;
+    return response;
+  });
+  return () => {
+    held.mock.restore();
+    release();
+  };
+}
+
+const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
+
+test('queries, mutations and subscriptions work with the document cache', async () => {
+  const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
+  const [anns, bobs] = [urqlClient(endpoint, ann), urqlClient(endpoint, bob)];
+  const { data } = await bobs.query(SIDEBAR, { search: ann.username }).toPromise();
+  assert.ok(data);
+  assert.ok(data.sidebarUsers.nodes.some(({ id }) => id === ann.id));
+  const live = follow(
+    bobs,
+    LIVE,
+    { after: data.streamCursor },
+    ({ newMessage }) => newMessage.message,
+  );
+  const history = follow(bobs, HISTORY, { in: { userId: ann.id } }, ({ messages }) =>
+    messages.edges.map(({ node }) => node.body),
+  );
+
+  const sent = await send(anns, bob, 'hello');
+  assert.equal(sent.data?.sendMessage.seq, 1);
+  await live.until((messages) => messages.length === 1, 'the message');
+  assert.equal(live.last?.body, 'hello');
+  assert.equal((await send(bobs, ann, 'hello yourself')).error, undefined);
+  await history.until((pages) => same(pages.at(-1), ['hello', 'hello yourself']), 'the history');
+
+  const refused = await send(anns, bob, ' ');
+  const extensions = refused.error?.graphQLErrors[0]?.extensions;
+  assert.deepEqual(extensions, { code: 'BAD_USER_INPUT', field: 'input.body' });
+});
+
+test('queries by GET, as urql sends them on its own, work as well', async () => {
+  const ann = await Person.signUp('ann');
+  const client = urqlClient(endpoint, ann);
+  const result = await client
+    .query(SIDEBAR, {}, { preferGetMethod: 'within-url-limit' })
+    .toPromise();
+  assert.equal(result.error, undefined);
+});
+
+test('a client that tries hashes sends documents then', async () => {
+  const ann = await Person.signUp('ann');
+  const client = urqlClient(endpoint, ann, persistedExchange());
+  const result = await client.query(SIDEBAR, {}).toPromise();
+  assert.equal(result.error, undefined);
+  assert.ok(result.data);
+});
+
+test('graphcache keeps users and conversations by id: one event updates the sidebar', async () => {
+  const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
+  const client = urqlClient(endpoint, ann, graphcache(ann.id));
+  const warned = mock.method(console, 'warn');
+  const unread = follow(client, SIDEBAR, { search: bob.username }, ({ sidebarUsers }) => {
+    const user = sidebarUsers.nodes.find(({ id }) => id === bob.id);
+    return user?.directConversation?.unreadCount ?? 'no conversation';
+  });
+  const { data } = await client.query(SIDEBAR, {}).toPromise();
+  follow(client, LIVE, { after: data!.streamCursor }, () => {});
+  await unread.until((counts) => counts.at(-1) === 'no conversation', 'the sidebar');
+  await bob.send(ann, 'hello');
+  await unread.until((counts) => counts.at(-1) === 1, 'one unread message');
+  await bob.send(ann, 'are you there?');
+  await unread.until((counts) => counts.at(-1) === 2, 'two unread messages');
+  assert.deepEqual(
+    warned.mock.calls.map(({ arguments: [text] }) => text),
+    [],
+  );
+});
+
+test('graphcache shows an optimistic message once, pages back, and takes live messages in', async () => {
+  const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
+  const bodies: string[] = [];
+  for (let count = 1; count <= 45; count += 1) {
+    await bob.send(ann, `message ${count}`);
+    bodies.push(`message ${count}`);
+  }
+  const client = urqlClient(endpoint, ann, graphcache(ann.id));
+  const { data } = await client.query(SIDEBAR, {}).toPromise();
+  const live = follow(
+    client,
+    LIVE,
+    { after: data!.streamCursor },
+    ({ newMessage }) => newMessage.message.body,
+  );
+  const history = follow(client, HISTORY, { in: { userId: bob.id } }, ({ messages }) => messages);
+  const shown = () => history.last!.edges.map(({ node }) => node.body);
+  const shows = (wanted: () => string[], what: string) =>
+    history.until((pages) => pages.length > 0 && same(shown(), wanted()), what);
+  await shows(() => bodies.slice(25), 'the newest page');
+
+  const release = holdAnswers();
+  const states = history.items.length;
+  bodies.push('from ann');
+  const sent = send(client, bob, 'from ann');
+  await live.until((messages) => messages.includes('from ann'), 'her own message live');
+  release();
+  assert.equal((await sent).error, undefined);
+  await shows(() => bodies.slice(25), 'her message');
+  for (const { edges } of history.items.slice(states)) {
+    assert.equal(edges.filter(({ node }) => node.body === 'from ann').length, 1);
+  }
+
+  for (let page = 1; history.last!.pageInfo.hasPreviousPage; page += 1) {
+    assert.ok(page <= 3, 'there are three pages');
+    const before = history.last!.pageInfo.startCursor;
+    await client.query(HISTORY, { in: { userId: bob.id }, before }).toPromise();
+    bodies.push(`live ${page}`);
+    await bob.send(ann, `live ${page}`);
+    await live.until((messages) => messages.at(-1) === bodies.at(-1), 'a live message');
+    await shows(() => bodies.slice(Math.max(0, 25 - 20 * page)), `page ${page}`);
+  }
+  assert.deepEqual(shown(), bodies);
+});
