@@ -1,0 +1,70 @@
+//! Sending: a hundred pairs who talk over HTTP.
+
+use std::{ops::Range, time::Duration};
+
+use crate::{
+    Bench, Result, Store,
+    process::{Meter, Server},
+    report::Line,
+    talk::Talk,
+};
+
+/// People, in pairs.
+pub const PEOPLE: u32 = 200;
+/// Messages that are sent before anything is measured: each pair's first ones.
+pub const WARM_UP: Range<u32> = 0..2 * PEOPLE;
+/// How long the store may take for what it writes behind the messages.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// The cost of a message by how many are sent at once.
+pub async fn chat(bench: &Bench) -> Result<()> {
+    let most = match bench.store {
+        Store::Embedded => &[16, 64, 256][..],
+        Store::Mongo => &[16, 64][..],
+    };
+    for at_once in most {
+        let place = bench.place();
+        let people = place.people(PEOPLE, "-").await?;
+        let server = Server::start(&place).await?;
+        let talk = Talk::new(&server, &people);
+        talk.send(WARM_UP, *at_once).await?;
+        let count = bench.count(20_000);
+        let batches = Batches::until_now(&server).await?;
+        let meter = Meter::start(server.process, bench.database)?;
+        let latencies = talk
+            .send(WARM_UP.end..WARM_UP.end + count, *at_once)
+            .await?;
+        let took = meter.elapsed();
+        tokio::time::sleep(SETTLE).await;
+        let cost = meter.stop()?.within(took);
+        let batches = Batches::until_now(&server).await?.since(&batches);
+        talk.check_history().await?;
+        Line::new(format!("message, {at_once} at once"), count)
+            .cost(cost)
+            .latencies(latencies)
+            .note(format!("{batches:.1} messages a batch"))
+            .print(bench);
+    }
+    Ok(())
+}
+
+/// The batches in which a server has written messages.
+struct Batches {
+    messages: u32,
+    batches: u32,
+}
+
+impl Batches {
+    async fn until_now(server: &Server) -> Result<Self> {
+        Ok(Self {
+            messages: server.metric("chinwag_batch_size_sum").await?,
+            batches: server.metric("chinwag_batch_size_count").await?,
+        })
+    }
+
+    /// Messages in a batch, on average.
+    fn since(&self, before: &Self) -> f64 {
+        let batches = (self.batches - before.batches).max(1);
+        f64::from(self.messages - before.messages) / f64::from(batches)
+    }
+}

@@ -1,0 +1,133 @@
+//! Where a server keeps everything, and what is put there before it starts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use chinwag::{
+    auth::Signer,
+    domain::{AvatarUrl, DisplayName, Session, SessionId, Timestamp, User, UserId, Username},
+    store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use mongodb::bson::doc;
+
+use crate::{Result, ensure, process::Process};
+
+/// What signs the sessions of people who never logged in.
+pub const JWT_SECRET: &str = "a secret for benchmarks and nothing else";
+
+/// How many people are written at once.
+const AT_ONCE: usize = 256;
+
+/// An empty database or folder; the folder is removed when dropped.
+pub enum Place {
+    Folder(PathBuf),
+    Mongo(String),
+}
+
+/// Someone who is signed in.
+#[derive(Clone)]
+pub struct Person {
+    pub id: UserId,
+    pub username: String,
+    pub token: Arc<str>,
+}
+
+impl Place {
+    /// A folder that does not exist yet.
+    pub fn folder() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("load-{}-{number}", std::process::id());
+        Self::Folder(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
+    }
+
+    /// The database that this connection string names.
+    pub fn mongo(uri: String) -> Self {
+        Self::Mongo(uri)
+    }
+
+    /// The environment variable that brings a server here.
+    pub fn setting(&self) -> (&'static str, String) {
+        match self {
+            Self::Folder(path) => ("DATA_DIR", path.display().to_string()),
+            Self::Mongo(uri) => ("MONGODB_URI", uri.clone()),
+        }
+    }
+
+    /// The store itself, while no server runs on it.
+    pub async fn open(&self) -> Result<DynStore> {
+        let (limits, observer) = (StoreLimits::default(), Arc::new(|_, _| {}));
+        Ok(match self {
+            Self::Folder(path) => Arc::new(EmbeddedStore::open(path, limits, observer).await?),
+            Self::Mongo(uri) => Arc::new(mongo::open(uri, limits, observer).await?),
+        })
+    }
+
+    /// Puts people there who are signed in and whose password has this hash.
+    pub async fn people(&self, count: u32, hash: &str) -> Result<Vec<Person>> {
+        let store = self.open().await?;
+        let people = (0..count).map(|number| person(&store, number, hash));
+        let people = stream::iter(people).buffered(AT_ONCE).try_collect().await?;
+        store.close().await;
+        Ok(people)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Self::Folder(path) = self {
+            // Not there when no server was started.
+            let _ = fs::remove_dir_all(path);
+        }
+    }
+}
+
+async fn person(store: &DynStore, number: u32, hash: &str) -> Result<Person> {
+    let username = format!("person{number:05}");
+    let now = Timestamp::now();
+    let user = User {
+        id: UserId::new(),
+        username: Username::parse("username", &username)?,
+        display_name: DisplayName::parse("displayName", &format!("Person {number:05}"))?,
+        avatar_url: Some(AvatarUrl::parse(
+            "avatarUrl",
+            &format!("https://example.org/{number}.png"),
+        )?),
+        created_at: now,
+    };
+    let session = Session {
+        id: SessionId::new(),
+        user_id: user.id,
+        created_at: now,
+        expires_at: now.after(Duration::from_hours(24)),
+    };
+    ensure(store.create_user(&user, hash).await?, || {
+        format!("{username} is taken")
+    })?;
+    store.create_session(&session).await?;
+    let signer = Signer::new([JWT_SECRET]).ok_or("no secret")?;
+    Ok(Person {
+        id: user.id,
+        username,
+        token: signer.sign(&session)?.into(),
+    })
+}
+
+/// The process of the MongoDB at a connection string, on this machine.
+pub async fn process_of(uri: &str) -> Result<Process> {
+    let client = mongodb::Client::with_uri_str(uri).await?;
+    let status = client
+        .database("admin")
+        .run_command(doc! { "serverStatus": 1 })
+        .await?;
+    client.shutdown().immediate(true).await;
+    Ok(Process(status.get_i64("pid")?.try_into()?))
+}
