@@ -1,6 +1,6 @@
 //! The program: read settings, start, run until a signal.
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
 use chinwag::{
     app::App,
@@ -13,13 +13,13 @@ fn main() -> ExitCode {
     let settings = match Settings::read(std::env::args_os()) {
         Ok(settings) => settings,
         Err(asked @ Unreadable::Asked(_)) => {
-            print!("{asked}");
+            say(&asked.to_string());
             return ExitCode::SUCCESS;
         }
         Err(wrong @ Unreadable::Wrong(_)) => return failed(&wrong.to_string()),
     };
     if let Some(Command::Schema) = settings.command {
-        print!("{}", chinwag::graphql::sdl());
+        say(&chinwag::graphql::sdl());
         return ExitCode::SUCCESS;
     }
     telemetry::start(&settings.log, settings.log_format);
@@ -37,6 +37,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => failed(&reason),
     }
+}
+
+/// Whoever reads it may be gone, which is no reason to stop.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 #[expect(
@@ -68,12 +73,15 @@ async fn serve(settings: Settings) -> Result<(), String> {
     let address = listener
         .local_addr()
         .map_err(|error| format!("chinwag: no address: {error}"))?;
-    println!("chinwag serves on http://{address}");
-    println!("  chat page  http://{address}/");
-    if settings.config().http.graphiql {
-        println!("  GraphiQL   http://{address}/graphql");
-    }
-    println!("  endpoint   http://{address}/graphql (and ws://{address}/graphql)");
+    let graphiql = if settings.config().http.graphiql {
+        format!("  GraphiQL   http://{address}/graphql\n")
+    } else {
+        String::new()
+    };
+    say(&format!(
+        "chinwag serves on http://{address}\n  chat page  http://{address}/\n{graphiql}\
+         \x20 endpoint   http://{address}/graphql (and ws://{address}/graphql)\n"
+    ));
     app.run(listener, async move {
         either(&mut terminate, &mut interrupt).await;
         tracing::info!("stopping");

@@ -4,7 +4,7 @@
 use async_graphql::{Variables, parser::types::ExecutableDocument};
 
 use super::{
-    error::ErrorReply,
+    error::{ErrorReply, code},
     meter::{Cost, Meter, count, too_complex},
 };
 use crate::domain::Limits;
@@ -25,11 +25,13 @@ const MAX_INTROSPECTION_DEPTH: u64 = 20;
 /// `MaxIntrospectionDepthRule` counts: each level multiplies the answer by the size of the schema.
 const MAX_INTROSPECTION_LISTS: u64 = 2;
 
-/// Measures everything in a document, also what will not run, and refuses what is over a limit.
+/// Measures everything in a document, also what will not run, and refuses what is over a limit. `introspection` is
+/// whether there may be any.
 pub(super) fn check(
     document: &ExecutableDocument,
     variables: &Variables,
     limits: &Limits,
+    introspection: bool,
 ) -> Result<(), ErrorReply> {
     if document.operations.iter().count() > MAX_OPERATIONS {
         return Err(too_complex(format!(
@@ -63,6 +65,10 @@ pub(super) fn check(
         all.push(cost);
     }
     let total = |part: fn(&Cost) -> u64| all.iter().map(part).fold(0, u64::saturating_add);
+    if !introspection && total(|cost| cost.introspection) > 0 {
+        let sentence = "Introspection is switched off here.";
+        return Err(ErrorReply::new(code::VALIDATION_FAILED, sentence));
+    }
     if total(|cost| cost.visits) > MAX_VISITS || total(|cost| cost.values) > MAX_VALUES {
         return Err(too_complex("This document is too large all in all."));
     }
@@ -113,7 +119,7 @@ mod tests {
     fn verdict_on(document: &str, variables: &serde_json::Value) -> Result<(), String> {
         let parsed = parse_query(document).expect("a document");
         let variables = Variables::from_json(variables.clone());
-        check(&parsed, &variables, &Limits::default()).map_err(|error| error.message)
+        check(&parsed, &variables, &Limits::default(), true).map_err(|error| error.message)
     }
 
     #[test]

@@ -162,6 +162,7 @@ struct Inner {
     /// Every name of the schema: no other is ever a label.
     names: HashSet<String>,
     input_types: InputTypes,
+    introspection: bool,
     limits: Limits,
 }
 
@@ -178,6 +179,7 @@ impl Api {
             metrics,
             names,
             input_types,
+            introspection,
             limits,
         }))
     }
@@ -216,7 +218,7 @@ impl Api {
             .0
             .input_types
             .values(&chosen.variable_definitions, variables.unwrap_or_default())?;
-        limits::check(&document, &variables, &self.0.limits)?;
+        limits::check(&document, &variables, &self.0.limits, self.0.introspection)?;
         conflicts::check(&document)?;
         let kind = match chosen.ty {
             OperationType::Query => OperationKind::Query,

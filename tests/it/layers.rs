@@ -66,8 +66,7 @@ fn imports(code: &str) -> Vec<String> {
                     '{' => depth += 1,
                     '}' if depth == 0 => break,
                     '}' => depth -= 1,
-                    ',' if depth == 0 => name.clear(),
-                    ':' if depth == 0 && !name.trim().is_empty() => {
+                    ':' | ',' if depth == 0 && !name.trim().is_empty() => {
                         found.push(name.trim().to_owned());
                         name.clear();
                     }
@@ -75,13 +74,15 @@ fn imports(code: &str) -> Vec<String> {
                     _ => {}
                 }
             }
+            found.push(name.trim().to_owned());
         } else {
             let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
             found.push(rest[..end.unwrap_or(rest.len())].to_owned());
         }
     }
     found.retain(|name| {
-        Path::new(SOURCES).join(name).is_dir() || allowed(name).is_some() || name == "app"
+        let folder = !name.is_empty() && Path::new(SOURCES).join(name).is_dir();
+        folder || allowed(name).is_some() || name == "app"
     });
     found
 }

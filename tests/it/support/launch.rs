@@ -26,6 +26,23 @@ pub struct Ended {
     pub stderr: String,
 }
 
+impl Ended {
+    /// A start that failed as it should: one line, which says this, and nothing done.
+    pub fn refused(&self, says: &[&str]) {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        assert_eq!(self.stdout, "");
+        let line = &self.stderr;
+        assert_eq!(line.lines().count(), 1, "{line}");
+        assert!(
+            line.ends_with('\n') && line.starts_with("chinwag: "),
+            "{line}"
+        );
+        for word in says {
+            assert!(line.contains(word), "{word}: {line}");
+        }
+    }
+}
+
 /// The program while it serves; killed when dropped.
 pub struct Serving {
     child: Child,

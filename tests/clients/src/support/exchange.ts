@@ -30,6 +30,9 @@ const FOLLOW = graphql(`
 /** Milliseconds; short, so that a dead link is noticed while a test waits. */
 const KEEP_ALIVE = 1_000;
 
+/** Messages that may be under way to a listener who is away: fewer than the server replays. */
+const MOST_MISSED = 1_000;
+
 /** Someone who listens to new messages. */
 export abstract class Listener {
   readonly received = new Log<Seen>();
@@ -43,7 +46,10 @@ export abstract class Listener {
       const message = data?.newMessage.message;
       if (message) this.received.add({ ...message, conversation: message.conversation.id });
     },
-    error: this.errors.add,
+    error: (error: unknown) => {
+      this.errors.add(error);
+      this.received.end(error);
+    },
     complete: () => {},
   };
 
@@ -121,11 +127,16 @@ export async function exchange(
     await listener.settled();
     let loaded = true;
     const load = senders.map(async (sender) => {
-      for (let count = 1; loaded; count += 1) await send(sender, `message ${count}`);
+      for (let count = 1; loaded; count += 1) {
+        await send(sender, `message ${count}`);
+        const heard = (items: readonly Seen[]) => !loaded || items.length > sent.length - MOST_MISSED;
+        await received.until(heard, 'the listener comes back');
+      }
     });
     const more = async () => {
       const count = received.items.length;
-      await received.until((items) => items.length > count + 20, 'messages come in');
+      const come = received.until((items) => items.length > count + 20, 'messages come in');
+      await Promise.race([come, Promise.all(load)]);
     };
     try {
       for (const trouble of troubles) {

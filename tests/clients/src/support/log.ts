@@ -18,11 +18,22 @@ async function soon<Value>(promise: Promise<Value>, what: () => string): Promise
 export class Log<Item> {
   readonly items: Item[] = [];
   private waiting: (() => void)[] = [];
+  private over?: { error: unknown };
 
   readonly add = (item: Item): void => {
     this.items.push(item);
-    for (const wake of this.waiting.splice(0)) wake();
+    this.wake();
   };
+
+  /** Nothing more will happen: whoever waits for something is told why. */
+  end(error: unknown): void {
+    this.over = { error };
+    this.wake();
+  }
+
+  private wake(): void {
+    for (const wake of this.waiting.splice(0)) wake();
+  }
 
   get last(): Item | undefined {
     return this.items.at(-1);
@@ -31,7 +42,10 @@ export class Log<Item> {
   /** Waits until what has happened so far satisfies. */
   async until(satisfied: (items: readonly Item[]) => boolean, what: string): Promise<void> {
     const wait = async () => {
-      while (!satisfied(this.items)) await new Promise<void>((wake) => this.waiting.push(wake));
+      while (!satisfied(this.items)) {
+        if (this.over) throw new Error(`ended: ${JSON.stringify(this.over.error)}`);
+        await new Promise<void>((wake) => this.waiting.push(wake));
+      }
     };
     await soon(wait(), () => `${what}; last was ${JSON.stringify(this.last)?.slice(0, 500)}`);
   }
