@@ -29,8 +29,9 @@ export async function link() {
       up = false;
       for (const socket of sockets) socket.destroy();
     },
-    /** Lets nothing through any more, and tells nobody. */
+    /** Lets nothing through any more without telling anybody, and takes no new connections. */
     silence() {
+      up = false;
       for (const socket of sockets) socket.unpipe();
       for (const socket of sockets) socket.pause();
     },

@@ -52,9 +52,9 @@ export async function shows(page, expected) {
 }
 
 /** Somebody without a browser. */
-export async function account(name) {
+export async function account(name, profile = {}) {
   const query = "mutation($input: SignupInput!) { signup(input: $input) { token user { id } } }";
-  const input = { username: name.toLowerCase(), displayName: name, password: PASSWORD };
+  const input = { username: name.toLowerCase(), displayName: name, password: PASSWORD, ...profile };
   const { token, user } = (await api(query, { input })).signup;
   const send = (userId, body) => api(
     "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id } }",

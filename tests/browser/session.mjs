@@ -1,8 +1,10 @@
 // Sessions begin and end, here and elsewhere.
 
 import assert from "node:assert/strict";
-import { api, picture, scenario, visitor } from "./browser.mjs";
+import { accessible, api, base, picture, scenario, visitor } from "./browser.mjs";
 import { PASSWORD, newcomer, online, open, row, shows, write } from "./people.mjs";
+
+const login = "mutation($input: LoginInput!) { login(input: $input) { token } }";
 
 async function logIn(page, name) {
   await page.getByLabel("Username").fill(name);
@@ -21,6 +23,7 @@ await scenario(async () => {
   await third.getByRole("alert").waitFor();
   assert.equal(await third.getByLabel("Username").getAttribute("aria-invalid"), "true");
   await picture(third, "signup-refused");
+  await accessible(third, "a refused sign-up");
   await third.getByRole("button", { name: "Log in" }).click();
   await third.getByLabel("Password").fill("not this one");
   await third.getByRole("button", { name: "Log in" }).click();
@@ -46,14 +49,26 @@ await scenario(async () => {
   await ann.reload();
   await ann.getByRole("button", { name: "Log in" }).waitFor();
 
-  // One browser is one person: whoever logs in in one tab is logged in in the others.
+  // One browser is one person: whoever logs in in one tab is logged in in the others, once one turns to them.
+  const turnTo = (page) => page.evaluate(() => dispatchEvent(new Event("focus")));
   await logIn(ann, "ANN");
   await online(ann);
+  await turnTo(tab);
   await online(tab);
   await tab.getByText("Ann", { exact: true }).waitFor();
+  const input = { username: "bob", password: PASSWORD };
+  await tab.request.post(`${base}/graphql`, { data: { query: login, variables: { input } } });
+  await turnTo(tab);
+  await tab.getByText("You are Bob now").waitFor();
+  await online(tab);
+  await picture(tab, "another-person");
+  await tab.close();
+  await ann.getByRole("button", { name: "Log out" }).click();
+  await ann.getByRole("button", { name: "Log in" }).waitFor();
+  await logIn(ann, "ann");
+  await online(ann);
 
   // The session is ended from elsewhere: the page says so at once, and takes the next one.
-  const login = "mutation($input: LoginInput!) { login(input: $input) { token } }";
   const { token } = (await api(login, { input: { username: "ann", password: PASSWORD } })).login;
   await api("mutation { logout(everywhere: true) }", {}, token);
   await ann.getByText("Your session has ended.").waitFor();

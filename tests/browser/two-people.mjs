@@ -1,13 +1,13 @@
 // Two people meet on the page and talk.
 
 import assert from "node:assert/strict";
-import { picture, scenario, until } from "./browser.mjs";
+import { base, picture, scenario, until } from "./browser.mjs";
 import { account, messages, newcomer, open, row, shows, write } from "./people.mjs";
 
 await scenario(async () => {
   const ann = await newcomer("Ann");
   await ann.getByText("Nobody else is here yet.").waitFor();
-  const carl = await account("Carl");
+  const carl = await account("Carl", { avatarUrl: `${base}/assets/chat/icon.svg` });
   const bob = await newcomer("Bob", { scheme: "dark" });
 
   // Someone who signs up shows up; who is not in the list is found.
@@ -15,6 +15,8 @@ await scenario(async () => {
   await ann.getByRole("searchbox").fill("car");
   await row(ann, "Carl").waitFor();
   await row(ann, "Bob").waitFor({ state: "hidden" });
+  const shown = () => row(ann, "Carl").locator("img").evaluate((image) => image.complete && image.naturalWidth > 0);
+  await until("Carl's picture", shown);
   await ann.getByRole("searchbox").fill("zzz");
   await ann.getByText("Nobody is called that.").waitFor();
   await ann.getByRole("searchbox").fill("");
@@ -50,12 +52,21 @@ await scenario(async () => {
   await picture(ann, "conversation-light");
   await picture(bob, "conversation-dark");
 
+  // What the server refuses goes back to where it was written.
+  const long = "far too long ".repeat(400);
+  await write(bob, long);
+  await bob.getByText("Not sent:").waitFor();
+  assert.equal(await bob.getByRole("textbox", { name: "Message" }).inputValue(), long.trim());
+  await write(bob, "Shorter.");
+  await bob.getByText("Not sent:").waitFor({ state: "hidden" });
+  await shows(ann, ["Hello Bob!", "Hi Ann!", markup, "Shorter."]);
+
   // Another tab of the same person has everything too.
   const again = await ann.context().newPage();
   await again.goto(ann.url());
-  await shows(again, ["Hello Bob!", "Hi Ann!", markup]);
+  await shows(again, ["Hello Bob!", "Hi Ann!", markup, "Shorter."]);
   await write(ann, "From the first tab");
-  await shows(again, ["Hello Bob!", "Hi Ann!", markup, "From the first tab"]);
+  await shows(again, ["Hello Bob!", "Hi Ann!", markup, "Shorter.", "From the first tab"]);
   await again.close();
 
   // The history comes as one scrolls back, and stays where it was.
@@ -80,9 +91,13 @@ await scenario(async () => {
   const at = await ann.locator("#history").evaluate((element) => element.scrollTop);
   await carl.send(annId, "The latest");
   await ann.getByRole("button", { name: "New messages" }).waitFor();
+  await picture(ann, "scrolled-back");
   assert.equal(await ann.locator("#history").evaluate((element) => element.scrollTop), at);
   await ann.getByRole("button", { name: "New messages" }).click();
   await ann.getByRole("button", { name: "New messages" }).waitFor({ state: "hidden" });
+  const live = Array.from({ length: 25 }, (_, index) => `Live ${index + 1}`);
+  for (const body of live) await carl.send(annId, body);
+  await shows(ann, [...said, "The latest", ...live]);
 
   // Who leaves is seen to have left.
   await open(ann, "Bob");

@@ -2,7 +2,7 @@
 
 import { ApiError } from "./api.js";
 import * as documents from "./documents.js";
-import { add, changed, chatWith, events, learn, receive, state } from "./state.js";
+import { add, changed, chatWith, events, learn, receive, settle, state } from "./state.js";
 import { after, ask } from "./sync.js";
 
 /** Messages loaded at a time. */
@@ -51,7 +51,6 @@ export async function loadEarlier(chat) {
   changed();
   try {
     const { messages: page } = await ask(documents.HISTORY, { in: chat.ref, last: PAGE, before: earlier });
-    // Unless the history was dropped meanwhile.
     if (messages === chat.messages) {
       add(chat, page.nodes);
       chat.earlier = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
@@ -60,6 +59,8 @@ export async function loadEarlier(chat) {
     chat.loading = false;
     changed();
   }
+  // The history was dropped meanwhile, to be loaded anew.
+  if (messages !== chat.messages) await loadEarlier(chat);
 }
 
 /** Shows more of one of the sidebar's lists: "conversations" or "people". */
@@ -120,27 +121,18 @@ export function type(chat, typing) {
   ask(documents.SET_TYPING, { in: chat.ref, typing }).catch(() => {}); // It fades anyway.
 }
 
-/** Sends a message: it shows at once, and stays in the outbox until the server has it. */
-export function send(chat, body) {
+/** Sends what is written: it shows at once, and stays in the outbox until the server has it. */
+export function send(chat) {
   // Not crypto.randomUUID, which is missing on pages that came over plain http from another machine.
   const random = crypto.getRandomValues(new Uint8Array(16));
   const clientMessageId = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const { key, ref, draft: body } = chat;
   const sentAt = new Date().toISOString();
-  state.outbox.push({ clientMessageId, key: chat.key, to: chat.ref, body, sentAt, sender: { id: state.me.id } });
-  type(chat, false);
+  state.outbox.push({ clientMessageId, key, ref, body, sentAt, sender: { id: state.me.id } });
+  chat.draft = chat.problem = "";
+  // Sending ends typing, for everybody.
+  chat.typedAt = 0;
   flush();
-}
-
-/** Sends again what the server refused. */
-export function sendAgain(entry) {
-  entry.problem = null;
-  flush();
-}
-
-/** Gives up a message that the server refused. */
-export function discard(entry) {
-  state.outbox = state.outbox.filter((other) => other !== entry);
-  keepOutbox();
 }
 
 const outboxKey = () => `outbox ${state.me.id}`;
@@ -157,18 +149,23 @@ async function flush() {
   clearTimeout(retry);
   if (sending) return;
   sending = true;
-  for (let entry; (entry = state.outbox.find(({ problem }) => !problem)); keepOutbox()) {
-    const { to, body, clientMessageId } = entry;
+  while (state.outbox.length) {
+    const { key, ref, body, clientMessageId } = state.outbox[0];
     try {
-      receive((await ask(documents.SEND, { input: { to, body, clientMessageId } })).sendMessage);
+      receive((await ask(documents.SEND, { input: { to: ref, body, clientMessageId } })).sendMessage);
+      settle(clientMessageId);
     } catch (error) {
       if (!state.me) break;
       if (!(error instanceof ApiError) || PASSING.includes(error.code)) {
         retry = setTimeout(flush, error.retryAfterMs ?? SEND_AGAIN);
         break;
       }
-      entry.problem = error.message;
+      settle(clientMessageId);
+      // The text goes back to where it was written.
+      const chat = state.chats.get(key);
+      if (chat) Object.assign(chat, { problem: error.message, draft: `${body}\n${chat.draft}`.trim() });
     }
+    keepOutbox();
   }
   sending = false;
 }

@@ -48,7 +48,7 @@ export class Live {
   #lastId = 0;
   #failures = 0;
   #silent = false;
-  #timers = [];
+  #timer;
 
   /** `connected()` subscribes, and may be async; `link(state)` hears "connecting", "online", or "waiting"
    * from a failure until the link is back; `ended()` hears that the session is over. */
@@ -66,12 +66,13 @@ export class Live {
     socket.onopen = () => this.#send({ type: "connection_init" });
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     socket.onclose = ({ code }) => this.#broken(code);
-    this.#timers = [setInterval(() => this.check(), HEARTBEAT)];
+    this.#timer = setInterval(() => this.check(), HEARTBEAT);
   }
 
   /** Closes the link for good. */
   close() {
-    this.#timers.forEach(clearTimeout);
+    // Also ends an interval.
+    clearTimeout(this.#timer);
     if (this.#socket) {
       this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
       this.#socket.close();
@@ -88,7 +89,7 @@ export class Live {
     this.#handlers.link("waiting");
     const pause = Math.min(500 * 2 ** this.#failures++, LONGEST_PAUSE);
     // Not all at the same moment, when a server comes back.
-    this.#timers = [setTimeout(() => this.open(), pause * (0.5 + Math.random() / 2))];
+    this.#timer = setTimeout(() => this.open(), pause * (0.5 + Math.random() / 2));
   }
 
   /** Gives up a link that has been silent since the last check, and pings one that has not. A dead link does not say

@@ -1,6 +1,6 @@
 // The open chat: its history, and the form to write.
 
-import { discard, loadEarlier, see, send, sendAgain, type } from "./actions.js";
+import { loadEarlier, see, send, type } from "./actions.js";
 import { $, dayOf, each, say, showAvatar, timeOf } from "./dom.js";
 import { events, state } from "./state.js";
 
@@ -27,18 +27,19 @@ const scrolledBack = new IntersectionObserver(([{ isIntersecting }]) => isInters
 $("#earlier").addEventListener("click", earlier);
 
 function earlier() {
-  if (shown?.messages.length) loadEarlier(shown).catch(() => {});
+  if (state.open?.messages.length) loadEarlier(state.open).catch(() => {});
 }
 
 /** What is in sight is read. */
 function saw() {
-  if (shown && atEnd && document.visibilityState === "visible") see(shown);
-  $("#newest").hidden = !shown || atEnd || shown.messages.at(-1)?.seq <= shown.seen;
+  const chat = state.open;
+  if (chat && atEnd && !document.hidden) see(chat);
+  $("#newest").hidden = !chat || atEnd || !(chat.messages.at(-1)?.seq > chat.seen);
 }
 
 body.addEventListener("input", () => {
-  shown.draft = body.value;
-  type(shown, body.value.trim() !== "");
+  state.open.draft = body.value;
+  type(state.open, body.value.trim() !== "");
 });
 body.addEventListener("keydown", (event) => {
   // Phones have no other key for a new line; an input method uses Enter to accept a word.
@@ -50,11 +51,8 @@ body.addEventListener("keydown", (event) => {
 $("#composer").addEventListener("submit", (event) => {
   event.preventDefault();
   body.focus();
-  if (!body.value.trim()) return;
   atEnd = true;
-  const text = body.value;
-  body.value = shown.draft = "";
-  send(shown, text);
+  if (state.open.draft.trim()) send(state.open);
 });
 
 events.addEventListener("message", ({ detail: { chat, message } }) => {
@@ -71,7 +69,6 @@ export function showConversation() {
     : "Open this page in another browser or a private window, and sign up there as somebody else.");
   if (chat !== shown) {
     each($("#messages"), [], $("#message"));
-    body.value = chat?.draft ?? "";
     atEnd = true;
   }
   shown = chat;
@@ -96,11 +93,14 @@ export function showConversation() {
     scrolledBack.disconnect();
     scrolledBack.observe($("#earlier"));
   }
+  if (body.value !== chat.draft) body.value = chat.draft;
+  say($("#problem"), chat.problem && `Not sent: ${chat.problem}`);
   saw();
 }
 
 function about({ peer, members }) {
   if (!peer) return [...members.values()].map(({ displayName }) => displayName).join(", ");
+  if (state.link === "waiting") return "";
   if (state.online.has(peer.id)) return "Online";
   return peer.lastSeenAt ? `Last seen ${dayOf(peer.lastSeenAt).toLowerCase()} at ${timeOf(peer.lastSeenAt)}` : "Offline";
 }
@@ -114,7 +114,7 @@ function hint({ earlier, loading, title, messages }) {
 const keyOf = ({ clientMessageId, id }) => clientMessageId ?? id;
 
 function showMessage(element, message, before) {
-  const { sender, body, sentAt, problem } = message;
+  const { sender, body, sentAt } = message;
   const own = sender.id === state.me.id;
   const newDay = !before || dayOf(before.sentAt) !== dayOf(sentAt);
   const follows = !newDay && before.sender.id === sender.id;
@@ -127,14 +127,10 @@ function showMessage(element, message, before) {
   say($(".body", element), body);
   say($("time", element), timeOf(sentAt));
   say($(".status", element), own ? status(message) : "");
-  $(".refused", element).hidden = !problem;
-  $(".again", element).onclick = () => sendAgain(message);
-  $(".discard", element).onclick = () => discard(message);
 }
 
 /** How far a message of the viewer's has come. Of those that arrived, only the last one tells. */
-function status({ id, seq, problem }) {
-  if (problem) return `Not sent: ${problem}`;
+function status({ id, seq }) {
   if (!id) return state.link === "online" ? "Sending…" : "Waits for the connection";
   if (id !== shown.messages.findLast(({ sender }) => sender.id === state.me.id).id) return "";
   const readers = [...shown.read].filter(([user, read]) => user !== state.me.id && read >= seq).length;

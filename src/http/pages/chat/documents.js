@@ -1,12 +1,12 @@
 // What the page asks of the API. All lists select the same fragments, so that one function takes in what they bring.
 
 const USER = /* GraphQL */ `
-  fragment UserParts on User { id username displayName avatarUrl lastSeenAt }`;
+  fragment UserParts on User { id username displayName avatarUrl }`;
 
 const MESSAGE = /* GraphQL */ `
   fragment MessageParts on Message { id seq body sentAt clientMessageId sender { id } }`;
 
-/** A message as it arrives, with enough of its conversation to show one that is new. */
+/** A message as it arrives, with enough of its conversation to show one that is new. The server has all this at hand. */
 const ARRIVAL = /* GraphQL */ `
   fragment ArrivalParts on Message {
     ...MessageParts
@@ -19,7 +19,7 @@ const CONVERSATION = /* GraphQL */ `
   fragment ConversationParts on Conversation {
     id kind title lastActivityAt
     lastMessage { ...MessageParts }
-    members { user { ...UserParts } lastRead { seq } }
+    members { user { ...UserParts lastSeenAt } lastRead { seq } }
   } ${MESSAGE} ${USER}`;
 
 const PAGE_INFO = "pageInfo { hasNextPage endCursor }";
@@ -37,7 +37,7 @@ export const SCREEN = /* GraphQL */ `
     me { id }
     streamCursor
     conversations(first: 50) { nodes { ...ConversationParts } ${PAGE_INFO} }
-    sidebarUsers(first: 50) { nodes { ...UserParts } ${PAGE_INFO} }
+    sidebarUsers(first: 50) { nodes { ...UserParts lastSeenAt } ${PAGE_INFO} }
   } ${CONVERSATION}`;
 export const MORE = {
   conversations: /* GraphQL */ `
@@ -46,17 +46,19 @@ export const MORE = {
     } ${CONVERSATION}`,
   people: /* GraphQL */ `
     query MorePeople($after: String!) {
-      page: sidebarUsers(first: 50, after: $after) { nodes { ...UserParts } ${PAGE_INFO} }
+      page: sidebarUsers(first: 50, after: $after) { nodes { ...UserParts lastSeenAt } ${PAGE_INFO} }
     } ${USER}`,
 };
 export const SEARCH = /* GraphQL */ `
   query Search($search: String!) {
-    sidebarUsers(search: $search, first: 20) { nodes { ...UserParts directConversation { ...ConversationParts } } }
+    sidebarUsers(search: $search, first: 20) {
+      nodes { ...UserParts lastSeenAt directConversation { ...ConversationParts } }
+    }
   } ${CONVERSATION}`;
 /** The key of a chat is a user's or a conversation's id. */
 export const LOOKUP = /* GraphQL */ `
   query Lookup($id: ID!) {
-    user(id: $id) { ...UserParts directConversation { ...ConversationParts } }
+    user(id: $id) { ...UserParts lastSeenAt directConversation { ...ConversationParts } }
     conversation(id: $id) { ...ConversationParts }
   } ${CONVERSATION}`;
 export const HISTORY = /* GraphQL */ `
@@ -82,7 +84,7 @@ export const CONVERSATION_CHANGED = /* GraphQL */ `
   subscription ConversationChanged { conversationChanged { ...ConversationParts } } ${CONVERSATION}`;
 export const ONLINE_USERS_CHANGED = /* GraphQL */ `
   subscription OnlineUsersChanged {
-    onlineUsersChanged { joined { ...UserParts } left { ...UserParts } }
+    onlineUsersChanged { joined { ...UserParts } left { ...UserParts lastSeenAt } }
   } ${USER}`;
 export const TYPING = /* GraphQL */ `
   subscription Typing { typing { typing conversation { id } user { id } } }`;

@@ -39,19 +39,18 @@ export function showAvatar(element, name, picture, online) {
 }
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
 export const timeOf = (instant) => time.format(new Date(instant));
 
 /** "Today" or the date. */
 export function dayOf(instant) {
-  const [then, now] = [new Date(instant), new Date()];
-  if (then.toDateString() === now.toDateString()) return "Today";
-  return (then.getFullYear() === now.getFullYear() ? day : date).format(then);
+  const day = date.format(new Date(instant));
+  return day === date.format(new Date()) ? "Today" : day;
 }
 
 /** The time today, the date before. */
 export function shortly(instant) {
-  return dayOf(instant) === "Today" ? timeOf(instant) : date.format(new Date(instant));
+  const day = dayOf(instant);
+  return day === "Today" ? timeOf(instant) : day;
 }

@@ -8,37 +8,43 @@ import { $, say } from "./dom.js";
 import { showLogin } from "./login.js";
 import { showSidebar } from "./sidebar.js";
 import { events, state } from "./state.js";
-import { checkLink, start, stop } from "./sync.js";
+import { checkLink, ended, start, stop } from "./sync.js";
 
 const LINK = { connecting: "Connecting…", waiting: "No connection. Trying again…", online: "" };
 const ENTER_AGAIN = 2_000;
 
 let notice = "";
 
-/** Shows the chats of whoever is logged in, or else the form to log in. */
-async function enter(reason = "") {
-  try {
-    const { me } = await request(documents.ME);
-    if (!me) return showLogin(reason);
-    $("#login").hidden = true;
-    $("#chat").hidden = false;
-    start(me);
-    follow();
-  } catch {
-    setTimeout(enter, ENTER_AGAIN, reason);
+/** Shows the chats of whoever is logged in, or else the form to log in. All tabs of a browser share one cookie, so this
+ * is looked at again whenever one turns to the page. */
+async function enter() {
+  const before = state.me;
+  const nothingShown = $("#chat").hidden && $("#login").hidden;
+  const { me } = await request(documents.ME).catch(() => ({}));
+  if (me === undefined && nothingShown) setTimeout(enter, ENTER_AGAIN);
+  if (me === null && $("#login").hidden) ended("");
+  if (!me || me.id === state.me?.id) return;
+  if (before) {
+    stop();
+    notice = `You are ${me.displayName} now, in all tabs of this browser. ` +
+      "To be two people at once, use another browser or a private window.";
   }
+  $("#login").hidden = true;
+  $("#chat").hidden = false;
+  start(me);
+  follow();
 }
 
 /** Opens the chat that the address names. Each has one, so that links, reloads and the back button work. */
 function follow() {
   const before = state.key;
-  openChat(decodeURIComponent(location.hash.slice(1)));
+  openChat(location.hash.slice(1));
   show();
   // On a phone a keyboard would cover what was opened.
   const narrow = matchMedia("(max-width: 45rem)").matches;
   const row = document.querySelector(`#sidebar a[href="#${CSS.escape(before)}"]`);
-  if (!state.open) (row ?? $("#search")).focus();
-  else (narrow ? $("#title") : $("#body")).focus();
+  if (state.open) (narrow ? $("#title") : $("#body")).focus();
+  else if (row || !narrow) (row ?? $("#search")).focus();
 }
 
 let planned = false;
@@ -50,7 +56,7 @@ events.addEventListener("change", () => {
 function show() {
   planned = false;
   if (!state.me) return;
-  $("#chat").dataset.pane = state.key ? "conversation" : "sidebar";
+  $("#chat").dataset.pane = state.open ? "conversation" : "sidebar";
   $("#chat").dataset.link = state.link;
   say($("#link"), LINK[state.link] || notice);
   $("#connect").hidden = state.link !== "waiting";
@@ -62,26 +68,11 @@ function show() {
 $("#connect").addEventListener("click", checkLink);
 $("#dismiss").addEventListener("click", () => { notice = ""; show(); });
 addEventListener("hashchange", () => state.me && follow());
-for (const doubt of ["online", "offline", "pageshow"]) addEventListener(doubt, checkLink);
+for (const doubt of ["online", "offline"]) addEventListener(doubt, checkLink);
 document.addEventListener("visibilitychange", () => document.hidden || checkLink());
 events.addEventListener("ended", ({ detail }) => showLogin(detail));
 
-// The tabs of a browser share one cookie: when somebody logs in, the others follow.
-const tabs = new BroadcastChannel("chinwag");
-document.addEventListener("loggedin", async () => {
-  await enter();
-  tabs.postMessage(state.me?.id);
-});
-tabs.addEventListener("message", async ({ data }) => {
-  if (data === state.me?.id) return;
-  const another = Boolean(state.me);
-  stop();
-  await enter();
-  if (another && state.me) {
-    notice = `You are ${state.me.displayName} now, in all tabs of this browser. ` +
-      "To be two people at once, use another browser or a private window.";
-    show();
-  }
-});
+addEventListener("focus", enter);
+document.addEventListener("loggedin", enter);
 
 enter();

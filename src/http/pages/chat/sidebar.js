@@ -12,8 +12,9 @@ $("#search").addEventListener("input", ({ target }) => {
   clearTimeout(pause);
   pause = setTimeout(() => search(target.value).catch(() => {}), SEARCH_PAUSE);
 });
-$("#more-chats").addEventListener("click", () => loadMore("conversations").catch(() => {}));
-$("#more-people").addEventListener("click", () => loadMore("people").catch(() => {}));
+for (const list of ["conversations", "people"]) {
+  $(`#more-${list}`).addEventListener("click", () => loadMore(list).catch(() => {}));
+}
 $("#logout").addEventListener("click", logOut);
 
 export function showSidebar() {
@@ -25,8 +26,8 @@ export function showSidebar() {
   const listed = [...state.chats.values()].filter(({ key }) => !found || found.has(key));
   const started = listed.filter(({ id }) => id).sort((a, b) => (a.activeAt < b.activeAt ? 1 : -1));
   const others = listed.filter(({ id }) => !id).sort((a, b) => a.title.localeCompare(b.title));
-  showList("chats", started, state.more.conversations);
-  showList("people", others, state.more.people);
+  showList("conversations", started);
+  showList("people", others);
 
   const nobody = found ? "Nobody is called that." : "Nobody else is here yet.";
   say($("#lists-hint"), !ready ? "Loading…" : listed.length ? "" : nobody);
@@ -34,9 +35,9 @@ export function showSidebar() {
   document.title = count ? `(${count}) chinwag` : "chinwag";
 }
 
-function showList(name, chats, more) {
+function showList(name, chats) {
   $(`#${name}-title`).hidden = !chats.length;
-  $(`#more-${name}`).hidden = !more || Boolean(state.found);
+  $(`#more-${name}`).hidden = !state.more[name] || Boolean(state.found);
   each($(`#${name}`), chats, $("#row"), ({ key }) => key, showRow);
 }
 

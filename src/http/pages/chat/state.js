@@ -46,7 +46,7 @@ export function reset() {
 /** The chat with a person, whom this may be the first to tell of. */
 export function chatWith(user) {
   const chat = state.chats.get(user.id) ?? newChat(user.id, { userId: user.id });
-  chat.peer = user;
+  chat.peer = { ...chat.peer, ...user };
   chat.title = user.displayName;
   return chat;
 }
@@ -73,7 +73,9 @@ function newChat(key, ref) {
     /** The cursor for what comes before them; null at the beginning, undefined while nothing was loaded. */
     earlier: undefined,
     loading: false,
+    /** What is written and not sent, and why the server refused it, if it did. */
     draft: "",
+    problem: "",
     typedAt: 0,
     /** Who types now, by user id. */
     typing: new Map(),
@@ -103,11 +105,16 @@ export function receive(message) {
   add(chat, [message]);
   newest(chat, message);
   if (message.sender.id === state.me.id) {
-    state.outbox = state.outbox.filter((entry) => entry.clientMessageId !== message.clientMessageId);
+    settle(message.clientMessageId);
   } else if (news) {
     chat.typing.delete(message.sender.id);
     events.dispatchEvent(new CustomEvent("message", { detail: { chat, message } }));
   }
+}
+
+/** A message of the viewer's has arrived, or was refused. */
+export function settle(clientMessageId) {
+  state.outbox = state.outbox.filter((entry) => entry.clientMessageId !== clientMessageId);
 }
 
 /** Takes in a page of a chat's history. */

@@ -26,7 +26,8 @@ export function stop() {
   changed();
 }
 
-function ended(reason = "Your session has ended.") {
+/** The session is over. */
+export function ended(reason = "Your session has ended.") {
   stop();
   events.dispatchEvent(new CustomEvent("ended", { detail: reason }));
 }
@@ -45,8 +46,8 @@ export async function logOut() {
 
 /** The network may have gone, or come back: finds out now. */
 export function checkLink() {
-  if (state.link === "waiting") live?.open();
-  else live?.check();
+  if (state.link === "waiting") live.open();
+  else if (state.link === "online") live.check();
 }
 
 /** A request by whoever is logged in. */

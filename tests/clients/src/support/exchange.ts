@@ -30,7 +30,7 @@ const FOLLOW = graphql(`
 /** Milliseconds; short, so that a dead link is noticed while a test waits. */
 const KEEP_ALIVE = 1_000;
 
-/** Messages that may be under way to a listener who is away: fewer than the server replays. */
+/** Messages that are sent at most before the next sign of the listener: fewer than the server replays. */
 const MOST_MISSED = 1_000;
 
 /** Someone who listens to new messages. */
@@ -53,6 +53,11 @@ export abstract class Listener {
     complete: () => {},
   };
 
+  protected connected(): void {
+    this.connections.add('connected');
+    this.received.wake();
+  }
+
   /** Waits until the subscription is live. */
   abstract settled(): Promise<void>;
   abstract close(): void;
@@ -66,7 +71,7 @@ export class SocketListener extends Listener {
   constructor(url: string, session: Session) {
     super();
     this.client = openSocket(url, session, KEEP_ALIVE);
-    this.client.on('connected', () => this.connections.add('connected'));
+    this.client.on('connected', () => this.connected());
     this.client.on('closed', (event) => this.closes.add((event as { code: number }).code));
     this.client.subscribe<FollowSubscription>(this.request, this.sink);
   }
@@ -89,8 +94,7 @@ export class StreamListener extends Listener {
   constructor(url: string, session: Session) {
     super();
     this.client = openStream(url, session);
-    const connected = () => this.connections.add('connected');
-    this.client.subscribe<FollowSubscription>(this.request, this.sink, { connected });
+    this.client.subscribe<FollowSubscription>(this.request, this.sink, { connected: () => this.connected() });
   }
 
   settled(): Promise<void> {
@@ -126,11 +130,16 @@ export async function exchange(
   try {
     await listener.settled();
     let loaded = true;
+    let last = { signs: 0, sent: 0 };
+    const within = (items: readonly Seen[]) => {
+      const signs = items.length + connections.items.length;
+      if (signs > last.signs) last = { signs, sent: sent.length };
+      return !loaded || sent.length - last.sent < MOST_MISSED;
+    };
     const load = senders.map(async (sender) => {
       for (let count = 1; loaded; count += 1) {
         await send(sender, `message ${count}`);
-        const heard = (items: readonly Seen[]) => !loaded || items.length > sent.length - MOST_MISSED;
-        await received.until(heard, 'the listener comes back');
+        await received.until(within, 'the listener comes back');
       }
     });
     const more = async () => {

@@ -31,7 +31,8 @@ export class Log<Item> {
     this.wake();
   }
 
-  private wake(): void {
+  /** Lets whoever waits look again. */
+  wake(): void {
     for (const wake of this.waiting.splice(0)) wake();
   }
 
