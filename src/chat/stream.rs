@@ -18,7 +18,7 @@ const REPLAY_PAGE: usize = 200;
 pub struct Delivery {
     pub event: Arc<MessageEvent>,
     /// What its reader has had with it.
-    pub cursor: String,
+    pub cursor: Arc<str>,
 }
 
 /// One subscription's way through the log.
@@ -160,7 +160,9 @@ impl MessageStream {
         }
         self.delivered = position;
         Delivery {
-            cursor: self.chat.0.cursors.write(self.viewer, self.scope, position),
+            cursor: (self.chat.0.cursors)
+                .write(self.viewer, self.scope, position)
+                .into(),
             event,
         }
     }

@@ -6,7 +6,7 @@ use async_graphql::{Context, dataloader::DataLoader};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-use super::{Api, loaders::Loaders};
+use super::{Api, event::Events, loaders::Loaders};
 use crate::{
     auth::Viewer,
     chat::{Changes, Chat, Connection, Held, Origin, PresenceReceiver},
@@ -27,8 +27,8 @@ pub struct RequestContext {
     pub cookie: Mutex<Option<SessionCookie>>,
     /// What a subscription took hold of when it arrived.
     pub hold: Mutex<Option<Hold>>,
-    /// The cursor of the event that a subscription gave last, for transports that name events.
-    pub cursor: Mutex<Option<String>>,
+    /// The events of the subscription that the executor has begun.
+    pub(super) events: Mutex<Option<Events>>,
 }
 
 impl RequestContext {
@@ -44,7 +44,7 @@ impl RequestContext {
             had_token,
             cookie: Mutex::default(),
             hold: Mutex::default(),
-            cursor: Mutex::default(),
+            events: Mutex::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object, OneofObject, Result, SimpleObject, Subscription};
+use async_graphql::{Context, Enum, ID, Object, OneofObject, Result, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -10,6 +10,7 @@ use super::{
     connection::{ListCursor, connection},
     context::{ContextExt, Hold},
     error::{Nullable, nullable},
+    event::{Event, hand_over},
     loaders::{ActivityOf, MarksOf, MessageAt},
     message::{Message, MessageConnection, message_page},
     scalar::DateTime,
@@ -357,14 +358,26 @@ impl ConversationMutation {
 }
 
 /// Someone started or stopped typing.
-#[derive(SimpleObject)]
-struct TypingEvent {
+#[derive(Clone)]
+pub(super) struct TypingEvent(pub(super) Arc<domain::TypingEvent>);
+
+/// Someone started or stopped typing.
+#[Object]
+impl TypingEvent {
     /// Where.
-    conversation: Conversation,
+    async fn conversation(&self) -> Conversation {
+        Conversation::new(self.0.conversation.clone())
+    }
+
     /// Who.
-    user: User,
+    async fn user(&self) -> User {
+        User(self.0.user.clone())
+    }
+
     /// Whether the user types now.
-    typing: bool,
+    async fn typing(&self) -> bool {
+        self.0.typing
+    }
 }
 
 #[derive(Default)]
@@ -389,9 +402,9 @@ impl ConversationSubscription {
             ),
             None => None,
         };
-        Ok(stream::unfold(
-            (receiver, target),
-            |(mut receiver, target)| async move {
+        hand_over(
+            ctx,
+            stream::unfold((receiver, target), |(mut receiver, target)| async move {
                 loop {
                     match receiver.recv().await {
                         Ok(event)
@@ -399,20 +412,16 @@ impl ConversationSubscription {
                                 .as_ref()
                                 .is_none_or(|target| target.is(&event.conversation)) =>
                         {
-                            let event = TypingEvent {
-                                conversation: Conversation::new(event.conversation.clone()),
-                                user: User(event.user.clone()),
-                                typing: event.typing,
-                            };
-                            return Some((event, (receiver, target)));
+                            let event = Event::Typing(TypingEvent(event));
+                            return Some((Ok(event), (receiver, target)));
                         }
                         // Elsewhere, or out of date by now.
                         Ok(_) | Err(RecvError::Lagged(_)) => {}
                         Err(RecvError::Closed) => return None,
                     }
                 }
-            },
-        ))
+            }),
+        )
     }
 
     /// A conversation of the viewer's was created, renamed, changed members, or was read by someone.
@@ -432,18 +441,17 @@ impl ConversationSubscription {
             }
         });
         let ids = batches.flat_map(stream::iter);
-        Ok(ids.filter_map(move |id| {
+        let conversations = ids.filter_map(move |id| {
             let chat = chat.clone();
             async move {
                 let conversation = match id {
                     Ok(id) => chat.conversation(viewer, id).await,
                     Err(error) => Err(error),
                 };
-                conversation
-                    .map(|found| found.map(Conversation::new))
-                    .map_err(Into::into)
-                    .transpose()
+                let found = conversation.transpose()?;
+                Some(found.map(|found| Event::ConversationChanged(Conversation::new(found))))
             }
-        }))
+        });
+        hand_over(ctx, conversations)
     }
 }

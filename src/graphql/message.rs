@@ -10,11 +10,12 @@ use super::{
     context::{ContextExt, Hold},
     conversation::{Conversation, ConversationRef},
     error::{Nullable, nullable},
+    event::{Event, hand_over},
     scalar::DateTime,
     user::{User, load_user},
 };
 use crate::{
-    chat::{NewMessage as Outgoing, Target},
+    chat::{Delivery, NewMessage as Outgoing, Target},
     domain::{self, Body, ClientMessageId, MessageId, PageArgs, Seq},
     error::Error,
 };
@@ -283,19 +284,23 @@ impl MessageMutation {
 }
 
 /// A message as it arrives.
-struct NewMessage(crate::chat::Delivery);
+#[derive(Clone)]
+pub(super) struct NewMessage {
+    pub(super) event: Arc<domain::MessageEvent>,
+    pub(super) cursor: Arc<str>,
+}
 
 /// A message as it arrives.
 #[Object]
 impl NewMessage {
     /// Pass the last one you got as `after` when you subscribe again.
     async fn cursor(&self) -> &str {
-        &self.0.cursor
+        &self.cursor
     }
 
     /// The message.
     async fn message(&self) -> Message {
-        Message::from_event(&self.0.event)
+        Message::from_event(&self.event)
     }
 }
 
@@ -321,19 +326,18 @@ impl MessageSubscription {
             .chat()?
             .stream(connection, held, only, after.as_deref())
             .await?;
-        let request = ctx.request()?.clone();
-        Ok(stream::unfold(
-            Some((messages, request)),
-            |state| async move {
-                let (mut messages, request) = state?;
+        hand_over(
+            ctx,
+            stream::unfold(Some(messages), |messages| async move {
+                let mut messages = messages?;
                 match messages.next().await? {
-                    Ok(delivery) => {
-                        *request.cursor.lock() = Some(delivery.cursor.clone());
-                        Some((Ok(NewMessage(delivery)), Some((messages, request))))
+                    Ok(Delivery { event, cursor }) => {
+                        let message = NewMessage { event, cursor };
+                        Some((Ok(Event::NewMessage(message)), Some(messages)))
                     }
-                    Err(error) => Some((Err(error.into()), None)),
+                    Err(error) => Some((Err(error), None)),
                 }
-            },
-        ))
+            }),
+        )
     }
 }

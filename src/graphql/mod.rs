@@ -6,31 +6,35 @@ mod conflicts;
 mod connection;
 mod context;
 mod conversation;
+mod document;
 pub mod error;
+mod event;
 mod limits;
 mod loaders;
 mod message;
 mod meter;
 mod omitted;
 mod operation;
+mod payload;
 mod presence;
+mod root_field;
 mod scalar;
+mod schema;
+mod sharing;
+mod subscription;
 mod tokens;
 mod user;
 mod variables;
 
 use async_graphql::{
-    MergedObject, MergedSubscription, SDLExportOptions, Schema,
-    dataloader::DataLoader,
-    runtime::{TokioSpawner, TokioTimer},
+    EmptyMutation, EmptySubscription, MergedObject, MergedSubscription, SDLExportOptions, Schema,
 };
 
 pub use context::{Hold, RequestContext, SessionCookie};
 pub use error::ErrorReply;
-pub use operation::{Api, Operation, OperationKind, Outcome, Params, Reply};
-
-use crate::chat::Chat;
-use loaders::Loaders;
+pub use operation::{Api, Operation, OperationKind, Params, Reply};
+pub use payload::Payload;
+pub use subscription::Outcome;
 
 /// What can be asked.
 #[derive(MergedObject, Default)]
@@ -58,26 +62,8 @@ pub struct Subscription(
 
 type ChatSchema = Schema<Query, Mutation, Subscription>;
 
-/// The schema with a chat behind it. Everything that bounds a document is checked before it gets here.
-fn schema(chat: &Chat, introspection: bool) -> ChatSchema {
-    let loaders = DataLoader::new(
-        Loaders(chat.clone()),
-        TokioSpawner::current(),
-        TokioTimer::default(),
-    );
-    let builder = Schema::build(
-        Query::default(),
-        Mutation::default(),
-        Subscription::default(),
-    )
-    .data(loaders)
-    .disable_suggestions();
-    if introspection {
-        builder.finish()
-    } else {
-        builder.disable_introspection().finish()
-    }
-}
+/// Of events as queries; never seen from outside.
+type EventSchema = Schema<event::EventQuery, EmptyMutation, EmptySubscription>;
 
 /// The schema in the schema definition language, as `schema.graphql` holds it.
 pub fn sdl() -> String {

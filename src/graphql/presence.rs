@@ -7,15 +7,18 @@ use futures_util::{Stream, stream};
 
 use super::{
     context::{ContextExt, Hold},
+    event::{Event, hand_over},
     user::{User, users_in_order},
 };
 use crate::{
+    chat::PresenceReceiver,
     domain::{self, UserId},
     error::Error,
 };
 
 /// Who came online and who went offline.
-pub(super) struct OnlineUsersChange(Arc<domain::OnlineChange>);
+#[derive(Clone)]
+pub(super) struct OnlineUsersChange(pub(super) Arc<domain::OnlineChange>);
 
 /// Who came online and who went offline.
 #[Object]
@@ -61,31 +64,50 @@ impl PresenceSubscription {
             ),
             None => None,
         };
-        Ok(stream::unfold(
-            (receiver, among, true),
-            |(mut receiver, among, mut first)| async move {
-                loop {
-                    let mut change = receiver.next().await?;
-                    if let Some(among) = &among {
-                        let watched = |ids: &[UserId]| {
-                            ids.iter()
-                                .copied()
-                                .filter(|id| among.contains(id))
-                                .collect()
-                        };
-                        let of_these = domain::OnlineChange {
-                            joined: watched(&change.joined),
-                            left: watched(&change.left),
-                        };
-                        if !first && of_these == domain::OnlineChange::default() {
-                            continue;
-                        }
-                        change = Arc::new(of_these);
-                    }
-                    first = false;
-                    return Some((OnlineUsersChange(change), (receiver, among, first)));
-                }
-            },
-        ))
+        let watch = Watch {
+            receiver,
+            among,
+            told: false,
+        };
+        hand_over(
+            ctx,
+            stream::unfold(watch, |mut watch| async move {
+                let change = OnlineUsersChange(watch.next().await?);
+                Some((Ok(Event::OnlineUsersChanged(change)), watch))
+            }),
+        )
+    }
+}
+
+/// One subscription's view of who is online.
+struct Watch {
+    receiver: PresenceReceiver,
+    /// Only these, when there are any named.
+    among: Option<HashSet<UserId>>,
+    /// Whether the first event, which lists everyone, has been given.
+    told: bool,
+}
+
+impl Watch {
+    /// The next change of someone who is watched; the first is given even when it is empty.
+    async fn next(&mut self) -> Option<Arc<domain::OnlineChange>> {
+        loop {
+            let change = self.receiver.next().await?;
+            let Some(among) = &self.among else {
+                return Some(change);
+            };
+            let watched = |ids: &[UserId]| {
+                let ids = ids.iter().copied();
+                ids.filter(|id| among.contains(id)).collect()
+            };
+            let of_these = domain::OnlineChange {
+                joined: watched(&change.joined),
+                left: watched(&change.left),
+            };
+            if !self.told || of_these != domain::OnlineChange::default() {
+                self.told = true;
+                return Some(Arc::new(of_these));
+            }
+        }
     }
 }

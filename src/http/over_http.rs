@@ -226,9 +226,9 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
     };
     let operation = match http.0.api.operation(params) {
         Ok(operation) => operation,
-        Err(error) => return answer(media_type, &Reply::refused(error)),
+        Err(errors) => return answer(media_type, &Reply::refused(errors)),
     };
-    if operation.kind == OperationKind::Mutation && parts.method != Method::POST {
+    if operation.kind() == OperationKind::Mutation && parts.method != Method::POST {
         let refused = refused(
             headers,
             StatusCode::METHOD_NOT_ALLOWED,
@@ -243,7 +243,7 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
     };
     let origin = Origin(http.0.origins.client(peer, headers));
     let context = RequestContext::new(&http.0.api, viewer, token.is_some(), origin);
-    if operation.kind == OperationKind::Subscription {
+    if operation.kind() == OperationKind::Subscription {
         let Some(format) = stream_format else {
             let sentence =
                 "A subscription needs a WebSocket, or a client that accepts text/event-stream.";
@@ -352,7 +352,8 @@ fn refused_as(
     sentence: &str,
 ) -> Response {
     let media_type = response_type(headers).unwrap_or(JSON);
-    let mut response = answer(media_type, &Reply::refused(ErrorReply::new(code, sentence)));
+    let reply = Reply::refused(vec![ErrorReply::new(code, sentence)]);
+    let mut response = answer(media_type, &reply);
     *response.status_mut() = status;
     response
 }

@@ -1,6 +1,6 @@
 //! The `graphql-transport-ws` protocol, to the letter of enisdenjo/graphql-ws's PROTOCOL.md: one task a socket.
 
-use std::{collections::HashMap, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt::Write, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     extract::ws::{WebSocket, WebSocketUpgrade},
@@ -26,7 +26,7 @@ use crate::{
     chat::{Connection, Origin},
     domain::Timestamp,
     error::Error,
-    graphql::{ErrorReply, Hold, OperationKind, Outcome, Params, Reply, RequestContext},
+    graphql::{ErrorReply, Hold, OperationKind, Outcome, Params, Payload, RequestContext},
 };
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -221,9 +221,20 @@ fn write<T: Serialize>(id: Option<&str>, r#type: &'static str, payload: Option<T
     })
 }
 
+/// The message that carries a response.
+fn next(id: &str, payload: &Payload) -> String {
+    let mut message = String::with_capacity(payload.size() + id.len() + 64);
+    // A value that is a text is always JSON.
+    let id = serde_json::Value::from(id);
+    let _ = write!(message, r#"{{"id":{id},"type":"next","payload":"#);
+    payload.write_to(&mut message);
+    message.push('}');
+    message
+}
+
 /// What an operation gives its socket.
 enum Event {
-    Next(Reply),
+    Next(Payload),
     Error(Vec<ErrorReply>),
     Complete,
 }
@@ -490,12 +501,12 @@ impl Socket {
         let api = self.http.0.api.clone();
         let operation = match api.operation(params) {
             Ok(operation) => operation,
-            Err(error) => {
-                self.wire.send(write(Some(&id), "error", Some([error])));
+            Err(errors) => {
+                self.wire.send(write(Some(&id), "error", Some(errors)));
                 return Ok(());
             }
         };
-        let subscription = operation.kind == OperationKind::Subscription;
+        let subscription = operation.kind() == OperationKind::Subscription;
         if !self.has_room_for(subscription) {
             let sentence = "Too many operations are under way on this socket.";
             self.refuse(
@@ -520,7 +531,7 @@ impl Socket {
             let outcomes = api.subscribe(operation, context).map(move |outcome| {
                 let _while_it_lives = &count;
                 match outcome {
-                    Outcome::Next(reply) => Event::Next(reply),
+                    Outcome::Next(payload) => Event::Next(payload),
                     Outcome::Error(errors) => Event::Error(errors),
                 }
             });
@@ -530,7 +541,7 @@ impl Socket {
             answer
                 .map(|reply| {
                     if reply.ran() {
-                        Event::Next(reply)
+                        Event::Next(Payload::from(&reply))
                     } else {
                         Event::Error(reply.errors)
                     }
@@ -570,7 +581,7 @@ impl Socket {
     /// Writes an operation's event; what ends it frees its id.
     fn tell(&mut self, id: &Arc<str>, event: Event) {
         match event {
-            Event::Next(reply) => self.wire.send(write(Some(id), "next", Some(reply))),
+            Event::Next(payload) => self.wire.send(next(id, &payload)),
             Event::Error(errors) => {
                 self.wire.send(write(Some(id), "error", Some(errors)));
                 if let Some(running) = self.running.remove(id) {

@@ -21,7 +21,7 @@ use crate::{
     chat::Connection,
     domain::Timestamp,
     error::Error,
-    graphql::{ErrorReply, Hold, Operation, Outcome, Reply, RequestContext},
+    graphql::{ErrorReply, Hold, Operation, Outcome, Payload, Reply, RequestContext},
 };
 
 /// Events that may wait for the network before nothing more is taken from the subscription.
@@ -81,7 +81,11 @@ pub(super) fn stream(
 
 /// Answers with the one event of a query or a mutation, for clients that take nothing but a stream.
 pub(super) fn once(format: StreamFormat, reply: &Reply) -> Response {
-    let frames = [opening(format), event(format, None, reply), closing(format)];
+    let frames = [
+        opening(format),
+        event(format, &reply.into()),
+        closing(format),
+    ];
     response(format, Body::from(frames.concat()))
 }
 
@@ -110,12 +114,13 @@ fn opening(format: StreamFormat) -> Bytes {
 
 /// One event. A part of a multipart body counts as read when the boundary after it is there, so that goes out with
 /// the part and not with the next one.
-fn event(format: StreamFormat, id: Option<&str>, reply: &Reply) -> Bytes {
-    let json = reply.to_json();
+fn event(format: StreamFormat, payload: &Payload) -> Bytes {
+    let mut json = String::with_capacity(payload.size());
+    payload.write_to(&mut json);
     Bytes::from(match format {
         StreamFormat::EventStream => {
-            let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
-            format!("event: next\n{id}data: {json}\n\n")
+            let id = payload.cursor().map(|cursor| format!("id: {cursor}\n"));
+            format!("event: next\n{}data: {json}\n\n", id.unwrap_or_default())
         }
         StreamFormat::Multipart => part(&format!("{{\"payload\":{json}}}")),
     })
@@ -178,11 +183,10 @@ impl Events {
         context: RequestContext,
         connection: Option<Arc<Connection>>,
     ) -> Result<(), Gone> {
-        let context = Arc::new(context);
         let expires = context
             .viewer
             .map(|viewer| Instant::now() + viewer.expires_at.since(Timestamp::now()));
-        let mut outcomes = pin!(self.http.0.api.subscribe(operation, context.clone()));
+        let mut outcomes = pin!(self.http.0.api.subscribe(operation, Arc::new(context)));
         let mut session_over = pin!(async {
             match (&connection, expires) {
                 (Some(connection), Some(expires)) => {
@@ -196,10 +200,7 @@ impl Events {
         loop {
             tokio::select! {
                 outcome = outcomes.next() => match outcome {
-                    Some(Outcome::Next(reply)) => {
-                        let cursor = context.cursor.lock().take();
-                        self.send(event(self.format, cursor.as_deref(), &reply)).await?;
-                    }
+                    Some(Outcome::Next(payload)) => self.send(event(self.format, &payload)).await?,
                     Some(Outcome::Error(errors)) => return self.fail(errors).await,
                     None => return self.send(closing(self.format)).await,
                 },
@@ -214,7 +215,7 @@ impl Events {
     }
 
     async fn fail(&self, errors: Vec<ErrorReply>) -> Result<(), Gone> {
-        self.send(event(self.format, None, &Reply { errors, data: None }))
+        self.send(event(self.format, &(&Reply::refused(errors)).into()))
             .await?;
         self.send(closing(self.format)).await
     }
