@@ -29,7 +29,7 @@ pub async fn chat(bench: &Bench) -> Result<()> {
         let talk = Talk::new(&server, &people);
         talk.send(WARM_UP, *at_once).await?;
         let count = bench.count(20_000);
-        let batches = Batches::until_now(&server).await?;
+        let writes = Writes::until_now(bench, &server).await?;
         let meter = Meter::start(server.process, bench.database)?;
         let latencies = talk
             .send(WARM_UP.end..WARM_UP.end + count, *at_once)
@@ -37,34 +37,49 @@ pub async fn chat(bench: &Bench) -> Result<()> {
         let took = meter.elapsed();
         tokio::time::sleep(SETTLE).await;
         let cost = meter.stop()?.within(took);
-        let batches = Batches::until_now(&server).await?.since(&batches);
+        let writes = Writes::until_now(bench, &server).await?.since(&writes);
         talk.check_history().await?;
         Line::new(format!("message, {at_once} at once"), count)
             .cost(cost)
             .latencies(latencies)
-            .note(format!("{batches:.1} messages a batch"))
+            .note(writes)
             .print(bench);
     }
     Ok(())
 }
 
-/// The batches in which a server has written messages.
-struct Batches {
+/// How a server has written messages.
+struct Writes {
     messages: u32,
     batches: u32,
+    /// What the embedded store synced to disk, whatever it held.
+    commits: Option<u32>,
 }
 
-impl Batches {
-    async fn until_now(server: &Server) -> Result<Self> {
+impl Writes {
+    async fn until_now(bench: &Bench, server: &Server) -> Result<Self> {
+        const COMMITS: &str = r#"chinwag_store_call_seconds_count{call="sqlite.write"}"#;
         Ok(Self {
             messages: server.metric("chinwag_batch_size_sum").await?,
             batches: server.metric("chinwag_batch_size_count").await?,
+            commits: match bench.store {
+                Store::Embedded => Some(server.metric(COMMITS).await?),
+                Store::Mongo => None,
+            },
         })
     }
 
-    /// Messages in a batch, on average.
-    fn since(&self, before: &Self) -> f64 {
-        let batches = (self.batches - before.batches).max(1);
-        f64::from(self.messages - before.messages) / f64::from(batches)
+    /// What there is to say of those since `before`.
+    fn since(&self, before: &Self) -> String {
+        let messages = f64::from((self.messages - before.messages).max(1));
+        let batches = f64::from((self.batches - before.batches).max(1));
+        let batches = format!("{:.1} messages a batch", messages / batches);
+        match self.commits.zip(before.commits) {
+            Some((now, then)) => {
+                let commits = f64::from(now - then) / messages;
+                format!("{batches}, {commits:.3} commits a message")
+            }
+            None => batches,
+        }
     }
 }

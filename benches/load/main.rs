@@ -1,14 +1,19 @@
 //! `cargo bench --bench load`: what the server costs. Starts the real server on an empty store, drives it from this
 //! process over real sockets and prints CPU time an operation, beside what the parts below it cost in the same run.
 //!
+//! `-- --instructions` counts instructions instead, which do not depend on what else the machine does.
+//!
 //! Whatever was sent must arrive once, in order, and stay: else the run fails. `-- --help` lists the arguments.
 
 mod audience;
+mod callgrind;
 mod chat;
 mod delivery;
 mod floors;
+mod growth;
 mod http;
 mod idle;
+mod instructions;
 mod login;
 #[path = "../../tests/it/support/mongod.rs"]
 #[expect(dead_code, reason = "tests use all of it")]
@@ -41,12 +46,15 @@ struct Arguments {
     /// The store to run on; both, when left out
     #[arg(long)]
     store: Option<Store>,
-    /// The rows to run, separated by commas; all, when left out
+    /// The rows to run, separated by commas; all but growth, when left out
     #[arg(long, value_delimiter = ',')]
     only: Vec<Row>,
     /// A tenth of the work: to see that all is well, not for figures
     #[arg(long)]
     quick: bool,
+    /// Counts the server's instructions under valgrind instead, on the embedded store: about 2 minutes
+    #[arg(long, conflicts_with_all = ["store", "only"])]
+    instructions: bool,
     /// Serves as what the server is compared with; for this program itself
     #[arg(long, hide = true)]
     stand_in: Option<StandIn>,
@@ -72,6 +80,33 @@ enum Row {
     Idle,
     History,
     Sidebar,
+    /// How cost grows with the work, in five rows: about 10 minutes on the embedded store, 20 on MongoDB
+    Growth,
+    /// Idle sockets, 1,000 to 20,000: about 3 minutes
+    GrowthSockets,
+    /// Watchers of presence, 100 to 5,000, when 1,000 people come: about 2 minutes
+    GrowthWatchers,
+    /// Messages in a conversation, 1,000 to 1,000,000: about 2 minutes, 5 on MongoDB
+    GrowthHistory,
+    /// Conversations of one user, 10 and 1,000: less than a minute
+    GrowthConversations,
+    /// Users, 1,000 and 100,000: about 2 minutes, 5 on MongoDB
+    GrowthUsers,
+}
+
+impl Row {
+    /// Whether it runs only when it is named: it takes its time.
+    fn is_growth(self) -> bool {
+        matches!(
+            self,
+            Self::Growth
+                | Self::GrowthSockets
+                | Self::GrowthWatchers
+                | Self::GrowthHistory
+                | Self::GrowthConversations
+                | Self::GrowthUsers
+        )
+    }
 }
 
 /// One run on one store.
@@ -120,6 +155,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.stand_in {
         Some(kind) => stand_in::serve(kind).await,
+        None if arguments.instructions => instructions::instructions(arguments.quick).await,
         None => run(&arguments).await,
     };
     match outcome {
@@ -139,7 +175,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         }
         let bench = Bench::new(store, arguments.quick).await?;
         for row in Row::value_variants() {
-            if arguments.only.is_empty() || arguments.only.contains(row) {
+            let named = arguments.only.contains(row);
+            if named || arguments.only.is_empty() && !row.is_growth() {
                 bench.row(*row).await?;
             }
         }
@@ -159,6 +196,12 @@ impl Bench {
             Row::Idle => idle::idle(self).await,
             Row::History => pages::history(self).await,
             Row::Sidebar => pages::sidebar(self).await,
+            Row::Growth => growth::growth(self).await,
+            Row::GrowthSockets => growth::sockets(self).await,
+            Row::GrowthWatchers => growth::watchers(self).await,
+            Row::GrowthHistory => growth::history(self).await,
+            Row::GrowthConversations => growth::conversations(self).await,
+            Row::GrowthUsers => growth::users(self).await,
         }
     }
 }

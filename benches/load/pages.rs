@@ -1,6 +1,7 @@
 //! Pages: a part of a long history, and of the list of users.
 
 use std::{
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -8,28 +9,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chinwag::domain::{Body, Conversation, Draft, MessageId, Pair, Timestamp};
 use serde_json::{Value, json};
 
 use crate::{
     Bench, Result, ensure,
     http::Http,
-    place::{Person, Place},
+    place::Person,
     process::{Meter, Server},
     report::Line,
-    talk::{body, number},
+    talk::number,
 };
 
 const HISTORY: &str = "query($in: ConversationRef!) { messages(in: $in, last: 50) {
     nodes { id body sender { id username displayName } sentAt seq } pageInfo { hasPreviousPage startCursor }
 } }";
-const SIDEBAR: &str = "{ sidebarUsers(first: 50) {
+/// How a frontend asks for the first 50 people.
+pub const SIDEBAR: &str = "{ sidebarUsers(first: 50) {
     nodes { id username displayName avatarUrl online } pageInfo { hasNextPage endCursor }
 } }";
 const MESSAGES: u32 = 5_000;
 const USERS: u32 = 2_000;
-/// Messages seeded as one write.
-const BATCH: usize = 250;
+/// Requests for each figure.
+const PAGES: u32 = 5_000;
 /// Requests at once.
 const AT_ONCE: u32 = 8;
 
@@ -37,30 +38,40 @@ const AT_ONCE: u32 = 8;
 pub async fn history(bench: &Bench) -> Result<()> {
     let place = bench.place();
     let people = place.people(2, "-").await?;
-    converse(&place, &people).await?;
+    place.conversation(&people, MESSAGES).await?;
     let server = Server::start(&place).await?;
-    let variables = json!({ "in": { "userId": people[1].id.to_string() } });
-    let request = json!({ "query": HISTORY, "variables": variables }).to_string();
+    let request = newest(&people[1]);
     let page = first_answer(&server, &people[0], &request).await?;
-    let nodes = page["data"]["messages"]["nodes"]
-        .as_array()
-        .ok_or("no page")?;
-    let newest = MESSAGES - 50..MESSAGES;
-    ensure(nodes.len() == newest.len(), || {
-        format!("{} messages", nodes.len())
-    })?;
-    for (node, expected) in nodes.iter().zip(newest) {
-        let there = number(&node["body"])? == expected && node["seq"] == expected + 1;
-        ensure(there, || format!("not message {expected}: {node}"))?;
-    }
+    check_messages(&page, MESSAGES - 50..MESSAGES)?;
     measure(
         bench,
         &server,
         &people[0],
         &request,
+        PAGES,
         "page of 50 of 5,000 messages",
     )
     .await
+}
+
+/// How a frontend asks for the newest 50 messages with someone.
+pub fn newest(other: &Person) -> String {
+    let variables = json!({ "in": { "userId": other.id.to_string() } });
+    json!({ "query": HISTORY, "variables": variables }).to_string()
+}
+
+/// Whether a page of history holds the messages of these numbers, of a conversation that was there before.
+pub fn check_messages(page: &Value, numbers: Range<u32>) -> Result<()> {
+    let nodes = page["data"]["messages"]["nodes"].as_array();
+    let nodes = nodes.ok_or_else(|| page.to_string())?;
+    ensure(nodes.len() == numbers.len(), || {
+        format!("{} messages", nodes.len())
+    })?;
+    for (node, expected) in nodes.iter().zip(numbers) {
+        let there = number(&node["body"])? == expected && node["seq"] == expected + 1;
+        ensure(there, || format!("not message {expected}: {node}"))?;
+    }
+    Ok(())
 }
 
 /// The first 50 of 2,000 users.
@@ -70,65 +81,48 @@ pub async fn sidebar(bench: &Bench) -> Result<()> {
     let server = Server::start(&place).await?;
     let request = json!({ "query": SIDEBAR }).to_string();
     let page = first_answer(&server, &people[0], &request).await?;
-    let nodes = page["data"]["sidebarUsers"]["nodes"]
-        .as_array()
-        .ok_or("no page")?;
-    let names = nodes.iter().filter_map(|node| node["username"].as_str());
-    let others = people[1..=50].iter().map(|person| person.username.as_str());
-    ensure(names.eq(others), || "not the first 50 users".into())?;
+    check_users(&page, &people[1..=50])?;
     measure(
         bench,
         &server,
         &people[0],
         &request,
+        PAGES,
         "sidebar page of 50 of 2,000 users",
     )
     .await
 }
 
-/// Two people's conversation, straight into the store.
-async fn converse(place: &Place, people: &[Person]) -> Result<()> {
-    let store = place.open().await?;
-    let pair = Pair::new(people[0].id, people[1].id).ok_or("not two people")?;
-    let conversation = Conversation::direct(pair, Timestamp::now());
-    let conversation = store.create_direct(&conversation).await?;
-    let drafts = (0..MESSAGES)
-        .zip(people.iter().cycle())
-        .map(|(number, sender)| Draft {
-            id: MessageId::new(),
-            conversation_id: conversation.id,
-            sender_id: sender.id,
-            body: Body::stored(&body(number)),
-            client_message_id: None,
-            sent_at: Timestamp::now(),
-            reply_to: None,
-        });
-    for batch in drafts.collect::<Vec<_>>().chunks(BATCH) {
-        store.append(batch).await?;
-    }
-    store.close().await;
-    Ok(())
+/// Whether a page of the sidebar holds these people.
+pub fn check_users(page: &Value, people: &[Person]) -> Result<()> {
+    let nodes = page["data"]["sidebarUsers"]["nodes"].as_array();
+    let nodes = nodes.ok_or_else(|| page.to_string())?;
+    let names = nodes.iter().filter_map(|node| node["username"].as_str());
+    let expected = people.iter().map(|person| person.username.as_str());
+    ensure(names.eq(expected), || "not the page's users".into())
 }
 
-async fn first_answer(server: &Server, viewer: &Person, request: &str) -> Result<Value> {
+/// The answer to a request.
+pub async fn first_answer(server: &Server, viewer: &Person, request: &str) -> Result<Value> {
     let mut http = Http::open(server.address).await?;
     Ok(serde_json::from_str(
         http.graphql(&viewer.token, request).await?,
     )?)
 }
 
-/// Asks the same again and again, over kept connections; every answer must be the first one.
-async fn measure(
+/// Asks the same `count` times, over kept connections; every answer must be the first one.
+pub async fn measure(
     bench: &Bench,
     server: &Server,
     viewer: &Person,
     request: &str,
+    count: u32,
     what: &str,
 ) -> Result<()> {
     let mut http = Http::open(server.address).await?;
     let expected = Arc::<str>::from(http.graphql(&viewer.token, request).await?);
     let request = Arc::<str>::from(request);
-    let count = bench.count(5_000);
+    let count = bench.count(count);
     let left = Arc::new(AtomicU32::new(count));
     let ask = |_| {
         let (address, token, left) = (server.address, viewer.token.clone(), Arc::clone(&left));

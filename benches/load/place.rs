@@ -12,19 +12,24 @@ use std::{
 
 use chinwag::{
     auth::Signer,
-    domain::{AvatarUrl, DisplayName, Session, SessionId, Timestamp, User, UserId, Username},
+    domain::{
+        AvatarUrl, Body, Conversation, DisplayName, Draft, MessageId, Pair, Session, SessionId,
+        Timestamp, User, UserId, Username,
+    },
     store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::doc;
 
-use crate::{Result, ensure, process::Process};
+use crate::{Result, ensure, process::Process, talk::body};
 
 /// What signs the sessions of people who never logged in.
 pub const JWT_SECRET: &str = "a secret for benchmarks and nothing else";
 
 /// How many people are written at once.
 const AT_ONCE: usize = 256;
+/// How many messages are.
+const BATCH: usize = 1_000;
 
 /// An empty database or folder; the folder is removed when dropped.
 pub enum Place {
@@ -78,6 +83,33 @@ impl Place {
         let people = stream::iter(people).buffered(AT_ONCE).try_collect().await?;
         store.close().await;
         Ok(people)
+    }
+
+    /// Puts numbered messages there that the first two of `people` sent each other in turn.
+    pub async fn conversation(&self, people: &[Person], messages: u32) -> Result<()> {
+        let store = self.open().await?;
+        let pair = Pair::new(people[0].id, people[1].id).ok_or("not two people")?;
+        let conversation = Conversation::direct(pair, Timestamp::now());
+        let conversation = store.create_direct(&conversation).await?;
+        let senders = people[..2].iter().cycle();
+        let mut drafts = (0..messages).zip(senders).map(|(number, sender)| Draft {
+            id: MessageId::new(),
+            conversation_id: conversation.id,
+            sender_id: sender.id,
+            body: Body::stored(&body(number)),
+            client_message_id: None,
+            sent_at: Timestamp::now(),
+            reply_to: None,
+        });
+        loop {
+            let batch = drafts.by_ref().take(BATCH).collect::<Vec<_>>();
+            if batch.is_empty() {
+                break;
+            }
+            store.append(&batch).await?;
+        }
+        store.close().await;
+        Ok(())
     }
 }
 

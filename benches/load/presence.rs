@@ -19,7 +19,8 @@ use crate::{
     ws::Ws,
 };
 
-const WATCH: &str =
+/// How a frontend watches.
+pub const WATCH: &str =
     "subscription { onlineUsersChanged { joined { id username displayName } left { id } } }";
 const WATCHERS: u32 = 500;
 /// Between two visitors; longer than the server gathers changes, so that most make a frame of their own.
@@ -100,6 +101,22 @@ fn read(frame: &str, of: &HashSet<String>) -> Result<Vec<Change>> {
         }
     }
     Ok(changes)
+}
+
+/// The numbers, in their usernames, of those who came by a frame, but for the first `users`. Found without reading
+/// the JSON, or the load would cost more than the server.
+pub fn arrived(frame: &str, users: u32) -> Result<Vec<u32>> {
+    ensure(frame.contains(r#""onlineUsersChanged":{"#), || {
+        format!("not presence: {frame}")
+    })?;
+    let mut numbers = Vec::new();
+    for rest in frame.split(r#""username":"person"#).skip(1) {
+        let number = rest.split('"').next().unwrap_or_default().parse()?;
+        if number >= users {
+            numbers.push(number);
+        }
+    }
+    Ok(numbers)
 }
 
 /// Whether every watcher saw everyone come once and then go once.

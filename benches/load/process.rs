@@ -14,6 +14,9 @@ use crate::{
     place::{JWT_SECRET, Place},
 };
 
+/// The program of the server under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_chinwag");
+
 /// The kernel counts CPU time for other processes in hundredths of a second, on every architecture.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -62,9 +65,14 @@ pub struct Server {
 impl Server {
     /// The server under test, on what a place holds.
     pub async fn start(place: &Place) -> Result<Self> {
+        Self::start_by(&mut Command::new(BINARY), place).await
+    }
+
+    /// The same, by a command that runs its program.
+    pub async fn start_by(command: &mut Command, place: &Place) -> Result<Self> {
         let (variable, value) = place.setting();
         Self::spawn(
-            Command::new(env!("CARGO_BIN_EXE_chinwag"))
+            command
                 .env_remove("MONGODB_URI")
                 .env("PORT", "0")
                 .env("RATE_LIMITS", "off")

@@ -109,7 +109,7 @@ impl Line {
 }
 
 fn print(cells: [String; 10]) {
-    let widths = [8, 46, 10, 15, 15, 8, 8, 8, 11, 0];
+    let widths = [8, 62, 10, 15, 15, 8, 8, 8, 11, 0];
     let padded = cells
         .iter()
         .zip(widths)

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use crate::{
     Bench, Result,
-    process::Server,
+    process::{BINARY, Server},
     report::{Line, span},
 };
 
@@ -22,7 +22,7 @@ pub async fn start(bench: &Bench) -> Result<()> {
         again.push(server.started_in);
         memory = server.process.memory()?;
     }
-    let binary = fs::metadata(env!("CARGO_BIN_EXE_chinwag"))?.len() / 1_024;
+    let binary = fs::metadata(BINARY)?.len() / 1_024;
     let note = format!(
         "median {} to the first answer on an empty store, {} again; the binary has {binary} KB",
         span(median(first)),

@@ -183,8 +183,8 @@ pub struct Revocation {
 
 impl Revocation {
     /// Waits until the session is ended.
-    pub async fn revoked(&self) {
-        self.ended.cancelled().await;
+    pub fn revoked(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.ended.clone().cancelled_owned()
     }
 
     /// Whether the session was ended.

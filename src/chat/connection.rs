@@ -65,8 +65,8 @@ impl Connection {
     }
 
     /// Waits until the session is ended.
-    pub async fn revoked(&self) {
-        self.revocation.revoked().await;
+    pub fn revoked(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.revocation.revoked()
     }
 
     /// Takes hold of the messages from here on.

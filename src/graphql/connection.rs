@@ -96,16 +96,16 @@ macro_rules! connection {
         #[async_graphql::Object]
         impl $connection {
             /// The items with their cursors.
-            async fn edges(&self) -> Vec<$edge> {
+            async fn edges(&self) -> $crate::graphql::at_hand::AllAtHand<$edge> {
                 let edge = |(cursor, node): &($cursor, $node)| $edge {
                     cursor: $crate::graphql::connection::ListCursor::write(cursor),
-                    node: node.clone(),
+                    node: $crate::graphql::at_hand::AtHand(node.clone()),
                 };
                 self.items.iter().map(edge).collect()
             }
 
             /// The items alone.
-            async fn nodes(&self) -> Vec<$node> {
+            async fn nodes(&self) -> $crate::graphql::at_hand::AllAtHand<$node> {
                 self.items.iter().map(|(_, node)| node.clone()).collect()
             }
 
@@ -129,7 +129,7 @@ macro_rules! connection {
             /// Pass it as `after` or `before` to page on from here.
             cursor: String,
             /// The item.
-            node: $node,
+            node: $crate::graphql::at_hand::AtHand<$node>,
         }
     };
 }

@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject, Subs
 use futures_util::{Stream, stream};
 
 use super::{
+    at_hand::AtHand,
     connection::{ListCursor, connection},
     context::{ContextExt, Hold},
     conversation::{Conversation, ConversationRef},
@@ -76,11 +77,11 @@ impl Message {
     }
 
     /// Who said it.
-    async fn sender(&self, ctx: &Context<'_>) -> Result<User> {
-        match &self.sender {
-            Some(sender) => Ok(User(sender.clone())),
-            None => load_user(ctx, self.message.sender_id).await,
-        }
+    async fn sender(&self, ctx: &Context<'_>) -> Result<AtHand<User>> {
+        Ok(AtHand(match &self.sender {
+            Some(sender) => User(sender.clone()),
+            None => load_user(ctx, self.message.sender_id).await?,
+        }))
     }
 
     /// Empty when deleted.
@@ -254,7 +255,7 @@ impl MessageMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to send, and where.")] input: SendMessageInput,
-    ) -> Result<Message> {
+    ) -> Result<AtHand<Message>> {
         let viewer = ctx.viewer_id()?;
         let SendMessageInput {
             to,
@@ -275,11 +276,11 @@ impl MessageMutation {
             reply_to: reply_to_id.map(reply_to).transpose()?,
         };
         let sent = ctx.chat()?.send(viewer, outgoing).await?;
-        Ok(Message {
+        Ok(AtHand(Message {
             message: sent.message,
             conversation: Some(sent.conversation),
             sender: Some(sent.sender),
-        })
+        }))
     }
 }
 
@@ -299,8 +300,8 @@ impl NewMessage {
     }
 
     /// The message.
-    async fn message(&self) -> Message {
-        Message::from_event(&self.event)
+    async fn message(&self) -> AtHand<Message> {
+        AtHand(Message::from_event(&self.event))
     }
 }
 

@@ -2,6 +2,7 @@
 //! subscriptions.
 
 mod account;
+mod at_hand;
 mod conflicts;
 mod connection;
 mod context;

@@ -6,6 +6,7 @@ use async_graphql::{Context, ID, Object, Result, Subscription};
 use futures_util::{Stream, stream};
 
 use super::{
+    at_hand::AllAtHand,
     context::{ContextExt, Hold},
     event::{Event, hand_over},
     user::{User, users_in_order},
@@ -24,12 +25,12 @@ pub(super) struct OnlineUsersChange(pub(super) Arc<domain::OnlineChange>);
 #[Object]
 impl OnlineUsersChange {
     /// Those who came online.
-    async fn joined(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+    async fn joined(&self, ctx: &Context<'_>) -> Result<AllAtHand<User>> {
         users_in_order(ctx, &self.0.joined).await
     }
 
     /// Those who went offline.
-    async fn left(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+    async fn left(&self, ctx: &Context<'_>) -> Result<AllAtHand<User>> {
         users_in_order(ctx, &self.0.left).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
+    at_hand::AllAtHand,
     connection::{ListCursor, connection},
     context::ContextExt,
     conversation::Conversation,
@@ -175,7 +176,7 @@ impl UserQuery {
     }
 
     /// Who is online now, the viewer included.
-    async fn online_users(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+    async fn online_users(&self, ctx: &Context<'_>) -> Result<AllAtHand<User>> {
         ctx.viewer()?;
         let online = ctx.chat()?.online();
         users_in_order(ctx, &online).await
@@ -183,7 +184,7 @@ impl UserQuery {
 }
 
 /// Those of `ids` that exist, in this order.
-pub(super) async fn users_in_order(ctx: &Context<'_>, ids: &[UserId]) -> Result<Vec<User>> {
+pub(super) async fn users_in_order(ctx: &Context<'_>, ids: &[UserId]) -> Result<AllAtHand<User>> {
     let users = ctx.chat()?.users(ids).await?;
     Ok(ids
         .iter()

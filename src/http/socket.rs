@@ -1,6 +1,12 @@
 //! The `graphql-transport-ws` protocol, to the letter of enisdenjo/graphql-ws's PROTOCOL.md: one task a socket.
 
-use std::{collections::HashMap, fmt::Write, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     extract::ws::{WebSocket, WebSocketUpgrade},
@@ -8,6 +14,7 @@ use axum::{
 };
 use futures_util::{
     Stream, StreamExt,
+    future::OptionFuture,
     stream::{self, AbortHandle, SelectAll},
 };
 use parking_lot::Mutex;
@@ -30,8 +37,8 @@ use crate::{
 };
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
-/// Bytes read ahead for each socket; the library's default of 128 KiB is most of what an idle socket costs.
-const READ_BUFFER: usize = 4 * 1024;
+/// Bytes read ahead for each socket, which is a good part of what an idle one costs; what clients say is mostly shorter.
+const READ_BUFFER: usize = 1024;
 /// Bytes of an operation's id: clients use numbers or UUIDs.
 const MAX_ID: usize = 1_024;
 /// Bytes of an operation's id that a close's reason, of 123 at most, repeats.
@@ -109,22 +116,23 @@ pub(super) fn open(
     let agreed = upgrade.selected_protocol().is_some();
     upgrade.on_upgrade(move |socket| {
         let sockets = http.0.sockets.clone();
+        // A box of its own for each part: whoever waits holds the memory of all that may follow.
         let run = async move {
             if agreed {
                 Box::pin(Socket::new(http, socket, token, origin).run()).await;
             } else {
-                say_goodbye(Wire::new(socket), Goodbye::Subprotocol).await;
+                say_goodbye(Wire::new(socket), &Goodbye::Subprotocol).await;
             }
         };
         sockets.track_future(run.instrument(span))
     })
 }
 
-async fn say_goodbye(wire: Wire, goodbye: Goodbye) {
+async fn say_goodbye(wire: Wire, goodbye: &Goodbye) {
     let (code, reason) = goodbye.frame();
     tracing::debug!(code, "closing a socket");
     // A client that does not answer a close has nothing to say about it.
-    let _ = timeout(CLOSE_WAIT, wire.close(code, reason)).await;
+    let _ = Box::pin(timeout(CLOSE_WAIT, wire.close(code, reason))).await;
 }
 
 /// A message from a client.
@@ -241,6 +249,16 @@ enum Event {
 
 type Events = Pin<Box<dyn Stream<Item = (Arc<str>, Event)> + Send>>;
 
+/// The events of the operation with this id, with an end that can be brought about.
+fn events(
+    id: &Arc<str>,
+    events: impl Stream<Item = Event> + Send + 'static,
+) -> (Events, AbortHandle) {
+    let (events, abort) = stream::abortable(events.chain(stream::iter([Event::Complete])));
+    let id = id.clone();
+    (events.map(move |event| (id.clone(), event)).boxed(), abort)
+}
+
 /// An operation under way.
 struct Running {
     abort: AbortHandle,
@@ -294,32 +312,20 @@ impl Socket {
         let sockets = self.http.0.metrics.sockets.clone();
         sockets.inc();
         let end = self.serve().await;
-        let Self {
-            wire,
-            events,
-            greeted,
-            ..
-        } = self;
         // Before the goodbye: whoever sees the close finds the presence given up.
-        drop(events);
-        drop(greeted);
+        self.events.clear();
+        self.greeted = None;
         match end {
-            End::Close(goodbye) => say_goodbye(wire, goodbye).await,
+            End::Close(goodbye) => say_goodbye(self.wire, &goodbye).await,
             End::Cut => {}
         }
         sockets.dec();
     }
 
     async fn serve(&mut self) -> End {
-        let stopping = self.http.0.stopping.clone();
-        let connection = |greeted: &Option<Greeted>| {
-            greeted
-                .as_ref()
-                .and_then(|greeted| greeted.connection.clone())
-        };
-        let timer = tokio::time::sleep(Duration::ZERO);
-        tokio::pin!(timer);
-        let mut held = None;
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
+        let mut stopping = pin!(self.http.0.stopping.clone().cancelled_owned());
+        let mut revoked = pin!(OptionFuture::default());
         loop {
             if let Some((until, goodbye)) = &self.leaving
                 && (*until <= Instant::now() || (self.running.is_empty() && self.wire.is_drained()))
@@ -333,33 +339,32 @@ impl Socket {
             if timer.deadline() != due {
                 timer.as_mut().reset(due);
             }
-            if held.is_none() {
-                held = connection(&self.greeted);
-            }
-            let revoked = async {
-                match &held {
-                    Some(connection) => connection.revoked().await,
-                    None => std::future::pending().await,
-                }
-            };
             let leaving = self.leaving.is_some();
             tokio::select! {
                 received = self.wire.next() => {
                     self.heard = Instant::now();
+                    let anonymous = self.connection().is_none();
                     if let Err(end) = self.receive(received).await {
                         return end;
+                    }
+                    if anonymous && let Some(connection) = self.connection() {
+                        revoked.set(Some(connection.revoked()).into());
                     }
                 }
                 Some((id, event)) = self.events.next(), if self.wire.has_room() && !self.events.is_empty() => {
                     self.tell(&id, event);
                 }
                 () = timer.as_mut() => {}
-                () = revoked, if !leaving => self.leave(LAST_ANSWERS, Goodbye::Forbidden),
-                () = stopping.cancelled(), if !leaving => {
+                Some(()) = &mut revoked, if !leaving => self.leave(LAST_ANSWERS, Goodbye::Forbidden),
+                () = &mut stopping, if !leaving => {
                     self.leave(self.http.0.limits.shutdown, Goodbye::Stopping);
                 }
             }
         }
+    }
+
+    fn connection(&self) -> Option<&Arc<Connection>> {
+        self.greeted.as_ref()?.connection.as_ref()
     }
 
     /// Ends subscriptions and waits for the answers that are under way.
@@ -427,8 +432,7 @@ impl Socket {
                 if self.greeted.is_some() {
                     return Err(End::Close(Goodbye::SecondInit));
                 }
-                self.greet(object(message.payload).map_err(|()| invalid())?)
-                    .await
+                Box::pin(self.greet(object(message.payload).map_err(|()| invalid())?)).await
             }
             ("ping", _) => {
                 object::<serde::de::IgnoredAny>(message.payload).map_err(|()| invalid())?;
@@ -526,7 +530,8 @@ impl Socket {
         let mut context = RequestContext::new(&api, greeted.viewer, greeted.had_token, self.origin);
         context.hold = Mutex::new(hold);
         let context = Arc::new(context);
-        let events = if subscription {
+        // Each in a box of its own: the one that takes more would be the size of both.
+        let (events, abort) = if subscription {
             let count = Counted::new(&self.http);
             let outcomes = api.subscribe(operation, context).map(move |outcome| {
                 let _while_it_lives = &count;
@@ -535,23 +540,19 @@ impl Socket {
                     Outcome::Error(errors) => Event::Error(errors),
                 }
             });
-            outcomes.left_stream()
+            events(&id, outcomes)
         } else {
-            let answer = stream::once(async move { api.execute(operation, context).await });
-            answer
-                .map(|reply| {
-                    if reply.ran() {
-                        Event::Next(Payload::from(&reply))
-                    } else {
-                        Event::Error(reply.errors)
-                    }
-                })
-                .right_stream()
+            let answer = stream::once(async move {
+                let reply = api.execute(operation, context).await;
+                if reply.ran() {
+                    Event::Next(Payload::from(&reply))
+                } else {
+                    Event::Error(reply.errors)
+                }
+            });
+            events(&id, answer)
         };
-        let (events, abort) = stream::abortable(events.chain(stream::iter([Event::Complete])));
-        let name = id.clone();
-        self.events
-            .push(Box::pin(events.map(move |event| (name.clone(), event))));
+        self.events.push(events);
         self.running.insert(
             id,
             Running {
