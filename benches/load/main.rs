@@ -80,17 +80,17 @@ enum Row {
     Idle,
     History,
     Sidebar,
-    /// How cost grows with the work, in five rows: about 10 minutes on the embedded store, 20 on MongoDB
+    /// How cost grows with the work, in five rows: about 5 minutes on each store
     Growth,
-    /// Idle sockets, 1,000 to 20,000: about 3 minutes
+    /// Idle sockets, 1,000 to 20,000: about 2 minutes
     GrowthSockets,
-    /// Watchers of presence, 100 to 5,000, when 1,000 people come: about 2 minutes
+    /// Watchers of presence, 100 to 5,000, when 1,000 people come: about a minute
     GrowthWatchers,
-    /// Messages in a conversation, 1,000 to 1,000,000: about 2 minutes, 5 on MongoDB
+    /// Messages in a conversation, 1,000 to 1,000,000: about a minute
     GrowthHistory,
-    /// Conversations of one user, 10 and 1,000: less than a minute
+    /// Conversations of one user, 10 and 1,000: seconds
     GrowthConversations,
-    /// Users, 1,000 and 100,000: about 2 minutes, 5 on MongoDB
+    /// Users, 1,000 and 100,000: about a minute
     GrowthUsers,
 }
 

@@ -101,6 +101,10 @@ impl Chat {
         loop {
             let owed = self.0.presence.owed().await;
             let recorded = async {
+                if self.0.presence.is_watched() {
+                    // So that whoever tells of them has them at hand.
+                    self.0.directory.users(&owed.online).await?;
+                }
                 if !owed.online.is_empty() {
                     self.0.store.record_online(&owed.online).await?;
                 }

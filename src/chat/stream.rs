@@ -117,7 +117,8 @@ impl MessageStream {
                 return Ok(Some(self.deliver(Arc::new(event))));
             }
             if self.delivered < self.replay_to {
-                self.read_page().await?;
+                // Boxed, so that a stream that waits for the next message takes little memory.
+                Box::pin(self.read_page()).await?;
                 continue;
             }
             match self.receiver.recv().await {
@@ -140,8 +141,9 @@ impl MessageStream {
                 Err(RecvError::Lagged(_)) => {
                     self.receiver = self.receiver.resubscribe();
                     if let Some(Target::Unstarted(pair)) = self.target
-                        && let Some(started) =
-                            self.chat.0.directory.direct(&[pair]).await?.remove(&pair)
+                        && let Some(started) = Box::pin(self.chat.0.directory.direct(&[pair]))
+                            .await?
+                            .remove(&pair)
                     {
                         self.target = Some(Target::Existing(started));
                     }

@@ -1,10 +1,11 @@
 //! What a resolver may ask about the request it serves.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_graphql::{Context, dataloader::DataLoader};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
+use uuid::Uuid;
 
 use super::{Api, event::Events, loaders::Loaders};
 use crate::{
@@ -14,8 +15,32 @@ use crate::{
     error::{Error, Result},
 };
 
+/// Names a request, with the socket or stream that it opened, in log lines.
+#[derive(Clone, Copy)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    /// Of a request that arrives now.
+    pub fn new() -> Self {
+        Self(Uuid::new_v4())
+    }
+
+    /// What log lines about the request are put in. Made when there may be some: a socket that holds one pays for it
+    /// with memory.
+    pub fn span(self) -> tracing::Span {
+        tracing::info_span!("request", id = %self)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.simple().fmt(f)
+    }
+}
+
 /// Everything about one request. Made by the transport, put into the request's data.
 pub struct RequestContext {
+    pub id: RequestId,
     pub chat: Chat,
     pub viewer: Option<Viewer>,
     pub origin: Origin,
@@ -33,10 +58,17 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// Of a request that arrives now.
-    pub fn new(api: &Api, viewer: Option<Viewer>, had_token: bool, origin: Origin) -> Self {
+    pub fn new(
+        id: RequestId,
+        api: &Api,
+        viewer: Option<Viewer>,
+        had_token: bool,
+        origin: Origin,
+    ) -> Self {
         let chat = api.chat().clone();
         let head = chat.head();
         Self {
+            id,
             chat,
             viewer,
             origin,

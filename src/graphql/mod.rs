@@ -31,7 +31,7 @@ use async_graphql::{
     EmptyMutation, EmptySubscription, MergedObject, MergedSubscription, SDLExportOptions, Schema,
 };
 
-pub use context::{Hold, RequestContext, SessionCookie};
+pub use context::{Hold, RequestContext, RequestId, SessionCookie};
 pub use error::ErrorReply;
 pub use operation::{Api, Operation, OperationKind, Params, Reply};
 pub use payload::Payload;

@@ -5,6 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use async_graphql::{PathSegment, Request, Variables, parser::types::ExecutableDocument};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
+use tracing::Instrument;
 
 use super::{
     RequestContext,
@@ -82,7 +83,8 @@ impl Subscription {
         let Self { reader, events, .. } = self;
         // Boxes, here and below, for what is needed for a moment, so that whoever waits takes little memory.
         if events.is_none() {
-            match Box::pin(reader.begin()).await {
+            let span = reader.context.id.span();
+            match Box::pin(reader.begin().instrument(span)).await {
                 Ok(begun) => *events = Some(begun),
                 Err(errors) => return Some(Err(errors)),
             }
@@ -132,13 +134,17 @@ impl Reader {
         if let Some(place) = readers.and_then(|readers| readers.place(&event, own)) {
             let made = match place.get() {
                 Some(made) => made,
-                None => Box::pin(place.get_or_init(|| self.make(on, &event))).await,
+                None => {
+                    let make = place.get_or_init(|| self.make(on, &event));
+                    Box::pin(make.instrument(self.context.id.span())).await
+                }
             };
             if let Some(pieces) = made {
                 return Ok(Payload::shared(pieces.clone(), &event));
             }
         }
-        let reply = Box::pin(self.resolve(on, event.clone())).await?;
+        let resolve = self.resolve(on, event.clone());
+        let reply = Box::pin(resolve.instrument(self.context.id.span())).await?;
         // Every root field of a subscription is non-null: an error that reaches the top leaves nothing.
         if reply.errors.is_empty() || !reply.is_empty() {
             return Ok(Payload::whole(&reply, &event));

@@ -27,7 +27,11 @@ use tracing::Instrument;
 pub use origin::{AllowedOrigin, Peer};
 pub use serve::{listen, serve};
 
-use crate::{domain::Limits, graphql::Api, metrics::Metrics};
+use crate::{
+    domain::Limits,
+    graphql::{Api, RequestId},
+    metrics::Metrics,
+};
 use cookie::CookiePolicy;
 use origin::OriginPolicy;
 
@@ -136,12 +140,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives each request an id, in its log lines and in its response, and each response the headers that all need.
 async fn with_request_id(mut request: Request, next: Next) -> Response {
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    let span = tracing::info_span!("request", id);
-    request.extensions_mut().insert(RequestSpan(span.clone()));
-    let mut response = next.run(request).instrument(span).await;
+    let id = RequestId::new();
+    request.extensions_mut().insert(id);
+    let mut response = next.run(request).instrument(id.span()).await;
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(
@@ -153,10 +156,6 @@ async fn with_request_id(mut request: Request, next: Next) -> Response {
         .or_insert(HeaderValue::from_static("no-store"));
     response
 }
-
-/// The request's span, for what outlives the request.
-#[derive(Clone)]
-struct RequestSpan(tracing::Span);
 
 async fn ready(State(http): State<Http>) -> Response {
     if http.0.stopping.is_cancelled() {

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 
 use super::{
-    Http, Peer, RequestSpan,
+    Http, Peer,
     accept::{GRAPHQL_RESPONSE, JSON, prefers_html, response_type, stream_format},
     socket, streaming,
 };
@@ -20,7 +20,7 @@ use crate::{
     auth::Viewer,
     chat::Origin,
     error::{Error, Result},
-    graphql::{ErrorReply, OperationKind, Params, Reply, RequestContext, error::code},
+    graphql::{ErrorReply, OperationKind, Params, Reply, RequestContext, RequestId, error::code},
 };
 
 /// Everything at `/graphql`.
@@ -65,21 +65,12 @@ async fn upgrade(http: Http, peer: Peer, parts: &mut Parts) -> Response {
     if http.0.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.").into_response();
     }
-    let span = parts
-        .extensions
-        .get::<RequestSpan>()
-        .map(|span| span.0.clone());
+    let id = request_id(parts);
     match WebSocketUpgrade::from_request_parts(parts, &()).await {
         Ok(upgrade) => {
             let token = token(&http, &parts.headers);
             let origin = Origin(http.0.origins.client(peer, &parts.headers));
-            socket::open(
-                http,
-                upgrade,
-                token,
-                origin,
-                span.unwrap_or(tracing::Span::none()),
-            )
+            socket::open(http, upgrade, token, origin, id)
         }
         Err(rejection) => rejection.into_response(),
     }
@@ -242,7 +233,13 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
         Err(error) => return answer(media_type, &Reply::failed(&error)),
     };
     let origin = Origin(http.0.origins.client(peer, headers));
-    let context = RequestContext::new(&http.0.api, viewer, token.is_some(), origin);
+    let context = RequestContext::new(
+        request_id(parts),
+        &http.0.api,
+        viewer,
+        token.is_some(),
+        origin,
+    );
     if operation.kind() == OperationKind::Subscription {
         let Some(format) = stream_format else {
             let sentence =
@@ -263,6 +260,12 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
         response.headers_mut().append(name, value);
     }
     response
+}
+
+/// The id that every request is given before it comes here.
+fn request_id(parts: &Parts) -> RequestId {
+    let id = parts.extensions.get().copied();
+    id.unwrap_or_else(RequestId::new)
 }
 
 /// The token of a request: the header's wins over the cookie's.

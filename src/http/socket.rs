@@ -33,7 +33,9 @@ use crate::{
     chat::{Connection, Origin},
     domain::Timestamp,
     error::Error,
-    graphql::{ErrorReply, Hold, OperationKind, Outcome, Params, Payload, RequestContext},
+    graphql::{
+        ErrorReply, Hold, OperationKind, Outcome, Params, Payload, RequestContext, RequestId,
+    },
 };
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -98,13 +100,13 @@ enum End {
     Cut,
 }
 
-/// Answers an upgrade. `token` is what its request carried.
+/// Answers an upgrade by the request with this id. `token` is what it carried.
 pub(super) fn open(
     http: Http,
     upgrade: WebSocketUpgrade,
     token: Option<String>,
     origin: Origin,
-    span: tracing::Span,
+    id: RequestId,
 ) -> Response {
     let limit = http.0.limits.request_bytes;
     let upgrade = upgrade
@@ -116,23 +118,23 @@ pub(super) fn open(
     let agreed = upgrade.selected_protocol().is_some();
     upgrade.on_upgrade(move |socket| {
         let sockets = http.0.sockets.clone();
-        // A box of its own for each part: whoever waits holds the memory of all that may follow.
-        let run = async move {
-            if agreed {
-                Box::pin(Socket::new(http, socket, token, origin).run()).await;
-            } else {
-                say_goodbye(Wire::new(socket), &Goodbye::Subprotocol).await;
-            }
+        // A box for each part, here and below: whoever waits holds the memory of all that may follow.
+        let run: Pin<Box<dyn Future<Output = ()> + Send>> = if agreed {
+            let socket = Box::new(Socket::new(http, socket, token, origin, id));
+            Box::pin(socket.run())
+        } else {
+            Box::pin(say_goodbye(Wire::new(socket), Goodbye::Subprotocol, id))
         };
-        sockets.track_future(run.instrument(span))
+        sockets.track_future(run)
     })
 }
 
-async fn say_goodbye(wire: Wire, goodbye: &Goodbye) {
+async fn say_goodbye(wire: Wire, goodbye: Goodbye, id: RequestId) {
     let (code, reason) = goodbye.frame();
-    tracing::debug!(code, "closing a socket");
+    id.span()
+        .in_scope(|| tracing::debug!(code, "closing a socket"));
     // A client that does not answer a close has nothing to say about it.
-    let _ = Box::pin(timeout(CLOSE_WAIT, wire.close(code, reason))).await;
+    let _ = timeout(CLOSE_WAIT, wire.close(code, reason)).await;
 }
 
 /// A message from a client.
@@ -273,6 +275,7 @@ struct Greeted {
 }
 
 struct Socket {
+    id: RequestId,
     http: Http,
     wire: Wire,
     /// Of the upgrade's header or cookie.
@@ -290,9 +293,16 @@ struct Socket {
 }
 
 impl Socket {
-    fn new(http: Http, socket: WebSocket, token: Option<String>, origin: Origin) -> Self {
+    fn new(
+        http: Http,
+        socket: WebSocket,
+        token: Option<String>,
+        origin: Origin,
+        id: RequestId,
+    ) -> Self {
         let now = Instant::now();
         Self {
+            id,
             http,
             wire: Wire::new(socket),
             token,
@@ -308,7 +318,7 @@ impl Socket {
         }
     }
 
-    async fn run(mut self) {
+    async fn run(mut self: Box<Self>) {
         let sockets = self.http.0.metrics.sockets.clone();
         sockets.inc();
         let end = self.serve().await;
@@ -316,7 +326,7 @@ impl Socket {
         self.events.clear();
         self.greeted = None;
         match end {
-            End::Close(goodbye) => say_goodbye(self.wire, &goodbye).await,
+            End::Close(goodbye) => Box::pin(say_goodbye(self.wire, goodbye, self.id)).await,
             End::Cut => {}
         }
         sockets.dec();
@@ -341,7 +351,21 @@ impl Socket {
             }
             let leaving = self.leaving.is_some();
             tokio::select! {
+                // What there is to tell first, as the link, which has its turn last and whenever the outbox is full, then
+                // carries all of it.
+                biased;
+                Some((id, event)) = self.events.next(), if self.wire.has_room() && !self.events.is_empty() => {
+                    self.tell(&id, event);
+                }
+                Some(()) = &mut revoked, if !leaving => self.leave(LAST_ANSWERS, Goodbye::Forbidden),
+                () = &mut stopping, if !leaving => {
+                    self.leave(self.http.0.limits.shutdown, Goodbye::Stopping);
+                }
+                () = timer.as_mut() => {}
                 received = self.wire.next() => {
+                    if let Received::Room = received {
+                        continue;
+                    }
                     self.heard = Instant::now();
                     let anonymous = self.connection().is_none();
                     if let Err(end) = self.receive(received).await {
@@ -350,14 +374,6 @@ impl Socket {
                     if anonymous && let Some(connection) = self.connection() {
                         revoked.set(Some(connection.revoked()).into());
                     }
-                }
-                Some((id, event)) = self.events.next(), if self.wire.has_room() && !self.events.is_empty() => {
-                    self.tell(&id, event);
-                }
-                () = timer.as_mut() => {}
-                Some(()) = &mut revoked, if !leaving => self.leave(LAST_ANSWERS, Goodbye::Forbidden),
-                () = &mut stopping, if !leaving => {
-                    self.leave(self.http.0.limits.shutdown, Goodbye::Stopping);
                 }
             }
         }
@@ -418,7 +434,7 @@ impl Socket {
     async fn receive(&mut self, received: Received) -> Result<(), End> {
         let text = match received {
             Received::Text(text) => text,
-            Received::Alive => return Ok(()),
+            Received::Alive | Received::Room => return Ok(()),
             Received::Binary => return Err(End::Close(Goodbye::InvalidMessage)),
             Received::TooBig => return Err(End::Close(Goodbye::TooBig)),
             Received::NotUtf8 => return Err(End::Close(Goodbye::NotUtf8)),
@@ -432,7 +448,9 @@ impl Socket {
                 if self.greeted.is_some() {
                     return Err(End::Close(Goodbye::SecondInit));
                 }
-                Box::pin(self.greet(object(message.payload).map_err(|()| invalid())?)).await
+                let payload = object(message.payload).map_err(|()| invalid())?;
+                let span = self.id.span();
+                Box::pin(self.greet(payload).instrument(span)).await
             }
             ("ping", _) => {
                 object::<serde::de::IgnoredAny>(message.payload).map_err(|()| invalid())?;
@@ -527,7 +545,13 @@ impl Socket {
             Some(connection) if subscription => Hold::take(connection, operation.root_field()),
             _ => None,
         };
-        let mut context = RequestContext::new(&api, greeted.viewer, greeted.had_token, self.origin);
+        let mut context = RequestContext::new(
+            self.id,
+            &api,
+            greeted.viewer,
+            greeted.had_token,
+            self.origin,
+        );
         context.hold = Mutex::new(hold);
         let context = Arc::new(context);
         // Each in a box of its own: the one that takes more would be the size of both.
@@ -542,8 +566,9 @@ impl Socket {
             });
             events(&id, outcomes)
         } else {
+            let span = self.id.span();
             let answer = stream::once(async move {
-                let reply = api.execute(operation, context).await;
+                let reply = api.execute(operation, context).instrument(span).await;
                 if reply.ran() {
                     Event::Next(Payload::from(&reply))
                 } else {

@@ -24,6 +24,8 @@ pub(super) enum Received {
     Binary,
     /// A ping or a pong: it lives.
     Alive,
+    /// Nothing, but there is room for events again.
+    Room,
     /// A message over the limit.
     TooBig,
     /// A text that is not UTF-8.
@@ -113,8 +115,12 @@ impl Wire {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Received> {
         loop {
+            let was_full = !self.has_room();
             if self.poll_write(context).is_err() {
                 return Poll::Ready(Received::Gone);
+            }
+            if was_full && self.has_room() {
+                return Poll::Ready(Received::Room);
             }
             if self.outbox.len() + self.pongs >= ROOM_FOR_ANSWERS
                 || self.waiting_bytes >= ROOM_IN_BYTES

@@ -14,7 +14,6 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tracing::Instrument;
 
 use super::{Http, accept::StreamFormat, serve::Cut};
 use crate::{
@@ -71,7 +70,7 @@ pub(super) fn stream(
         format,
     };
     let run = events.run(operation, context, connection, cut);
-    http.0.sockets.spawn(run.in_current_span());
+    http.0.sockets.spawn(run);
     let opening = tokio_stream::once(Ok::<_, Infallible>(opening(format)));
     response(
         format,

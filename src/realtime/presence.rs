@@ -171,6 +171,11 @@ impl Presence {
             .map(|entry| entry.closed_at)
     }
 
+    /// Whether anyone would be told of changes.
+    pub fn is_watched(&self) -> bool {
+        self.0.changes.receiver_count() > 0
+    }
+
     /// Everyone online, and changes from here on. The two fit together.
     pub fn watch(&self) -> PresenceReceiver {
         let mut state = self.0.state.lock();

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod beside;
+mod bounded;
 mod browser;
 mod changes;
 mod clients;

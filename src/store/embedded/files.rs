@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::{presence, schema};
 use crate::{domain::Timestamp, store::OpenError};
@@ -109,6 +109,8 @@ fn connect(path: &Path) -> Result<(Connection, Vec<Connection>), OpenError> {
 fn connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY)?;
+    // Plans do not hang on what is bound to a statement: else it would be prepared anew with each new value.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.execute_batch(SETTINGS)?;
     Ok(db)
