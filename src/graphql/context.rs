@@ -21,7 +21,7 @@ pub struct RequestId(Uuid);
 
 impl RequestId {
     /// Of a request that arrives now.
-    pub fn new() -> Self {
+    pub fn fresh() -> Self {
         Self(Uuid::new_v4())
     }
 

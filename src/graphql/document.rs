@@ -68,6 +68,8 @@ pub(super) struct Document {
     variables: Vec<Positioned<VariableDefinition>>,
     /// The operation alone, as the executor takes it.
     pub(super) runs: ExecutableDocument,
+    /// With the operations that do not run, where there are any: they count as well.
+    whole: Option<ExecutableDocument>,
     /// What a subscription's events are resolved by.
     pub(super) event: Option<EventDocument>,
 }
@@ -115,7 +117,8 @@ impl Documents {
                 .values(&document.variables, given)
                 .map_err(|error| vec![error])?;
             if !variables.is_empty() {
-                limits::check(&document.runs, &variables, rules.limits, true)
+                let whole = document.whole.as_ref().unwrap_or(&document.runs);
+                limits::check(whole, &variables, rules.limits, true)
                     .map_err(|error| vec![error])?;
             }
             return Ok((document, variables));
@@ -170,6 +173,7 @@ fn read(
         kind,
         root_field: root_field.unwrap_or_else(|| Name::new("none")),
         variables: definitions,
+        whole: (whole.operations.iter().count() > 1).then(|| whole.clone()),
         event: (kind == OperationKind::Subscription)
             .then(|| EventDocument::of(&runs))
             .flatten(),

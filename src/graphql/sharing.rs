@@ -48,13 +48,11 @@ impl Sharing {
 
     /// The values of the variables that count, as text.
     pub(super) fn key(&self, variables: &Variables) -> String {
-        let mut key = String::new();
-        for name in &self.variables {
-            if let Some(value) = variables.get(name) {
-                key.push_str(&format!("{name}={value};"));
-            }
-        }
-        key
+        let values = self.variables.iter().filter_map(|name| {
+            let value = variables.get(name)?;
+            Some(format!("{name}={value};"))
+        });
+        values.collect()
     }
 }
 

@@ -132,12 +132,11 @@ impl Reader {
             && viewer.is_some_and(|viewer| event.is_by(viewer));
         let readers = self.readers.as_ref();
         if let Some(place) = readers.and_then(|readers| readers.place(&event, own)) {
-            let made = match place.get() {
-                Some(made) => made,
-                None => {
-                    let make = place.get_or_init(|| self.make(on, &event));
-                    Box::pin(make.instrument(self.context.id.span())).await
-                }
+            let made = if let Some(made) = place.get() {
+                made
+            } else {
+                let make = place.get_or_init(|| self.make(on, &event));
+                Box::pin(make.instrument(self.context.id.span())).await
             };
             if let Some(pieces) = made {
                 return Ok(Payload::shared(pieces.clone(), &event));

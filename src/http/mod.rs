@@ -140,7 +140,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Gives each request an id, in its log lines and in its response, and each response the headers that all need.
 async fn with_request_id(mut request: Request, next: Next) -> Response {
-    let id = RequestId::new();
+    let id = RequestId::fresh();
     request.extensions_mut().insert(id);
     let mut response = next.run(request).instrument(id.span()).await;
     let headers = response.headers_mut();

@@ -265,7 +265,7 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
 /// The id that every request is given before it comes here.
 fn request_id(parts: &Parts) -> RequestId {
     let id = parts.extensions.get().copied();
-    id.unwrap_or_else(RequestId::new)
+    id.unwrap_or_else(RequestId::fresh)
 }
 
 /// The token of a request: the header's wins over the cookie's.

@@ -7,6 +7,7 @@ mod cursors;
 mod ends;
 mod own;
 mod people;
+mod presence;
 mod sse;
 mod texts;
 mod variables;

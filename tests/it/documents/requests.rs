@@ -311,3 +311,16 @@ async fn what_is_wrong_with_a_document_is_said_each_time() {
         answers_alike(document, &asks).await;
     }
 }
+
+#[tokio::test]
+async fn what_does_not_run_counts_each_time() {
+    let app = app().await;
+    let [ann, _] = two(&app).await;
+    let document = "query A($n: Int) { conversations(first: $n) { nodes { id } } }
+        query B($n: Int) { conversations(first: $n) { nodes { messages(last: 100) { nodes { body } } } } }";
+    let ask = |n: usize, code| {
+        let ask = Ask::good(&ann, json!({ "n": n }));
+        Ask { code, ..ask }.named(&json!("A"))
+    };
+    answers_alike(document, &[ask(1, None), ask(100, Some(TOO_COMPLEX))]).await;
+}

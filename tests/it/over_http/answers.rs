@@ -88,6 +88,39 @@ async fn fields_answer_in_the_order_of_the_query() {
 }
 
 #[tokio::test]
+async fn what_is_selected_twice_in_a_page_is_one_field() {
+    let app = app().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let to_bob = json!({ "to": { "userId": bob.id }, "body": "hello" });
+    ann.say(to_bob).await;
+    let document = "query($in: ConversationRef!, $no: Boolean!) {
+            messages(in: $in) {
+                nodes { sender { id } ...Body t: __typename seq sender { username online } ... @skip(if: $no) { sentAt } body }
+                edges { node { replyTo { id } ... on Message { conversation { unreadCount } } } node { seq } cursor }
+                pageInfo { hasNextPage }
+            }
+        }
+        fragment Body on Message { body sender { a: displayName } }";
+    let variables = json!({ "in": { "userId": bob.id }, "no": true });
+    let page = ann.ok(document, variables).await["messages"].clone();
+    assert_eq!(
+        page["nodes"],
+        json!([{
+            "sender": { "id": ann.id, "a": "ann", "username": "ann", "online": false },
+            "body": "hello",
+            "t": "Message",
+            "seq": 1,
+        }])
+    );
+    let edge = &page["edges"][0];
+    assert_eq!(
+        edge["node"],
+        json!({ "replyTo": null, "conversation": { "unreadCount": 0 }, "seq": 1 })
+    );
+    assert_eq!(page["pageInfo"]["hasNextPage"], false);
+}
+
+#[tokio::test]
 async fn every_answer_has_an_id_and_is_neither_kept_nor_guessed_at() {
     let app = app().await;
     let nobody = app.anonymous();

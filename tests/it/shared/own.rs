@@ -133,13 +133,14 @@ async fn what_lies_beside_a_message_is_told_to_its_own_sender_alone(kind: StoreK
     let app = TestApp::start(kind).await;
     let [ann, bob, eve] = three(&app).await;
     let named = "seq clientMessageId sender { id }";
-    let document = format!(
-        "subscription {{ newMessage {{ message {{
-            {named} replyTo {{ {named} replyTo {{ {named} }} }}
-            conversation {{ lastMessage {{ ...N }} messages(last: 3) {{ nodes {{ ...N }} edges {{ node {{ ...N }} }} }} }}
-        }} }} }} fragment N on Message {{ {named} }}"
-    );
-    let mut audience = audience(&app, &[&ann, &bob, &eve], &[payload(&document)]).await;
+    // One way to another message in each.
+    let payloads = [
+        format!("replyTo {{ {named} replyTo {{ {named} }} }}"),
+        format!("conversation {{ lastMessage {{ {named} }} }}"),
+        format!("{named} conversation {{ messages(last: 3) {{ nodes {{ {named} }} edges {{ node {{ {named} }} }} }} }}"),
+    ]
+    .map(|fields| payload(&format!("subscription {{ newMessage {{ message {{ {fields} }} }} }}")));
+    let mut audience = audience(&app, &[&ann, &bob, &eve], &payloads).await;
     let mut said = Vec::<Value>::new();
     for number in 0..6 {
         let (sender, receiver) = if number % 3 == 1 {
@@ -170,24 +171,30 @@ async fn what_lies_beside_a_message_is_told_to_its_own_sender_alone(kind: StoreK
                 };
                 json!({ "seq": message["seq"], "clientMessageId": name, "sender": message["sender"] })
             };
-            let mut expected = seen(number);
-            expected["replyTo"] = Value::Null;
+            let mut answered = Value::Null;
             if number > 0 {
-                expected["replyTo"] = seen(number - 1);
-                expected["replyTo"]["replyTo"] = Value::Null;
+                answered = seen(number - 1);
+                answered["replyTo"] = Value::Null;
             }
             if number > 1 {
-                expected["replyTo"]["replyTo"] = seen(number - 2);
+                answered["replyTo"] = seen(number - 2);
             }
             let page = (number.saturating_sub(2)..=number).map(seen);
             let page = page.collect::<Vec<_>>();
             let edges = page.iter().map(|node| json!({ "node": node }));
-            expected["conversation"] = json!({
-                "lastMessage": seen(number),
-                "messages": { "nodes": page, "edges": edges.collect::<Vec<_>>() },
-            });
+            let page = json!({ "nodes": page, "edges": edges.collect::<Vec<_>>() });
+            let mut beside = seen(number);
+            beside["conversation"] = json!({ "messages": page });
+            let expected = [
+                json!({ "replyTo": answered }),
+                json!({ "conversation": { "lastMessage": seen(number) } }),
+                beside,
+            ];
             let username = listener.viewer.username.clone();
-            assert_eq!(listener.next().await, told(&expected), "to {username}");
+            let events = listener.round().await;
+            for (id, expected) in (1..).zip(&expected) {
+                assert_eq!(events[&format!("{id}")], told(expected), "to {username}");
+            }
         }
     }
     drop(audience);

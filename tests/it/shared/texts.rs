@@ -8,12 +8,20 @@ on_both_stores!(
     what_is_replayed_looks_like_what_came_live,
 );
 
-/// A document with everything that is filled in for each subscriber between everything that people write.
-const DOCUMENT: &str = "subscription($after: String) { newMessage(after: $after) {
-    cursor
-    message { clientMessageId body sender { displayName username } conversation { members { user { displayName } } } }
-    again: cursor
-} }";
+/// Documents with what is filled in for each subscriber between what people write, once with what only each one's
+/// own answer can have.
+const DOCUMENTS: [&str; 2] = [
+    "subscription { newMessage {
+        cursor message { clientMessageId body sender { displayName username } } again: cursor
+    } }",
+    "subscription { newMessage {
+        cursor
+        message {
+            clientMessageId body sender { displayName username } conversation { members { user { displayName } } }
+        }
+        again: cursor
+    } }",
+];
 
 /// Texts that JSON, or a server that fills in what is a subscriber's own, could take for something else.
 fn odd_texts(cursor: &str, client_id: &str) -> Vec<String> {
@@ -70,13 +78,13 @@ async fn every_text_comes_through_unchanged_to_everyone(kind: StoreKind) {
     ann.id = reply["user"]["id"].as_str().expect("an id").to_owned();
     "ann".clone_into(&mut ann.username);
     let bob = app.user("bob").await;
-    let mut audience = audience(&app, &[&ann, &bob], &[payload(DOCUMENT)]).await;
+    let mut audience = audience(&app, &[&ann, &bob], &DOCUMENTS.map(payload)).await;
 
     // Cursors of both, which the texts then hold.
     say(&ann, &bob, "first", "first").await;
     let mut cursors = Vec::new();
     for listener in &mut audience {
-        let event = listener.next().await;
+        let event = listener.round().await["1"].clone();
         let cursor = event["newMessage"]["cursor"].as_str().expect("a cursor");
         cursors.push(cursor.to_owned());
     }
@@ -90,19 +98,25 @@ async fn every_text_comes_through_unchanged_to_everyone(kind: StoreKind) {
         let body = format!("{text}{number}{text}");
         say(&ann, &bob, &body, &name).await;
         for listener in &mut audience {
-            let own = listener.is(&ann);
-            let event = listener.next().await["newMessage"].clone();
-            let message = &event["message"];
-            let viewer = listener.viewer.username.as_str();
-            assert_eq!(message["body"], body, "to {viewer}: {event}");
-            let name = if own { json!(name) } else { Value::Null };
-            assert_eq!(message["clientMessageId"], name, "to {viewer}: {event}");
-            let sender = json!({ "displayName": display_name, "username": "ann" });
-            assert_eq!(message["sender"], sender, "to {viewer}");
-            assert_eq!(event["cursor"], event["again"], "to {viewer}");
-            assert!(!cursors.contains(&event["cursor"].to_string()));
-            let members = message["conversation"]["members"].as_array();
-            let members = members.expect("a list").iter();
+            let viewer = listener.viewer.username.clone();
+            let name = if listener.is(&ann) {
+                json!(name)
+            } else {
+                Value::Null
+            };
+            let events = listener.round().await;
+            for event in events.values().map(|event| &event["newMessage"]) {
+                let message = &event["message"];
+                assert_eq!(message["body"], body, "to {viewer}: {event}");
+                assert_eq!(message["clientMessageId"], name, "to {viewer}: {event}");
+                let sender = json!({ "displayName": display_name, "username": "ann" });
+                assert_eq!(message["sender"], sender, "to {viewer}");
+                assert_eq!(event["cursor"], event["again"], "to {viewer}");
+                let cursor = event["cursor"].as_str().expect("a cursor");
+                assert!(!cursors.iter().any(|earlier| earlier == cursor));
+            }
+            let members = &events["2"]["newMessage"]["message"]["conversation"]["members"];
+            let members = members.as_array().expect("a list").iter();
             let mut names = members
                 .map(|member| member["user"]["displayName"].as_str().expect("a name"))
                 .collect::<Vec<_>>();
@@ -122,18 +136,24 @@ async fn what_is_replayed_looks_like_what_came_live(kind: StoreKind) {
         let data = viewer.ok("{ streamCursor }", json!({})).await;
         starts.push((viewer, data["streamCursor"].clone()));
     }
-    // All that does not change afterwards.
-    let document = "subscription($after: String) { newMessage(after: $after) {
-        __typename cursor
-        message {
-            body id seq clientMessageId sentAt editedAt deletedAt __typename
-            replyTo { body clientMessageId sender { username } }
-            reactions { emoji } sender { id username displayName avatarUrl createdAt directConversation { id } }
-            conversation { id kind title createdAt members { role joinedAt user { username } } }
-        }
-        again: cursor
-    } }";
-    let mut live = audience(&app, &[&ann, &bob], &[payload(document)]).await;
+    // All that does not change afterwards: what all may share, and what not.
+    let documents = [
+        "__typename id body seq clientMessageId sentAt sender { id username displayName avatarUrl createdAt }
+        conversation { id kind createdAt }",
+        "body editedAt deletedAt replyTo { body clientMessageId sender { username } } reactions { emoji }
+        sender { id directConversation { id } } conversation { title members { role joinedAt user { username } } }",
+    ]
+    .map(|fields| {
+        format!(
+            "subscription($after: String) {{ newMessage(after: $after) {{
+                cursor message {{ {fields} }} __typename again: cursor
+            }} }}"
+        )
+    });
+    let mut live = Vec::new();
+    for document in &documents {
+        live.push(audience(&app, &[&ann, &bob], &[payload(document)]).await);
+    }
     let mut answered = Value::Null;
     for number in 0..5 {
         let (sender, receiver) = if number % 2 == 0 {
@@ -151,24 +171,25 @@ async fn what_is_replayed_looks_like_what_came_live(kind: StoreKind) {
         eve.send(&app.user(&format!("other{number}")).await, "hello")
             .await;
     }
-    let mut came = HashMap::<String, Vec<String>>::new();
-    for listener in &mut live {
-        let mut frames = Vec::new();
-        for _ in 0..5 {
-            frames.push(listener.frame().await);
+    for (document, listeners) in documents.iter().zip(&mut live) {
+        let mut came = HashMap::<String, Vec<String>>::new();
+        for listener in listeners {
+            let mut frames = Vec::new();
+            for _ in 0..5 {
+                frames.push(listener.frame().await);
+            }
+            let id = listener.viewer.id.clone();
+            let before = came.entry(id).or_insert(frames.clone());
+            assert_eq!(*before, frames, "sockets of one person differ");
         }
-        let before = came
-            .entry(listener.viewer.id.clone())
-            .or_insert(frames.clone());
-        assert_eq!(*before, frames, "sockets of one person differ");
-    }
-    for (viewer, start) in starts {
-        let payload = json!({ "query": document, "variables": { "after": start } });
-        let mut late = Listener::begin(&app, viewer, &payload).await;
-        for frame in &came[&viewer.id] {
-            assert_eq!(late.frame().await, *frame);
+        for (viewer, start) in &starts {
+            let payload = json!({ "query": document, "variables": { "after": start } });
+            let mut late = Listener::begin(&app, viewer, &payload).await;
+            for frame in &came[&viewer.id] {
+                assert_eq!(late.frame().await, *frame);
+            }
+            assert_eq!(late.socket.until_settled().await, [] as [Value; 0]);
         }
-        assert_eq!(late.socket.until_settled().await, [] as [Value; 0]);
     }
     drop(live);
     app.stop().await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chinwag::app::Config;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -238,5 +239,51 @@ async fn a_query_behind_a_blocked_write_is_answered_in_the_end() {
         let message: Value = socket.next().await;
         assert_eq!(message["type"], "next");
         events += 1;
+    }
+}
+
+/// Lets nothing wake a socket but what it is about.
+fn undisturbed(config: &mut Config) {
+    config.limits.write_stall = PATIENCE * 10;
+    config.limits.ping_interval = PATIENCE * 10;
+    config.limits.silence = PATIENCE * 10;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_behind_a_large_answer_is_not_held_up() {
+    let app = TestApp::with(StoreKind::Embedded, undisturbed).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    for _ in 0..70 {
+        ann.send(&bob, &large()).await;
+    }
+    let mut socket = app.socket(&ann).await;
+    let document =
+        "query($in: ConversationRef!) { messages(in: $in, last: 100) { nodes { body } } }";
+    for id in ["1", "2", "3"] {
+        let variables = json!({ "in": { "userId": bob.id } });
+        socket.subscribe(id, document, variables).await;
+    }
+    let mut left = vec!["1", "2", "3"];
+    while !left.is_empty() {
+        let message = socket.next().await;
+        if message["type"] == "complete" {
+            left.retain(|id| message["id"] != *id);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_reader_that_says_nothing_gets_everything() {
+    let app = TestApp::with(StoreKind::Embedded, undisturbed).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let mut socket = Ws::open_narrow(app.address).await;
+    socket.init(json!({ "token": ann.token })).await;
+    socket.subscribe("1", NEW_MESSAGE, json!({})).await;
+    socket.settle().await;
+    for _ in 0..400 {
+        bob.send(&ann, &large()).await;
+    }
+    for _ in 0..400 {
+        socket.event("1").await;
     }
 }
