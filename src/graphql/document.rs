@@ -17,7 +17,8 @@ use moka::sync::Cache;
 use super::{
     conflicts,
     error::{ErrorReply, code},
-    limits, omitted,
+    limits::{self, MAX_VARIABLES},
+    omitted,
     operation::{OperationKind, Params},
     root_field,
     sharing::Sharing,
@@ -128,7 +129,10 @@ impl Documents {
             read(&key.text, name, given, rules).map_err(|error| vec![error])?;
         validate(request, &document.root_field)?;
         let document = Arc::new(document);
-        self.0.insert(key, document.clone());
+        // Those that no operation defines are part of the key as well.
+        if key.given.len() <= MAX_VARIABLES {
+            self.0.insert(key, document.clone());
+        }
         Ok((document, variables))
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::Limits;
 /// Operations in a document; validation follows the fragments of each.
 const MAX_OPERATIONS: usize = 10;
 /// Variables of one operation; validation looks through them at each use.
-const MAX_VARIABLES: usize = 100;
+pub(super) const MAX_VARIABLES: usize = 100;
 /// Values in a document's arguments, with those of variables; validation copies them at each use.
 const MAX_VALUES: u64 = 20_000;
 /// Fields that validation looks at, once for each selection set between them and their parent's field.
