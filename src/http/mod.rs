@@ -7,6 +7,7 @@ mod over_http;
 mod pages;
 mod serve;
 mod socket;
+mod socket_message;
 mod socket_wire;
 mod streaming;
 

@@ -6,7 +6,7 @@ use chinwag::{domain::Position, store::Upkeep};
 use futures_util::future::join_all;
 
 use super::{link::Link, *};
-use crate::support::mongod;
+use crate::support::{eventually, mongod};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_server_makes_calls_unavailable_and_all_works_again_when_it_goes_on() {
@@ -86,9 +86,8 @@ async fn a_killed_server_keeps_what_was_acknowledged_and_is_found_again() {
 
 /// Waits until the log holds so many messages.
 async fn wait_for_messages(store: &MongoStore, count: Position) {
-    while store.head().await.expect("answers") < count {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let enough = async || store.head().await.expect("answers") >= count;
+    eventually("the log holds enough messages", enough).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{client::Client, ws::PATIENCE};
+use super::{client::Client, eventually, ws::PATIENCE};
 
 /// A start of the program, with nothing from the environment of the tests.
 pub struct Launch(Command);
@@ -198,9 +198,8 @@ async fn exit(child: &mut Child) -> Option<i32> {
 /// The threads let go of the texts when they have read all of them.
 async fn finish(code: Option<i32>, outputs: (Lines, Lines)) -> Ended {
     let text = |lines: Lines| async move {
-        while Arc::strong_count(&lines) > 1 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let all_read = async || Arc::strong_count(&lines) == 1;
+        eventually("its output is read", all_read).await;
         lines.lock().clone()
     };
     Ended {
