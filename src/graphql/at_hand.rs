@@ -1,90 +1,76 @@
-//! Objects whose fields are mostly at hand. The executor boxes and joins a future for each field of each object; a page
-//! of messages has hundreds of fields that wait for nothing, so these are asked for their value on the spot.
+//! Objects written as JSON, field by field, as far as their fields are at hand. The executor makes a future for each
+//! field of each object, and a tree of what they give; a page of messages has hundreds of fields that wait for
+//! nothing, and are only to be written down.
 
-use std::{
-    borrow::Cow,
-    future::poll_fn,
-    pin::{Pin, pin},
-    task::Poll,
-};
+use std::{borrow::Cow, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use async_graphql::{
     ContainerType, ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
     parser::types::{Field, Selection, SelectionSet},
     registry::Registry,
-    resolver_utils::resolve_container,
+    resolver_utils::{resolve_container, resolve_list},
 };
+use uuid::Uuid;
 
-/// An object, resolved field by field. Answers as the object alone would.
+use super::{RequestContext, conflicts::Merges, json};
+use crate::domain::Timestamp;
+
+/// What a field gives when nothing has to be waited for.
+pub(super) enum Given<'a> {
+    Null,
+    Text(&'a str),
+    Int(i32),
+    Boolean(bool),
+    Id(Uuid),
+    DateTime(Timestamp),
+    Object(Box<dyn Fields + 'a>),
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn object(object: impl Fields + 'a) -> Self {
+        Self::Object(Box::new(object))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Given<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Null, Self::Text)
+    }
+}
+
+/// An object that may have fields at hand.
+pub(super) trait Fields: Send + Sync {
+    /// The type's name in the schema.
+    fn of_type(&self) -> &'static str;
+
+    /// What a field without arguments gives, the same as its resolver would; `None` when it takes that one to know.
+    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>>;
+}
+
+impl<T: Fields + ?Sized> Fields for &T {
+    fn of_type(&self) -> &'static str {
+        T::of_type(self)
+    }
+
+    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>> {
+        T::at_hand(self, field, request)
+    }
+}
+
+/// An object, answering as the object alone would.
 #[derive(Clone)]
 pub(super) struct AtHand<T>(pub(super) T);
 
-/// A list of objects that are resolved so.
-pub(super) struct AllAtHand<T>(pub(super) Vec<AtHand<T>>);
+/// A list of such objects.
+pub(super) struct AllAtHand<T>(pub(super) Vec<T>);
 
 impl<T> FromIterator<T> for AllAtHand<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        Self(items.into_iter().map(AtHand).collect())
+        Self(items.into_iter().collect())
     }
 }
 
-/// A value, or what is waited for to have it.
-enum Slot<'a> {
-    Has(Value),
-    Waits(Pin<Box<dyn Future<Output = ServerResult<Value>> + Send + 'a>>),
-}
-
-impl<'a> Slot<'a> {
-    async fn of(
-        later: impl Future<Output = ServerResult<Value>> + Send + 'a,
-    ) -> ServerResult<Slot<'a>> {
-        let mut later = Box::pin(later);
-        Ok(match at_once(later.as_mut()).await {
-            Some(value) => Slot::Has(value?),
-            None => Slot::Waits(later),
-        })
-    }
-}
-
-/// What a future gives without waiting.
-async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
-    poll_fn(|context| {
-        Poll::Ready(match future.as_mut().poll(context) {
-            Poll::Ready(value) => Some(value),
-            Poll::Pending => None,
-        })
-    })
-    .await
-}
-
-/// Waits for all, side by side, so that what they load is loaded together.
-async fn all(mut slots: Vec<Slot<'_>>) -> ServerResult<Vec<Value>> {
-    poll_fn(|context| {
-        let mut waits = false;
-        for slot in &mut slots {
-            if let Slot::Waits(later) = slot {
-                match later.as_mut().poll(context) {
-                    Poll::Ready(Ok(value)) => *slot = Slot::Has(value),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => waits = true,
-                }
-            }
-        }
-        if waits {
-            Poll::Pending
-        } else {
-            Poll::Ready(Ok(()))
-        }
-    })
-    .await?;
-    let value = |slot| match slot {
-        Slot::Has(value) => Some(value),
-        Slot::Waits(_) => None,
-    };
-    Ok(slots.into_iter().filter_map(value).collect())
-}
-
-impl<T: ContainerType> OutputType for AtHand<T> {
+impl<T: ContainerType + Fields> OutputType for AtHand<T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }
@@ -98,39 +84,16 @@ impl<T: ContainerType> OutputType for AtHand<T> {
         ctx: &ContextSelectionSet<'_>,
         _: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let set = &ctx.item.node;
-        let mut fields = Vec::with_capacity(set.items.len());
-        if !collect(ctx, set, &T::type_name(), &mut fields) || any_twice(&fields) {
+        let Some(writer) = Writer::of(ctx) else {
             return Box::pin(resolve_container(ctx, &self.0)).await;
-        }
-        let mut slots = Vec::with_capacity(fields.len());
-        for field in &fields {
-            if field.node.name.node == "__typename" {
-                slots.push(Slot::Has(Value::from(T::type_name().as_ref())));
-                continue;
-            }
-            let value = || async move {
-                let ctx = ctx.with_field(field);
-                let value = self.0.resolve_field(&ctx).await?;
-                Ok(value.unwrap_or_default())
-            };
-            let is_leaf = field.node.selection_set.node.items.is_empty();
-            if is_leaf && let Some(value) = at_once(pin!(value())).await {
-                slots.push(Slot::Has(value?));
-                continue;
-            }
-            // A leaf that has to wait is begun anew, boxed. What has fields of its own, which may have added errors to
-            // the response by then, is begun once.
-            slots.push(Slot::of(value()).await?);
-        }
-        let keys = fields
-            .iter()
-            .map(|field| field.node.response_key().node.clone());
-        Ok(Value::Object(keys.zip(all(slots).await?).collect()))
+        };
+        let mut draft = Draft::default();
+        writer.add(&mut draft, &self.0, None).await?;
+        draft.finish().await
     }
 }
 
-impl<T: ContainerType> OutputType for AllAtHand<T> {
+impl<T: ContainerType + Fields> OutputType for AllAtHand<T> {
     fn type_name() -> Cow<'static, str> {
         Vec::<T>::type_name()
     }
@@ -148,59 +111,221 @@ impl<T: ContainerType> OutputType for AllAtHand<T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let mut slots = Vec::with_capacity(self.0.len());
+        let Some(writer) = Writer::of(ctx) else {
+            return Box::pin(resolve_list(ctx, field, &self.0, Some(self.0.len()))).await;
+        };
+        let mut draft = Draft::default();
+        draft.json.push(b'[');
         for (index, item) in self.0.iter().enumerate() {
-            let later = async move {
-                let ctx = ctx.with_index(index);
-                let value = item.resolve(&ctx, field).await;
-                value.map_err(|error| ctx.set_error_path(error))
-            };
-            slots.push(Slot::of(later).await?);
+            if index > 0 {
+                draft.json.push(b',');
+            }
+            writer.add(&mut draft, item, Some(index)).await?;
         }
-        Ok(Value::List(all(slots).await?))
+        draft.json.push(b']');
+        draft.finish().await
     }
 }
 
-/// The fields of a selection on an object of this type, fragments followed; false when a fragment is missing.
-fn collect<'a>(
-    ctx: &ContextSelectionSet<'a>,
-    set: &'a SelectionSet,
-    ty: &str,
-    fields: &mut Vec<&'a Positioned<Field>>,
-) -> bool {
-    set.items.iter().all(|selection| {
-        let (on, set) = match &selection.node {
-            Selection::Field(field) => {
-                fields.push(field);
-                return true;
-            }
-            Selection::InlineFragment(inline) => (
-                inline.node.type_condition.as_ref(),
-                &inline.node.selection_set,
-            ),
-            Selection::FragmentSpread(spread) => {
-                let name = &spread.node.fragment_name.node;
-                let Some(fragment) = ctx.query_env.fragments.get(name) else {
-                    return false;
-                };
-                (
-                    Some(&fragment.node.type_condition),
-                    &fragment.node.selection_set,
-                )
-            }
-        };
-        // Types of ours are objects: no fragment on another one applies.
-        on.is_some_and(|on| on.node.on.node != ty) || collect(ctx, &set.node, ty, fields)
-    })
+/// Writes objects as one selection set asks for them.
+struct Writer<'a> {
+    ctx: &'a ContextSelectionSet<'a>,
+    request: &'a RequestContext,
+    fields: Vec<Selected<'a>>,
 }
 
-/// Whether two fields answer under one name, and are to be merged.
-fn any_twice(fields: &[&Positioned<Field>]) -> bool {
-    let earlier = |(index, field): (usize, &&Positioned<Field>)| {
-        let name = &field.node.response_key().node;
-        fields[..index]
-            .iter()
-            .any(|other| other.node.response_key().node == *name)
+/// A field, and what is selected from what it gives; fragments followed, and each name once.
+struct Selected<'a> {
+    field: &'a Positioned<Field>,
+    below: Vec<Self>,
+}
+
+impl<'a> Writer<'a> {
+    /// `None` where fields of one name are to be merged, which takes the values of both.
+    fn of(ctx: &'a ContextSelectionSet<'a>) -> Option<Self> {
+        if *ctx.data_opt::<Merges>()? == Merges::Fields {
+            return None;
+        }
+        let mut fields = Vec::new();
+        select(ctx, &ctx.item.node, &mut fields)?;
+        Some(Self {
+            ctx,
+            request: ctx.data_opt::<Arc<RequestContext>>()?,
+            fields,
+        })
+    }
+
+    /// Writes an object, which has this place in a list, but for what it has to wait for.
+    async fn add<T: ContainerType + Fields>(
+        &self,
+        draft: &mut Draft<'a>,
+        object: &'a T,
+        index: Option<usize>,
+    ) -> ServerResult<()> {
+        draft.json.push(b'{');
+        for selected in &self.fields {
+            json::write_key(&mut draft.json, selected.key());
+            let start = draft.json.len();
+            if selected.write(&mut draft.json, object, self.request).is_none() {
+                draft.json.truncate(start);
+                let value = resolve(self.ctx, object, index, selected.field);
+                draft.add(value).await?;
+            }
+        }
+        draft.json.push(b'}');
+        Ok(())
+    }
+}
+
+impl Selected<'_> {
+    fn key(&self) -> &str {
+        &self.field.node.response_key().node
+    }
+
+    /// Writes what an object gives; `None` when that, or something in it, is not at hand.
+    fn write(
+        &self,
+        json: &mut Vec<u8>,
+        object: &dyn Fields,
+        request: &RequestContext,
+    ) -> Option<()> {
+        let name = self.field.node.name.node.as_str();
+        if name == "__typename" {
+            return json::write_plain(json, object.of_type()).ok();
+        }
+        match object.at_hand(name, request)? {
+            Given::Null => json.extend_from_slice(b"null"),
+            Given::Text(text) => serde_json::to_writer(json, text).ok()?,
+            Given::Int(number) => serde_json::to_writer(json, &number).ok()?,
+            Given::Boolean(value) => serde_json::to_writer(json, &value).ok()?,
+            Given::Id(id) => json::write_plain(json, id.hyphenated()).ok()?,
+            Given::DateTime(at) => json::write_plain(json, at).ok()?,
+            Given::Object(object) => {
+                json.push(b'{');
+                for selected in &self.below {
+                    json::write_key(json, selected.key());
+                    selected.write(json, &*object, request)?;
+                }
+                json.push(b'}');
+            }
+        }
+        Some(())
+    }
+}
+
+/// The fields of a selection; `None` when a fragment is missing. Types of ours are objects, so that every fragment
+/// that passed validation applies.
+fn select<'a>(
+    ctx: &ContextSelectionSet<'a>,
+    set: &'a SelectionSet,
+    selection: &mut Vec<Selected<'a>>,
+) -> Option<()> {
+    for item in &set.items {
+        let set = match &item.node {
+            Selection::Field(field) => {
+                let mut selected = Selected {
+                    field,
+                    below: Vec::new(),
+                };
+                if selection.iter().all(|other| other.key() != selected.key()) {
+                    select(ctx, &field.node.selection_set.node, &mut selected.below)?;
+                    selection.push(selected);
+                }
+                continue;
+            }
+            Selection::InlineFragment(inline) => &inline.node.selection_set,
+            Selection::FragmentSpread(spread) => {
+                let name = &spread.node.fragment_name.node;
+                &ctx.query_env.fragments.get(name)?.node.selection_set
+            }
+        };
+        select(ctx, &set.node, selection)?;
+    }
+    Some(())
+}
+
+async fn resolve<T: ContainerType>(
+    ctx: &ContextSelectionSet<'_>,
+    object: &T,
+    index: Option<usize>,
+    field: &Positioned<Field>,
+) -> ServerResult<Value> {
+    let ctx = match index {
+        Some(index) => &ctx.with_index(index),
+        None => ctx,
     };
-    fields.iter().enumerate().any(earlier)
+    let ctx = ctx.with_field(field);
+    Ok(object.resolve_field(&ctx).await?.unwrap_or_default())
+}
+
+/// JSON with gaps for what is waited for.
+#[derive(Default)]
+struct Draft<'a> {
+    json: Vec<u8>,
+    gaps: Vec<Gap<'a>>,
+}
+
+struct Gap<'a> {
+    /// Where in the JSON it is.
+    at: usize,
+    filling: Filling<'a>,
+}
+
+enum Filling<'a> {
+    Waits(Pin<Box<dyn Future<Output = ServerResult<Value>> + Send + 'a>>),
+    Has(Value),
+}
+
+impl<'a> Draft<'a> {
+    /// Appends a value, or leaves a gap for it when it is not there at once.
+    async fn add(
+        &mut self,
+        later: impl Future<Output = ServerResult<Value>> + Send + 'a,
+    ) -> ServerResult<()> {
+        let mut later = Box::pin(later);
+        match poll_fn(|context| Poll::Ready(later.as_mut().poll(context))).await {
+            Poll::Ready(value) => json::write_value(&mut self.json, &value?),
+            Poll::Pending => self.gaps.push(Gap {
+                at: self.json.len(),
+                filling: Filling::Waits(later),
+            }),
+        }
+        Ok(())
+    }
+
+    /// Waits for all that is missing, side by side, so that what is loaded is loaded together.
+    async fn finish(mut self) -> ServerResult<Value> {
+        if self.gaps.is_empty() {
+            return Ok(json::written(self.json));
+        }
+        poll_fn(|context| {
+            let mut waits = false;
+            for gap in &mut self.gaps {
+                if let Filling::Waits(later) = &mut gap.filling {
+                    match later.as_mut().poll(context) {
+                        Poll::Ready(Ok(value)) => gap.filling = Filling::Has(value),
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                        Poll::Pending => waits = true,
+                    }
+                }
+            }
+            if waits {
+                Poll::Pending
+            } else {
+                Poll::Ready(Ok(()))
+            }
+        })
+        .await?;
+        let mut json = Vec::with_capacity(2 * self.json.len());
+        let mut from = 0;
+        for gap in &self.gaps {
+            json.extend_from_slice(&self.json[from..gap.at]);
+            if let Filling::Has(value) = &gap.filling {
+                json::write_value(&mut json, value);
+            }
+            from = gap.at;
+        }
+        json.extend_from_slice(&self.json[from..]);
+        Ok(json::written(json))
+    }
 }

@@ -16,8 +16,16 @@ use super::error::{ErrorReply, code};
 
 type Fragments = HashMap<Name, Positioned<FragmentDefinition>>;
 
+/// Whether fields that are the same select from what they give, so that the values of both are to be merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Merges {
+    Nothing,
+    Fields,
+}
+
 /// Refuses a document with such fields. How deep it nests was checked before.
-pub(super) fn check(document: &ExecutableDocument) -> Result<(), ErrorReply> {
+pub(super) fn check(document: &ExecutableDocument) -> Result<Merges, ErrorReply> {
+    let mut merges = Merges::Nothing;
     for (_, operation) in document.operations.iter() {
         let set = &operation.node.selection_set.node;
         let merged = Merged::of(&[set], &document.fragments)?;
@@ -29,13 +37,13 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), ErrorReply> {
             let sentence = format!("\"{name}\" is there twice; give one of them an alias.");
             return Err(ErrorReply::new(code::VALIDATION_FAILED, sentence).at(vec![twice.pos]));
         }
-        merged.check_below(&document.fragments)?;
+        merged.check_below(&document.fragments, &mut merges)?;
     }
     for fragment in document.fragments.values() {
         let set = &fragment.node.selection_set.node;
-        Merged::of(&[set], &document.fragments)?.check_below(&document.fragments)?;
+        Merged::of(&[set], &document.fragments)?.check_below(&document.fragments, &mut merges)?;
     }
-    Ok(())
+    Ok(merges)
 }
 
 /// The fields of selection sets that are merged into one, spreads followed, by the name that they answer under.
@@ -43,6 +51,8 @@ pub(super) fn check(document: &ExecutableDocument) -> Result<(), ErrorReply> {
 struct Merged<'a> {
     fields: HashMap<&'a str, Vec<&'a Positioned<Field>>>,
     spreads: HashSet<&'a str>,
+    /// Whether two of them have fields of their own.
+    merges: bool,
 }
 
 impl<'a> Merged<'a> {
@@ -66,10 +76,12 @@ impl<'a> Merged<'a> {
                 }
                 Selection::FragmentSpread(spread) => {
                     let name = spread.node.fragment_name.node.as_str();
-                    if let Some(fragment) = fragments.get(name)
-                        && self.spreads.insert(name)
-                    {
-                        self.collect(&fragment.node.selection_set.node, fragments)?;
+                    if let Some(fragment) = fragments.get(name) {
+                        if self.spreads.insert(name) {
+                            self.collect(&fragment.node.selection_set.node, fragments)?;
+                        } else {
+                            self.merges = true;
+                        }
                     }
                 }
             }
@@ -89,11 +101,19 @@ impl<'a> Merged<'a> {
                 ErrorReply::new(code::VALIDATION_FAILED, sentence).at(vec![first.pos, field.pos])
             );
         }
+        self.merges |= !same.is_empty() && !field.node.selection_set.node.items.is_empty();
         same.push(field);
         Ok(())
     }
 
-    fn check_below(self, fragments: &'a Fragments) -> Result<(), ErrorReply> {
+    fn check_below(
+        self,
+        fragments: &'a Fragments,
+        merges: &mut Merges,
+    ) -> Result<(), ErrorReply> {
+        if self.merges {
+            *merges = Merges::Fields;
+        }
         for same in self.fields.into_values() {
             let sets = same
                 .into_iter()
@@ -101,7 +121,7 @@ impl<'a> Merged<'a> {
                 .filter(|set| !set.items.is_empty())
                 .collect::<Vec<_>>();
             if !sets.is_empty() {
-                Self::of(&sets, fragments)?.check_below(fragments)?;
+                Self::of(&sets, fragments)?.check_below(fragments, merges)?;
             }
         }
         Ok(())
@@ -124,20 +144,31 @@ mod tests {
 
     use super::*;
 
-    fn verdict(document: &str) -> Result<(), String> {
+    fn verdict(document: &str) -> Result<Merges, String> {
         check(&parse_query(document).expect("a document")).map_err(|error| error.message)
     }
 
     #[test]
-    fn the_same_field_may_be_asked_for_twice() {
+    fn what_the_same_field_gives_twice_is_merged() {
         for document in [
-            "{ me { id id ... { id } ...F } } fragment F on User { id }",
+            "{ me { id ... { x: directConversation { id } } x: directConversation { kind } } }",
             "{ a: user(id: 1) { id } a: user(id: 1) { username } }",
             "{ messages(first: 1, in: 2) { a } messages(in: 2, first: 1) { b } }",
+            "{ me { ...F ...F } } fragment F on User { id }",
+        ] {
+            assert_eq!(verdict(document), Ok(Merges::Fields), "{document}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_merged_of_what_selects_nothing() {
+        for document in [
+            "{ me { id } x: me { id ... { username ...F } } } fragment F on User { displayName }",
             "{ a: user(id: 1) { id } b: user(id: 2) { id: username } }",
+            "{ me { id id ... { id } ...F } } fragment F on User { id }",
             "mutation { a: logout b: logout }",
         ] {
-            assert_eq!(verdict(document), Ok(()), "{document}");
+            assert_eq!(verdict(document), Ok(Merges::Nothing), "{document}");
         }
     }
 

@@ -82,12 +82,20 @@ impl ListCursor for (String, UserId) {
     }
 }
 
+/// What connections list.
+pub(super) trait Listed {
+    type Cursor: ListCursor;
+
+    /// Where it stands in its list.
+    fn cursor(&self) -> Self::Cursor;
+}
+
 /// Defines a connection and its edge for one type of node.
 macro_rules! connection {
-    ($connection:ident, $edge:ident, $node:ident, $cursor:ty, $doc:literal) => {
+    ($connection:ident, $edge:ident, $node:ident, $doc:literal) => {
         #[doc = $doc]
         pub(super) struct $connection {
-            pub(super) items: Vec<($cursor, $node)>,
+            pub(super) items: Vec<$node>,
             pub(super) has_previous: bool,
             pub(super) has_next: bool,
         }
@@ -97,28 +105,26 @@ macro_rules! connection {
         impl $connection {
             /// The items with their cursors.
             async fn edges(&self) -> $crate::graphql::at_hand::AllAtHand<$edge> {
-                let edge = |(cursor, node): &($cursor, $node)| $edge {
-                    cursor: $crate::graphql::connection::ListCursor::write(cursor),
+                let edge = |node: &$node| $edge {
+                    cursor: $crate::graphql::connection::cursor(node),
                     node: $crate::graphql::at_hand::AtHand(node.clone()),
                 };
                 self.items.iter().map(edge).collect()
             }
 
             /// The items alone.
-            async fn nodes(&self) -> $crate::graphql::at_hand::AllAtHand<$node> {
-                self.items.iter().map(|(_, node)| node.clone()).collect()
+            async fn nodes(&self) -> $crate::graphql::at_hand::AllAtHand<&$node> {
+                self.items.iter().collect()
             }
 
             /// Where this page stands in the list.
             async fn page_info(&self) -> $crate::graphql::connection::PageInfo {
-                let cursor = |item: Option<&($cursor, $node)>| {
-                    item.map(|(cursor, _)| $crate::graphql::connection::ListCursor::write(cursor))
-                };
+                use $crate::graphql::connection::cursor;
                 $crate::graphql::connection::PageInfo {
                     has_previous_page: self.has_previous,
                     has_next_page: self.has_next,
-                    start_cursor: cursor(self.items.first()),
-                    end_cursor: cursor(self.items.last()),
+                    start_cursor: self.items.first().map(cursor),
+                    end_cursor: self.items.last().map(cursor),
                 }
             }
         }
@@ -131,7 +137,31 @@ macro_rules! connection {
             /// The item.
             node: $crate::graphql::at_hand::AtHand<$node>,
         }
+
+        impl $crate::graphql::at_hand::Fields for $edge {
+            fn of_type(&self) -> &'static str {
+                stringify!($edge)
+            }
+
+            fn at_hand<'a>(
+                &'a self,
+                field: &str,
+                _: &'a $crate::graphql::RequestContext,
+            ) -> Option<$crate::graphql::at_hand::Given<'a>> {
+                use $crate::graphql::at_hand::Given;
+                match field {
+                    "cursor" => Some(Given::Text(&self.cursor)),
+                    "node" => Some(Given::object(&self.node.0)),
+                    _ => None,
+                }
+            }
+        }
     };
+}
+
+/// A listed item's cursor as clients get it.
+pub(super) fn cursor(item: &impl Listed) -> String {
+    item.cursor().write()
 }
 
 pub(super) use connection;

@@ -7,7 +7,9 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    connection::{ListCursor, connection},
+    RequestContext,
+    at_hand::{AllAtHand, AtHand, Fields, Given},
+    connection::{ListCursor, Listed, connection},
     context::{ContextExt, Hold},
     error::{Nullable, nullable},
     event::{Event, hand_over},
@@ -95,17 +97,13 @@ impl Conversation {
             )
         }
     }
-
-    async fn message_at(&self, ctx: &Context<'_>, seq: Seq) -> Result<Option<Message>> {
-        message_at(ctx, &self.conversation, seq).await
-    }
 }
 
 async fn message_at(
     ctx: &Context<'_>,
     conversation: &Arc<domain::Conversation>,
     seq: Seq,
-) -> Result<Option<Message>> {
+) -> Result<Option<AtHand<Message>>> {
     if seq == 0 {
         return Ok(None);
     }
@@ -113,7 +111,7 @@ async fn message_at(
         .loaders()?
         .load_one(MessageAt(conversation.id, seq))
         .await?;
-    Ok(message.map(|message| Message::within(message, conversation.clone())))
+    Ok(message.map(|message| AtHand(Message::within(message, conversation.clone()))))
 }
 
 /// People who write to each other.
@@ -138,7 +136,7 @@ impl Conversation {
     }
 
     /// Who takes part.
-    async fn members(&self) -> Vec<Member> {
+    async fn members(&self) -> AllAtHand<Member> {
         let member = |member: &domain::Member| Member {
             member: member.clone(),
             conversation: self.conversation.clone(),
@@ -170,10 +168,10 @@ impl Conversation {
     }
 
     /// The newest message; null before the first.
-    async fn last_message(&self, ctx: &Context<'_>) -> Nullable<Message> {
+    async fn last_message(&self, ctx: &Context<'_>) -> Nullable<AtHand<Message>> {
         nullable(async {
             let activity = self.activity(ctx).await?;
-            self.message_at(ctx, activity.last_seq).await
+            message_at(ctx, &self.conversation, activity.last_seq).await
         })
         .await
     }
@@ -217,8 +215,8 @@ pub(super) struct Member {
 #[Object]
 impl Member {
     /// The person.
-    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        load_user(ctx, self.member.user_id).await
+    async fn user(&self, ctx: &Context<'_>) -> Result<AtHand<User>> {
+        load_user(ctx, self.member.user_id).await.map(AtHand)
     }
 
     /// What the member may do.
@@ -235,7 +233,7 @@ impl Member {
     }
 
     /// The newest message this member has read.
-    async fn last_read(&self, ctx: &Context<'_>) -> Nullable<Message> {
+    async fn last_read(&self, ctx: &Context<'_>) -> Nullable<AtHand<Message>> {
         nullable(async {
             let marks = ctx
                 .loaders()?
@@ -251,13 +249,63 @@ impl Member {
     }
 }
 
+impl Fields for Conversation {
+    fn of_type(&self) -> &'static str {
+        "Conversation"
+    }
+
+    fn at_hand<'a>(&'a self, field: &str, _: &'a RequestContext) -> Option<Given<'a>> {
+        let conversation = &self.conversation;
+        Some(match field {
+            "id" => Given::Id(conversation.id.0),
+            "kind" => Given::Text(match conversation.kind {
+                domain::ConversationKind::Direct => "DIRECT",
+                domain::ConversationKind::Group => "GROUP",
+            }),
+            "title" => conversation.title.as_deref().into(),
+            "createdAt" => Given::DateTime(conversation.created_at),
+            "lastActivityAt" => Given::DateTime(self.activity?.last_activity_at),
+            _ => return None,
+        })
+    }
+}
+
+impl Fields for Member {
+    fn of_type(&self) -> &'static str {
+        "Member"
+    }
+
+    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>> {
+        let member = &self.member;
+        Some(match field {
+            "user" => Given::object(User(request.chat.known_user(member.user_id)?)),
+            "role" => Given::Text(match member.role {
+                domain::MemberRole::Owner => "OWNER",
+                domain::MemberRole::Member => "MEMBER",
+            }),
+            "joinedAt" => Given::DateTime(member.joined_at),
+            _ => return None,
+        })
+    }
+}
+
 type ConversationCursor = (Timestamp, ConversationId);
+
+impl Listed for Conversation {
+    type Cursor = ConversationCursor;
+
+    fn cursor(&self) -> ConversationCursor {
+        let created_at = self.conversation.created_at;
+        let activity = self.activity;
+        let at = activity.map_or(created_at, |activity| activity.last_activity_at);
+        (at, self.conversation.id)
+    }
+}
 
 connection!(
     ConversationConnection,
     ConversationEdge,
     Conversation,
-    ConversationCursor,
     "A page of conversations."
 );
 
@@ -286,19 +334,12 @@ impl ConversationQuery {
             .await?;
         let has_next = listed.len() > window.limit;
         listed.truncate(window.limit);
-        let item = |(conversation, activity): (Arc<domain::Conversation>, ConversationActivity)| {
-            let cursor = (activity.last_activity_at, conversation.id);
-            (
-                cursor,
-                Conversation {
-                    conversation,
-                    activity: Some(activity),
-                },
-            )
+        let item = |(conversation, activity)| Conversation {
+            conversation,
+            activity: Some(activity),
         };
-        let items = listed.into_iter().map(item).collect();
         Ok(ConversationConnection {
-            items,
+            items: listed.into_iter().map(item).collect(),
             has_previous: window.after.is_some(),
             has_next,
         })

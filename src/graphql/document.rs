@@ -15,7 +15,8 @@ use async_graphql::{
 use moka::sync::Cache;
 
 use super::{
-    conflicts,
+    RequestContext,
+    conflicts::{self, Merges},
     error::{ErrorReply, code},
     limits::{self, MAX_VARIABLES},
     omitted,
@@ -73,6 +74,21 @@ pub(super) struct Document {
     whole: Option<ExecutableDocument>,
     /// What a subscription's events are resolved by.
     pub(super) event: Option<EventDocument>,
+    merges: Merges,
+}
+
+impl Document {
+    /// What the executor takes to run this, or the query on an event that belongs to it.
+    pub(super) fn request(
+        &self,
+        query: &ExecutableDocument,
+        variables: Variables,
+        context: Arc<RequestContext>,
+    ) -> Request {
+        let mut request = Request::new(String::new()).variables(variables);
+        request.set_parsed_query(query.clone());
+        request.data(context).data(self.merges)
+    }
 }
 
 /// A subscription's selection, as a query on one of its events.
@@ -158,7 +174,7 @@ fn read(
     let definitions = chosen.variable_definitions.clone();
     let variables = rules.input_types.values(&definitions, given)?;
     limits::check(&whole, &variables, rules.limits, rules.introspection)?;
-    conflicts::check(&whole)?;
+    let merges = conflicts::check(&whole)?;
     let kind = match chosen.ty {
         OperationType::Query => OperationKind::Query,
         OperationType::Mutation => OperationKind::Mutation,
@@ -182,6 +198,7 @@ fn read(
             .then(|| EventDocument::of(&runs))
             .flatten(),
         runs,
+        merges,
     };
     let mut request = Request::new(String::new()).variables(variables.clone());
     if let Some(name) = operation_name {

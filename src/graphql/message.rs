@@ -6,8 +6,9 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject, Subs
 use futures_util::{Stream, stream};
 
 use super::{
-    at_hand::AtHand,
-    connection::{ListCursor, connection},
+    RequestContext,
+    at_hand::{AtHand, Fields, Given},
+    connection::{ListCursor, Listed, connection},
     context::{ContextExt, Hold},
     conversation::{Conversation, ConversationRef},
     error::{Nullable, nullable},
@@ -152,11 +153,40 @@ struct Reaction {
     users: Vec<User>,
 }
 
+impl Fields for Message {
+    fn of_type(&self) -> &'static str {
+        "Message"
+    }
+
+    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>> {
+        let message = &self.message;
+        Some(match field {
+            "id" => Given::Id(message.id.0),
+            "conversation" => Given::object(Conversation::new(self.conversation.clone()?)),
+            "sender" => Given::object(User(match &self.sender {
+                Some(sender) => sender.clone(),
+                None => request.chat.known_user(message.sender_id)?,
+            })),
+            "body" => Given::Text(message.body.as_str()),
+            "seq" => Given::Int(i32::try_from(message.seq).ok()?),
+            "sentAt" => Given::DateTime(message.sent_at),
+            _ => return None,
+        })
+    }
+}
+
+impl Listed for Message {
+    type Cursor = Seq;
+
+    fn cursor(&self) -> Seq {
+        self.message.seq
+    }
+}
+
 connection!(
     MessageConnection,
     MessageEdge,
     Message,
-    Seq,
     "A page of messages, oldest first."
 );
 
@@ -174,16 +204,10 @@ pub(super) async fn message_page(
         Target::Existing(conversation) => Some(conversation),
         Target::Unstarted(_) => None,
     };
-    let node = |message: domain::Message| {
-        let seq = message.seq;
-        (
-            seq,
-            Message {
-                message: Arc::new(message),
-                conversation: conversation.cloned(),
-                sender: None,
-            },
-        )
+    let node = |message| Message {
+        message: Arc::new(message),
+        conversation: conversation.cloned(),
+        sender: None,
     };
     let items = page.items.into_iter().map(node).collect();
     Ok(MessageConnection {

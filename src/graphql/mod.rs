@@ -10,6 +10,7 @@ mod conversation;
 mod document;
 pub mod error;
 mod event;
+mod json;
 mod limits;
 mod loaders;
 mod message;

@@ -9,13 +9,14 @@ use std::{
 
 use async_graphql::{Name, Request, Response, Value, Variables};
 use futures_util::FutureExt;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tracing::Instrument;
 
 use super::{
     ChatSchema, EventSchema, RequestContext,
     document::{Document, Documents, Rules},
     error::ErrorReply,
+    json,
     payload::Payloads,
     schema,
     variables::InputTypes,
@@ -82,13 +83,11 @@ impl Operation {
 }
 
 /// A response: the JSON object of the GraphQL specification's section 7.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct Reply {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ErrorReply>,
-    /// Absent when nothing ran.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
+    /// Absent when nothing ran. Parts of it may be written already: it becomes JSON by [`Reply::to_json`] alone.
+    data: Option<Value>,
 }
 
 impl Reply {
@@ -112,7 +111,19 @@ impl Reply {
 
     /// As JSON.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|error| {
+        let mut json = b"{".to_vec();
+        let mut written = Ok(());
+        if !self.errors.is_empty() {
+            json::write_key(&mut json, "errors");
+            written = serde_json::to_writer(&mut json, &self.errors);
+        }
+        if let Some(data) = &self.data {
+            json::write_key(&mut json, "data");
+            json::write_value(&mut json, data);
+        }
+        json.push(b'}');
+        let json = String::from_utf8(json).map_err(serde::de::Error::custom);
+        written.and(json).unwrap_or_else(|error: serde_json::Error| {
             tracing::error!(%error, "a response could not be written");
             r#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}],"data":null}"#.to_owned()
         })
@@ -232,9 +243,7 @@ impl Api {
             document,
             variables,
         } = operation;
-        let mut request = Request::new(String::new()).variables(variables);
-        request.set_parsed_query(document.runs.clone());
-        let request = request.data(context);
+        let request = document.request(&document.runs, variables, context);
         let schema = self.0.schema.clone();
         let run = async move {
             AssertUnwindSafe(schema.execute(request))

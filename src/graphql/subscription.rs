@@ -168,10 +168,9 @@ impl Reader {
         Ok(Reply::from(response))
     }
 
-    fn request(&self, document: &ExecutableDocument) -> Request {
-        let mut request = Request::new(String::new()).variables(self.variables.clone());
-        request.set_parsed_query(document.clone());
-        request.data(self.context.clone())
+    fn request(&self, query: &ExecutableDocument) -> Request {
+        let (variables, context) = (self.variables.clone(), self.context.clone());
+        self.document.request(query, variables, context)
     }
 }
 

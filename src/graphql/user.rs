@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, Result};
 
 use super::{
-    at_hand::AllAtHand,
-    connection::{ListCursor, connection},
+    RequestContext,
+    at_hand::{AllAtHand, Fields, Given},
+    connection::{ListCursor, Listed, connection},
     context::ContextExt,
     conversation::Conversation,
     error::{Nullable, nullable},
@@ -85,13 +86,34 @@ impl User {
     }
 }
 
-connection!(
-    UserConnection,
-    UserEdge,
-    User,
-    (String, UserId),
-    "A page of users."
-);
+impl Fields for User {
+    fn of_type(&self) -> &'static str {
+        "User"
+    }
+
+    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>> {
+        let user = &self.0;
+        Some(match field {
+            "id" => Given::Id(user.id.0),
+            "username" => Given::Text(user.username.as_str()),
+            "displayName" => Given::Text(user.display_name.as_str()),
+            "avatarUrl" => user.avatar_url.as_ref().map(domain::AvatarUrl::as_str).into(),
+            "online" => Given::Boolean(request.chat.is_online(user.id)),
+            "createdAt" => Given::DateTime(user.created_at),
+            _ => return None,
+        })
+    }
+}
+
+impl Listed for User {
+    type Cursor = (String, UserId);
+
+    fn cursor(&self) -> Self::Cursor {
+        (self.0.sort_key(), self.0.id)
+    }
+}
+
+connection!(UserConnection, UserEdge, User, "A page of users.");
 
 /// Loads a user that is known to exist.
 pub(super) async fn load_user(ctx: &Context<'_>, id: UserId) -> Result<User> {
@@ -148,12 +170,8 @@ impl UserQuery {
             .await?;
         let has_next = users.len() > window.limit;
         users.truncate(window.limit);
-        let items = users
-            .into_iter()
-            .map(|user| ((user.sort_key(), user.id), User(user)))
-            .collect();
         Ok(UserConnection {
-            items,
+            items: users.into_iter().map(User).collect(),
             has_previous: window.after.is_some(),
             has_next,
         })

@@ -5,7 +5,7 @@ use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 
 use super::{
     MongoStore,
-    document::{self, Fields, unreadable},
+    document::{self, Fields, read_id, read_time, unreadable},
     error,
 };
 use crate::{
@@ -38,13 +38,27 @@ fn encode(user: &User, password_hash: &str) -> Result<RawDocumentBuf> {
     RawDocumentBuf::try_from(&fields).map_err(|_| unreadable("user"))
 }
 
-fn decode(found: &RawDocument) -> Result<User> {
+/// A document as a user, in one walk through its fields.
+fn decode(document: &RawDocument) -> Result<User> {
+    let (mut id, mut username, mut display_name, mut avatar_url, mut created_at) =
+        (None, None, None, None, None);
+    for field in document {
+        let (key, value) = field.map_err(|_| unreadable("user"))?;
+        match key.as_str() {
+            "_id" => id = read_id(value),
+            "username" => username = value.as_str(),
+            "displayName" => display_name = value.as_str(),
+            "avatarUrl" => avatar_url = value.as_str(),
+            "createdAt" => created_at = read_time(value),
+            _ => {}
+        }
+    }
     Ok(User {
-        id: UserId(found.id("_id")?),
-        username: Username::stored(found.text("username")?),
-        display_name: DisplayName::stored(found.text("displayName")?),
-        avatar_url: found.text_if_any("avatarUrl")?.map(AvatarUrl::stored),
-        created_at: found.time("createdAt")?,
+        id: UserId(id.ok_or_else(|| unreadable("_id"))?),
+        username: Username::stored(username.ok_or_else(|| unreadable("username"))?),
+        display_name: DisplayName::stored(display_name.ok_or_else(|| unreadable("displayName"))?),
+        avatar_url: avatar_url.map(AvatarUrl::stored),
+        created_at: created_at.ok_or_else(|| unreadable("createdAt"))?,
     })
 }
 
