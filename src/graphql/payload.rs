@@ -50,7 +50,7 @@ impl Payload {
         self.cursor.as_deref()
     }
 
-    /// Its length in bytes, about.
+    /// Its length in bytes.
     pub fn size(&self) -> usize {
         match &self.text {
             Text::Whole(json) => json.len(),
@@ -157,13 +157,16 @@ impl Payloads {
 
     /// Keeps a payload, when there is room for it.
     pub(super) fn keep(&self, json: &str, placeholder: &Placeholder) -> Option<Arc<Pieces>> {
-        let before = self.bytes.fetch_add(json.len(), Ordering::Relaxed);
+        let parts = json.split(placeholder.as_str()).map(Box::<str>::from);
+        let parts = parts.collect::<Vec<_>>();
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let pieces = Pieces {
-            parts: json.split(placeholder.as_str()).map(Box::from).collect(),
-            bytes: json.len(),
+            parts,
+            bytes,
             kept: self.bytes.clone(),
         };
-        (before + json.len() <= BYTES_KEPT).then(|| Arc::new(pieces))
+        (before + bytes <= BYTES_KEPT).then(|| Arc::new(pieces))
     }
 }
 

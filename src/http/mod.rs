@@ -1,7 +1,9 @@
 //! The server's addresses: GraphQL over HTTP and WebSocket, the pages, health and metrics.
 
 mod accept;
+mod bell;
 mod cookie;
+mod operations;
 mod origin;
 mod over_http;
 mod pages;

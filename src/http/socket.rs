@@ -1,9 +1,10 @@
 //! The `graphql-transport-ws` protocol, to the letter of enisdenjo/graphql-ws's PROTOCOL.md: one task a socket.
 
 use std::{
-    collections::HashMap,
+    future::poll_fn,
     pin::{Pin, pin},
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -11,17 +12,15 @@ use axum::{
     extract::ws::{WebSocket, WebSocketUpgrade},
     response::Response,
 };
-use futures_util::{
-    Stream, StreamExt,
-    future::OptionFuture,
-    stream::{self, AbortHandle, SelectAll},
-};
+use futures_util::{StreamExt, future::OptionFuture, stream};
 use parking_lot::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, Sleep, timeout};
 use tracing::Instrument;
 
 use super::{
     Http,
+    bell::Bell,
+    operations::{Event, Operations},
     over_http::viewer,
     socket_message::{ClientMessage, Goodbye, InitPayload, next, object, write},
     socket_wire::{Received, Wire},
@@ -45,6 +44,14 @@ const MAX_ID: usize = 1_024;
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// How long operations under way have to answer when their session ends.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// What a socket has to react to.
+enum Happened {
+    Received(Received),
+    /// It is to be closed, this much later at most.
+    Over(Duration, Goodbye),
+    End(End),
+}
 
 /// Why the loop ends.
 enum End {
@@ -90,31 +97,6 @@ async fn say_goodbye(wire: Wire, goodbye: Goodbye, id: RequestId) {
     let _ = timeout(CLOSE_WAIT, wire.close(code, reason)).await;
 }
 
-/// What an operation gives its socket.
-enum Event {
-    Next(Payload),
-    Error(Vec<ErrorReply>),
-    Complete,
-}
-
-type Events = Pin<Box<dyn Stream<Item = (Arc<str>, Event)> + Send>>;
-
-/// The events of the operation with this id, with an end that can be brought about.
-fn events(
-    id: &Arc<str>,
-    events: impl Stream<Item = Event> + Send + 'static,
-) -> (Events, AbortHandle) {
-    let (events, abort) = stream::abortable(events.chain(stream::iter([Event::Complete])));
-    let id = id.clone();
-    (events.map(move |event| (id.clone(), event)).boxed(), abort)
-}
-
-/// An operation under way.
-struct Running {
-    abort: AbortHandle,
-    subscription: bool,
-}
-
 /// Who is at the other end, once it has said so.
 struct Greeted {
     viewer: Option<Viewer>,
@@ -130,8 +112,7 @@ struct Socket {
     token: Option<String>,
     origin: Origin,
     greeted: Option<Greeted>,
-    running: HashMap<Arc<str>, Running>,
-    events: SelectAll<Events>,
+    operations: Operations,
     opened: Instant,
     heard: Instant,
     pinged: Instant,
@@ -156,8 +137,7 @@ impl Socket {
             token,
             origin,
             greeted: None,
-            running: HashMap::new(),
-            events: SelectAll::new(),
+            operations: Operations::default(),
             opened: now,
             heard: now,
             pinged: now,
@@ -171,7 +151,7 @@ impl Socket {
         sockets.inc();
         let end = self.serve().await;
         // Before the goodbye: whoever sees the close finds the presence given up.
-        self.events.clear();
+        self.operations.clear();
         self.greeted = None;
         match end {
             End::Close(goodbye) => Box::pin(say_goodbye(self.wire, goodbye, self.id)).await,
@@ -182,47 +162,88 @@ impl Socket {
 
     async fn serve(&mut self) -> End {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-        let mut stopping = pin!(self.http.0.stopping.clone().cancelled_owned());
-        let mut revoked = pin!(OptionFuture::default());
+        let (mut over, mut bell) = (pin!(self.over()), Bell::new());
         loop {
-            if let Some((until, goodbye)) = &self.leaving
-                && (*until <= Instant::now() || (self.running.is_empty() && self.wire.is_drained()))
-            {
-                return End::Close(goodbye.clone());
-            }
-            let due = match self.turn() {
-                Ok(due) => due,
-                Err(end) => return end,
-            };
-            if timer.deadline() != due {
-                timer.as_mut().reset(due);
-            }
-            let leaving = self.leaving.is_some();
-            tokio::select! {
-                // What there is to tell first, as the link, which has its turn last and whenever the outbox is full, then
-                // carries all of it.
-                biased;
-                Some((id, event)) = self.events.next(), if self.wire.has_room() && !self.events.is_empty() => {
-                    self.tell(&id, event);
+            let happened = poll_fn(|context| {
+                self.poll(context, timer.as_mut(), |context| {
+                    bell.poll(context, |context| over.as_mut().poll(context))
+                })
+            });
+            match happened.await {
+                Happened::End(end) => return end,
+                Happened::Over(wait, goodbye) => {
+                    self.operations.stop_subscriptions();
+                    self.leaving = Some((Instant::now() + wait, goodbye));
                 }
-                Some(()) = &mut revoked, if !leaving => self.leave(LAST_ANSWERS, Goodbye::Forbidden),
-                () = &mut stopping, if !leaving => {
-                    self.leave(self.http.0.limits.shutdown, Goodbye::Stopping);
-                }
-                () = timer.as_mut() => {}
-                received = self.wire.next() => {
-                    if let Received::Room = received {
-                        continue;
-                    }
+                Happened::Received(received) => {
                     self.heard = Instant::now();
                     let anonymous = self.connection().is_none();
                     if let Err(end) = self.receive(received).await {
                         return end;
                     }
-                    if anonymous && let Some(connection) = self.connection() {
-                        revoked.set(Some(connection.revoked()).into());
+                    if anonymous && self.connection().is_some() {
+                        over.set(self.over());
+                        bell = Bell::new();
                     }
                 }
+            }
+        }
+    }
+
+    /// Tells what there is to tell, and waits for something else to do. What is told comes first, as the link then
+    /// carries all of it at once.
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        mut timer: Pin<&mut Sleep>,
+        mut over: impl FnMut(&Context<'_>) -> Poll<(Duration, Goodbye)>,
+    ) -> Poll<Happened> {
+        loop {
+            while self.wire.has_room()
+                && let Poll::Ready((id, event)) = self.operations.poll_next(context)
+            {
+                self.tell(&id, event);
+            }
+            let now = Instant::now();
+            if self.pinged + self.http.0.limits.ping_interval <= now {
+                self.pinged = now;
+                self.wire.ping();
+            }
+            let was_full = !self.wire.has_room();
+            if self.wire.poll_write(context).is_err() {
+                return Poll::Ready(Happened::End(End::Cut));
+            }
+            if was_full && self.wire.has_room() {
+                continue;
+            }
+            if self.leaving.is_none()
+                && let Poll::Ready((wait, goodbye)) = over(context)
+            {
+                return Poll::Ready(Happened::Over(wait, goodbye));
+            }
+            let due = match self.due(now) {
+                Ok(due) => due,
+                Err(end) => return Poll::Ready(Happened::End(end)),
+            };
+            if timer.deadline() != due {
+                timer.as_mut().reset(due);
+            }
+            if timer.as_mut().poll(context).is_pending() {
+                return self.wire.poll_read(context).map(Happened::Received);
+            }
+        }
+    }
+
+    /// Waits until the socket is to be closed: how long the answers under way have then, and what is said.
+    fn over(&self) -> impl Future<Output = (Duration, Goodbye)> + use<> {
+        let revoked = OptionFuture::from(self.connection().map(|connection| connection.revoked()));
+        let stopping = self.http.0.stopping.clone().cancelled_owned();
+        let shutdown = self.http.0.limits.shutdown;
+        async move {
+            tokio::select! {
+                biased;
+                Some(()) = revoked => (LAST_ANSWERS, Goodbye::Forbidden),
+                () = stopping => (shutdown, Goodbye::Stopping),
             }
         }
     }
@@ -231,22 +252,11 @@ impl Socket {
         self.greeted.as_ref()?.connection.as_ref()
     }
 
-    /// Ends subscriptions and waits for the answers that are under way.
-    fn leave(&mut self, wait: Duration, goodbye: Goodbye) {
-        self.running.retain(|_, running| {
-            if running.subscription {
-                running.abort.abort();
-            }
-            !running.subscription
-        });
-        self.leaving = Some((Instant::now() + wait, goodbye));
-    }
-
-    /// Does what is due and gives the moment at which more is.
-    fn turn(&mut self) -> Result<Instant, End> {
-        let (now, limits) = (Instant::now(), &self.http.0.limits);
-        let mut next = self.heard + limits.silence;
-        if next <= now {
+    /// The next moment at which something is due; an end, when it is time for that.
+    fn due(&self, now: Instant) -> Result<Instant, End> {
+        let limits = &self.http.0.limits;
+        let mut next = (self.heard + limits.silence).min(self.pinged + limits.ping_interval);
+        if self.heard + limits.silence <= now {
             return Err(End::Cut);
         }
         if let Some(since) = self.wire.stuck_since() {
@@ -269,20 +279,20 @@ impl Socket {
             }
             next = next.min(expires);
         }
-        if let Some((until, _)) = self.leaving {
-            next = next.min(until);
+        if let Some((until, goodbye)) = &self.leaving {
+            let done = self.operations.is_empty() && self.wire.is_drained();
+            if done || *until <= now {
+                return Err(End::Close(goodbye.clone()));
+            }
+            next = next.min(*until);
         }
-        if self.pinged + limits.ping_interval <= now {
-            self.pinged = now;
-            self.wire.ping();
-        }
-        Ok(next.min(self.pinged + limits.ping_interval))
+        Ok(next)
     }
 
     async fn receive(&mut self, received: Received) -> Result<(), End> {
         let text = match received {
             Received::Text(text) => text,
-            Received::Alive | Received::Room => return Ok(()),
+            Received::Alive => return Ok(()),
             Received::Binary => return Err(End::Close(Goodbye::InvalidMessage)),
             Received::TooBig => return Err(End::Close(Goodbye::TooBig)),
             Received::NotUtf8 => return Err(End::Close(Goodbye::NotUtf8)),
@@ -316,9 +326,7 @@ impl Socket {
                 self.subscribe(id.into(), params)
             }
             ("complete", Some(id)) if !id.is_empty() => {
-                if let Some(running) = self.running.remove(id.as_str()) {
-                    running.abort.abort();
-                }
+                self.operations.stop(&id);
                 Ok(())
             }
             _ => Err(invalid()),
@@ -362,7 +370,7 @@ impl Socket {
         let Some(greeted) = &self.greeted else {
             return Err(End::Close(Goodbye::Unauthorized));
         };
-        if self.running.contains_key(&id) {
+        if self.operations.has(&id) {
             return Err(End::Close(Goodbye::DuplicateId(id)));
         }
         if self.leaving.is_some() {
@@ -377,7 +385,7 @@ impl Socket {
             }
         };
         let subscription = operation.kind() == OperationKind::Subscription;
-        if !self.has_room_for(subscription) {
+        if self.operations.count(subscription) >= self.http.0.limits.operations_per_socket {
             let sentence = "Too many operations are under way on this socket.";
             self.refuse(
                 &id,
@@ -402,17 +410,16 @@ impl Socket {
         );
         context.hold = Mutex::new(hold);
         let context = Arc::new(context);
-        // Each in a box of its own: the one that takes more would be the size of both.
-        let (events, abort) = if subscription {
+        if subscription {
             let count = Counted::new(&self.http);
-            let outcomes = api.subscribe(operation, context).map(move |outcome| {
+            let events = api.subscribe(operation, context).map(move |outcome| {
                 let _while_it_lives = &count;
                 match outcome {
                     Outcome::Next(payload) => Event::Next(payload),
                     Outcome::Error(errors) => Event::Error(errors),
                 }
             });
-            events(&id, outcomes)
+            self.operations.start(id, true, events);
         } else {
             let span = self.id.span();
             let answer = stream::once(async move {
@@ -423,28 +430,9 @@ impl Socket {
                     Event::Error(reply.errors)
                 }
             });
-            events(&id, answer)
-        };
-        self.events.push(events);
-        self.running.insert(
-            id,
-            Running {
-                abort,
-                subscription,
-            },
-        );
+            self.operations.start(id, false, answer);
+        }
         Ok(())
-    }
-
-    /// Whether one more operation of this kind may run. Those that the client gave up count until they are gone,
-    /// which waits while it does not read.
-    fn has_room_for(&self, subscription: bool) -> bool {
-        let limit = self.http.0.limits.operations_per_socket;
-        let alike = self
-            .running
-            .values()
-            .filter(|running| running.subscription == subscription);
-        alike.count() < limit && self.events.len() < 4 * limit
     }
 
     fn refuse(&mut self, id: &str, error: Error) {
@@ -452,21 +440,13 @@ impl Socket {
             .send(write(Some(id), "error", Some([ErrorReply::from(&error)])));
     }
 
-    /// Writes an operation's event; what ends it frees its id.
-    fn tell(&mut self, id: &Arc<str>, event: Event) {
-        match event {
-            Event::Next(payload) => self.wire.send(next(id, &payload)),
-            Event::Error(errors) => {
-                self.wire.send(write(Some(id), "error", Some(errors)));
-                if let Some(running) = self.running.remove(id) {
-                    running.abort.abort();
-                }
-            }
-            Event::Complete => {
-                self.wire.send(write(Some(id), "complete", None::<()>));
-                self.running.remove(id);
-            }
-        }
+    /// Lets an operation's event wait to be written.
+    fn tell(&mut self, id: &str, event: Event) {
+        self.wire.send(match event {
+            Event::Next(payload) => next(id, &payload),
+            Event::Error(errors) => write(Some(id), "error", Some(errors)),
+            Event::Complete => write(Some(id), "complete", None::<()>),
+        });
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is said over a socket: the messages of `graphql-transport-ws`, and why it is closed.
 
-use std::{fmt::Write, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -154,12 +154,16 @@ pub(super) fn write<T: Serialize>(
 
 /// The message that carries a response.
 pub(super) fn next(id: &str, payload: &Payload) -> String {
-    let mut message = String::with_capacity(payload.size() + id.len() + 64);
-    // A value that is a text is always JSON.
-    let id = serde_json::Value::from(id);
-    let _ = write!(message, r#"{{"id":{id},"type":"next","payload":"#);
+    // A text is always JSON.
+    let id = serde_json::to_string(id).unwrap_or_default();
+    let [begin, middle, end] = [r#"{"id":"#, r#","type":"next","payload":"#, "}"];
+    let length = begin.len() + id.len() + middle.len() + payload.size() + end.len();
+    let mut message = String::with_capacity(length);
+    message.push_str(begin);
+    message.push_str(&id);
+    message.push_str(middle);
     payload.write_to(&mut message);
-    message.push('}');
+    message.push_str(end);
     message
 }
 

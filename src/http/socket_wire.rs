@@ -3,13 +3,15 @@
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{Sink, SinkExt, StreamExt};
 use tokio::time::Instant;
+
+use super::bell::Bell;
 
 /// Frames that may wait before nothing more is taken from subscriptions.
 const ROOM_FOR_EVENTS: usize = 8;
@@ -24,8 +26,6 @@ pub(super) enum Received {
     Binary,
     /// A ping or a pong: it lives.
     Alive,
-    /// Nothing, but there is room for events again.
-    Room,
     /// A message over the limit.
     TooBig,
     /// A text that is not UTF-8.
@@ -53,6 +53,8 @@ impl From<axum::Error> for Received {
 /// A WebSocket with its outbox.
 pub(super) struct Wire {
     socket: WebSocket,
+    /// Rings when there may be something to read.
+    bell: Arc<Bell>,
     outbox: VecDeque<Message>,
     waiting_bytes: usize,
     flushing: bool,
@@ -68,6 +70,7 @@ impl Wire {
     pub(super) fn new(socket: WebSocket) -> Self {
         Self {
             socket,
+            bell: Bell::new(),
             outbox: VecDeque::new(),
             waiting_bytes: 0,
             flushing: false,
@@ -108,52 +111,38 @@ impl Wire {
         self.stuck_since
     }
 
-    /// Writes what waits and gives the next thing that the client does. Losing the future loses nothing.
-    pub(super) async fn next(&mut self) -> Received {
-        poll_fn(|context| self.poll(context)).await
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Received> {
-        loop {
-            let was_full = !self.has_room();
-            if self.poll_write(context).is_err() {
-                return Poll::Ready(Received::Gone);
-            }
-            if was_full && self.has_room() {
-                return Poll::Ready(Received::Room);
-            }
-            if self.outbox.len() + self.pongs >= ROOM_FOR_ANSWERS
-                || self.waiting_bytes >= ROOM_IN_BYTES
-            {
-                return Poll::Pending;
-            }
-            let Poll::Ready(read) = self.socket.poll_next_unpin(context) else {
-                return Poll::Pending;
-            };
-            return Poll::Ready(match read {
-                Some(Ok(Message::Text(text))) => Received::Text(text),
-                Some(Ok(Message::Binary(_))) => Received::Binary,
-                Some(Ok(Message::Ping(_))) => {
-                    // The library has queued its pong, which goes out with the next flush.
-                    self.pongs += 1;
-                    self.must_flush();
-                    Received::Alive
-                }
-                Some(Ok(Message::Pong(_))) => Received::Alive,
-                Some(Ok(Message::Close(_))) => {
-                    // The library has queued the answer; it is sent on the way to the end of the stream.
-                    self.outbox.clear();
-                    self.waiting_bytes = 0;
-                    self.must_flush();
-                    continue;
-                }
-                Some(Err(error)) => {
-                    self.unreadable = true;
-                    error.into()
-                }
-                None => Received::Gone,
-            });
+    /// The next thing that the client does. Pending as well while too much waits to be written: whoever does not read
+    /// is not read either.
+    pub(super) fn poll_read(&mut self, context: &Context<'_>) -> Poll<Received> {
+        if self.outbox.len() + self.pongs >= ROOM_FOR_ANSWERS || self.waiting_bytes >= ROOM_IN_BYTES
+        {
+            return Poll::Pending;
         }
+        let socket = &mut self.socket;
+        let read = self.bell.poll(context, |context| socket.poll_next_unpin(context));
+        read.map(|read| match read {
+            Some(Ok(Message::Text(text))) => Received::Text(text),
+            Some(Ok(Message::Binary(_))) => Received::Binary,
+            Some(Ok(Message::Ping(_))) => {
+                // The library has queued its pong, which goes out with the next flush.
+                self.pongs += 1;
+                self.must_flush();
+                Received::Alive
+            }
+            Some(Ok(Message::Pong(_))) => Received::Alive,
+            Some(Ok(Message::Close(_))) => {
+                // The library has queued the answer; it is sent on the way to the end of the stream.
+                self.outbox.clear();
+                self.waiting_bytes = 0;
+                self.must_flush();
+                Received::Alive
+            }
+            Some(Err(error)) => {
+                self.unreadable = true;
+                error.into()
+            }
+            None => Received::Gone,
+        })
     }
 
     fn must_flush(&mut self) {
@@ -161,7 +150,11 @@ impl Wire {
         self.stuck_since.get_or_insert_with(Instant::now);
     }
 
-    fn poll_write(&mut self, context: &mut Context<'_>) -> Result<(), axum::Error> {
+    /// Writes what waits, as far as the network takes it.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Result<(), axum::Error> {
         let mut socket = std::pin::Pin::new(&mut self.socket);
         while let Some(message) = self.outbox.front() {
             match socket.as_mut().poll_ready(context)? {

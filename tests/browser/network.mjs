@@ -67,5 +67,26 @@ await scenario(async () => {
   said.push("Ann: kept");
   await shows(bob, said);
   await shows(ann, said);
+
+  // What is sent once more after a reload shows once, also while the answer is on its way.
+  let answer;
+  const answered = new Promise((resolve) => { answer = resolve; });
+  await ann.route("**/graphql", async (route) => {
+    const response = await route.fetch();
+    if (route.request().postData().includes("mutation Send")) await answered;
+    await route.fulfill({ response }).catch(() => {}); // The page that asked may be gone.
+  });
+  await write(ann, "Ann: on its way");
+  said.push("Ann: on its way");
+  await shows(bob, said);
+  await ann.reload();
+  await online(ann);
+  await shows(ann, said);
+  answer();
+  await ann.unroute("**/graphql");
+  await write(ann, "Ann: the last word");
+  said.push("Ann: the last word");
+  await shows(ann, said);
+  await shows(bob, said);
 });
 network.close();

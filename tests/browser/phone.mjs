@@ -20,6 +20,8 @@ await scenario(async () => {
     await open(ann, peer);
     await ann.getByRole("navigation").waitFor({ state: "hidden" });
     await write(ann, "Hello from the tram! ".repeat(5).trim());
+    // It moves Ann's row, which would be no place to click meanwhile.
+    await row(bob, name).getByText("Hello from the tram!").waitFor();
     await open(bob, name);
     await write(bob, "A word that is rather long: " + "o".repeat(200));
     await ann.locator("#messages").getByText("A word that is rather long").waitFor();

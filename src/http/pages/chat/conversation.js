@@ -84,7 +84,9 @@ export function showConversation() {
   const below = scroller.scrollHeight - scroller.scrollTop;
   $("#earlier").hidden = !chat.earlier;
   say($("#history-hint"), hint(chat));
-  const waiting = state.outbox.filter(({ key }) => key === chat.key);
+  // What was sent may be met in the history, or arrive, before the answer to sending it does.
+  const arrived = new Set(chat.messages.map(({ clientMessageId }) => clientMessageId));
+  const waiting = state.outbox.filter((entry) => entry.key === chat.key && !arrived.has(entry.clientMessageId));
   each($("#messages"), [...chat.messages, ...waiting], $("#message"), keyOf, showMessage);
   if (atEnd) toEnd();
   else if (oldest !== $("#messages").firstElementChild) scroller.scrollTop = scroller.scrollHeight - below;

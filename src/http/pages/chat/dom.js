@@ -19,7 +19,7 @@ export function each(list, items, template, key, show) {
     if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
     show(element, item, items[index - 1]);
   });
-  known.forEach((element) => element.remove());
+  while (list.children.length > items.length) list.lastElementChild.remove();
   if (list.contains(focused)) focused.focus({ preventScroll: true });
 }
 

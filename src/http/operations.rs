@@ -1,0 +1,157 @@
+//! The operations that are under way on one socket, by the ids that its client gave them.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::{Stream, StreamExt};
+
+use super::bell::Bell;
+use crate::graphql::{ErrorReply, Payload};
+
+/// What an operation gives its socket.
+pub(super) enum Event {
+    Next(Payload),
+    /// Ends it.
+    Error(Vec<ErrorReply>),
+    /// Ends it; comes by itself after everything else.
+    Complete,
+}
+
+struct Running {
+    id: Arc<str>,
+    subscription: bool,
+    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+    bell: Arc<Bell>,
+}
+
+/// Operations that take turns.
+#[derive(Default)]
+pub(super) struct Operations {
+    running: Vec<Running>,
+    /// Whose turn it is.
+    turn: usize,
+}
+
+impl Operations {
+    /// Begins to ask for an operation's events. Its id must be free.
+    pub(super) fn start(
+        &mut self,
+        id: Arc<str>,
+        subscription: bool,
+        events: impl Stream<Item = Event> + Send + 'static,
+    ) {
+        // Most sockets have one to three, and there are many sockets.
+        self.running.reserve_exact(1);
+        self.running.push(Running {
+            id,
+            subscription,
+            events: Box::pin(events),
+            bell: Bell::new(),
+        });
+    }
+
+    /// Gives an operation up, if there is one with this id.
+    pub(super) fn stop(&mut self, id: &str) {
+        self.running.retain(|running| &*running.id != id);
+    }
+
+    /// Gives all subscriptions up.
+    pub(super) fn stop_subscriptions(&mut self) {
+        self.running.retain(|running| !running.subscription);
+    }
+
+    /// Gives everything up.
+    pub(super) fn clear(&mut self) {
+        self.running.clear();
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Whether an id is taken.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.running.iter().any(|running| &*running.id == id)
+    }
+
+    /// How many subscriptions, or how many of the others, are under way.
+    pub(super) fn count(&self, subscriptions: bool) -> usize {
+        let alike = |running: &&Running| running.subscription == subscriptions;
+        self.running.iter().filter(alike).count()
+    }
+
+    /// The next event of any, with the id of its operation, which is free again when the event ends it. Pending while
+    /// there is none, also when nothing is under way.
+    pub(super) fn poll_next(&mut self, context: &Context<'_>) -> Poll<(Arc<str>, Event)> {
+        let count = self.running.len();
+        for index in (self.turn..count).chain(0..self.turn.min(count)) {
+            let Running {
+                id, events, bell, ..
+            } = &mut self.running[index];
+            let Poll::Ready(event) = bell.poll(context, |context| events.poll_next_unpin(context))
+            else {
+                continue;
+            };
+            self.turn = index + 1;
+            return Poll::Ready(match event {
+                Some(event @ Event::Next(_)) => (id.clone(), event),
+                end => (
+                    self.running.swap_remove(index).id,
+                    end.unwrap_or(Event::Complete),
+                ),
+            });
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{
+        FutureExt,
+        future::poll_fn,
+        stream::{self, BoxStream},
+    };
+
+    use super::*;
+
+    fn next(operations: &mut Operations) -> Option<(String, bool)> {
+        let next = poll_fn(|context| operations.poll_next(context)).now_or_never()?;
+        Some((next.0.to_string(), matches!(next.1, Event::Complete)))
+    }
+
+    fn failing() -> Event {
+        Event::Error(Vec::new())
+    }
+
+    #[test]
+    fn each_has_its_turn_and_ends_once() {
+        let mut operations = Operations::default();
+        assert_eq!(next(&mut operations), None);
+        for id in ["a", "b"] {
+            operations.start(id.into(), true, stream::empty());
+        }
+        operations.start("c".into(), false, stream::pending());
+        assert_eq!((operations.count(true), operations.count(false)), (2, 1));
+        assert_eq!(next(&mut operations), Some(("a".to_owned(), true)));
+        assert!(!operations.has("a") && operations.has("b"));
+        assert_eq!(next(&mut operations), Some(("b".to_owned(), true)));
+        assert_eq!(next(&mut operations), None);
+        assert!(!operations.is_empty());
+        operations.stop("c");
+        assert!(operations.is_empty());
+    }
+
+    #[test]
+    fn an_error_is_the_end() {
+        let mut operations = Operations::default();
+        let events: BoxStream<'static, Event> = stream::iter([failing(), failing()]).boxed();
+        operations.start("a".into(), true, events);
+        assert_eq!(next(&mut operations), Some(("a".to_owned(), false)));
+        assert!(operations.is_empty());
+    }
+}
