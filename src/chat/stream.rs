@@ -117,7 +117,7 @@ impl MessageStream {
                 return Ok(Some(self.deliver(Arc::new(event))));
             }
             if self.delivered < self.replay_to {
-                // Boxed, so that a stream that waits for the next message takes little memory.
+                // Boxed, here and below, so that a stream that waits for the next message takes little memory.
                 Box::pin(self.read_page()).await?;
                 continue;
             }
@@ -136,23 +136,23 @@ impl MessageStream {
                     }
                     return Ok(Some(self.deliver(event)));
                 }
-                // Not skipped: read again from the store, behind which a new receiver goes on. The old one is full of
-                // what the store gives by then, and would lag again with the next message.
-                Err(RecvError::Lagged(_)) => {
-                    self.receiver = self.receiver.resubscribe();
-                    if let Some(Target::Unstarted(pair)) = self.target
-                        && let Some(started) = Box::pin(self.chat.0.directory.direct(&[pair]))
-                            .await?
-                            .remove(&pair)
-                    {
-                        self.target = Some(Target::Existing(started));
-                    }
-                    self.replay_to = self.chat.0.hub.head();
-                    self.refuse_long_replay().await?;
-                }
+                Err(RecvError::Lagged(_)) => Box::pin(self.fell_behind()).await?,
                 Err(RecvError::Closed) => return Ok(None),
             }
         }
+    }
+
+    /// Skips nothing: what the receiver lost is read from the store, behind which a new receiver goes on. The old one
+    /// is full of what the store gives by then, and would lag again with the next message.
+    async fn fell_behind(&mut self) -> Result<()> {
+        self.receiver = self.receiver.resubscribe();
+        if let Some(Target::Unstarted(pair)) = self.target
+            && let Some(started) = self.chat.0.directory.direct(&[pair]).await?.remove(&pair)
+        {
+            self.target = Some(Target::Existing(started));
+        }
+        self.replay_to = self.chat.0.hub.head();
+        self.refuse_long_replay().await
     }
 
     fn deliver(&mut self, event: Arc<MessageEvent>) -> Delivery {

@@ -54,10 +54,11 @@ impl AuthPayload {
             token,
         } = signed_in;
         let expires_at = DateTime(session.expires_at);
-        *ctx.request()?.cookie.lock() = Some(SessionCookie::Set {
+        let cookie = SessionCookie::Set {
             token: token.clone(),
             session,
-        });
+        };
+        *ctx.request()?.cookie.lock() = Some(Box::new(cookie));
         Ok(Self {
             token,
             expires_at,
@@ -118,7 +119,7 @@ impl AccountMutation {
         #[graphql(default = false, desc = "End all of the viewer's sessions.")] everywhere: bool,
     ) -> Result<bool> {
         let request = ctx.request()?;
-        *request.cookie.lock() = Some(SessionCookie::Clear);
+        *request.cookie.lock() = Some(Box::new(SessionCookie::Clear));
         match &request.viewer {
             Some(viewer) => request.chat.logout(viewer, everywhere).await?,
             // The session is over already, which is all that was asked for.

@@ -166,7 +166,10 @@ impl<'a> Writer<'a> {
         for selected in &self.fields {
             json::write_key(&mut draft.json, selected.key());
             let start = draft.json.len();
-            if selected.write(&mut draft.json, object, self.request).is_none() {
+            if selected
+                .write(&mut draft.json, object, self.request)
+                .is_none()
+            {
                 draft.json.truncate(start);
                 let value = resolve(self.ctx, object, index, selected.field);
                 draft.add(value).await?;

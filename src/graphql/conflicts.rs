@@ -106,11 +106,7 @@ impl<'a> Merged<'a> {
         Ok(())
     }
 
-    fn check_below(
-        self,
-        fragments: &'a Fragments,
-        merges: &mut Merges,
-    ) -> Result<(), ErrorReply> {
+    fn check_below(self, fragments: &'a Fragments, merges: &mut Merges) -> Result<(), ErrorReply> {
         if self.merges {
             *merges = Merges::Fields;
         }

@@ -48,10 +48,10 @@ pub struct RequestContext {
     pub head: Position,
     /// Whether the request came with a token, a useless one included.
     pub had_token: bool,
-    /// What becomes of the session cookie; only HTTP looks at it.
-    pub cookie: Mutex<Option<SessionCookie>>,
+    /// What becomes of the session cookie; only HTTP looks at it. Boxed, as is what follows: subscriptions keep this.
+    pub cookie: Mutex<Option<Box<SessionCookie>>>,
     /// What a subscription took hold of when it arrived.
-    pub hold: Mutex<Option<Hold>>,
+    pub hold: Mutex<Option<Box<Hold>>>,
     /// The events of the subscription that the executor has begun.
     pub(super) events: Mutex<Option<Events>>,
 }
@@ -134,6 +134,7 @@ pub(super) trait ContextExt {
             .hold
             .lock()
             .take()
+            .map(|hold| *hold)
             .ok_or_else(|| Error::Internal("a subscription without its source".into()))
     }
 }

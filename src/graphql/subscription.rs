@@ -13,7 +13,7 @@ use super::{
     error::ErrorReply,
     event::{Event, Events},
     operation::{Api, Operation, Reply, panicked},
-    payload::{Payload, Pieces, Placeholder, Readers},
+    payload::{Made, Payload, Pieces, Placeholder, Readers},
     sharing::Audience,
 };
 use crate::error::Error;
@@ -39,6 +39,15 @@ struct Reader {
     context: Arc<RequestContext>,
     /// Those who read the same, itself among them.
     readers: Option<Arc<Readers>>,
+}
+
+/// An event's payload, as far as it is shared.
+enum Shared {
+    Made(Arc<Pieces>),
+    /// Where it goes when it is made.
+    Place(Made),
+    /// It is for this reader alone.
+    No,
 }
 
 impl Api {
@@ -92,7 +101,11 @@ impl Subscription {
         let event = events.as_mut()?.next().await?;
         let on = reader.document.event.as_ref()?;
         match event {
-            Ok(event) => Some(reader.payload(on, event).await),
+            Ok(event) => Some(match reader.shared(on, &event) {
+                Shared::Made(pieces) => Ok(Payload::shared(pieces, &event)),
+                Shared::Place(place) => Box::pin(reader.make(on, event, &place)).await,
+                Shared::No => Box::pin(reader.own(on, event)).await,
+            }),
             Err(error) => {
                 let mut error = ErrorReply::from(&error).at(vec![on.pos]);
                 error.path = vec![PathSegment::Field(on.response_key.to_string())];
@@ -126,24 +139,46 @@ impl Reader {
         })
     }
 
-    async fn payload(&self, on: &EventDocument, event: Event) -> Result<Payload, Vec<ErrorReply>> {
+    /// What there is of an event's payload for this reader and others.
+    fn shared(&self, on: &EventDocument, event: &Event) -> Shared {
         let viewer = self.context.viewer.map(|viewer| viewer.user_id);
         let own = on.sharing.audience == Audience::SenderAndOthers
             && viewer.is_some_and(|viewer| event.is_by(viewer));
         let readers = self.readers.as_ref();
-        if let Some(place) = readers.and_then(|readers| readers.place(&event, own)) {
-            let made = if let Some(made) = place.get() {
-                made
-            } else {
-                let make = place.get_or_init(|| self.make(on, &event));
-                Box::pin(make.instrument(self.context.id.span())).await
-            };
-            if let Some(pieces) = made {
-                return Ok(Payload::shared(pieces.clone(), &event));
-            }
+        let Some(place) = readers.and_then(|readers| readers.place(event, own)) else {
+            return Shared::No;
+        };
+        match place.get() {
+            Some(Some(pieces)) => Shared::Made(pieces.clone()),
+            Some(None) => Shared::No,
+            None => Shared::Place(place),
         }
-        let resolve = self.resolve(on, event.clone());
-        let reply = Box::pin(resolve.instrument(self.context.id.span())).await?;
+    }
+
+    /// Makes a payload for everyone who shares this place, unless someone else just does.
+    async fn make(
+        &self,
+        on: &EventDocument,
+        event: Event,
+        place: &Made,
+    ) -> Result<Payload, Vec<ErrorReply>> {
+        let make = async {
+            let placeholder = Placeholder::new();
+            let event = event.clone().with_cursor(placeholder.as_str());
+            let reply = self.resolve(on, event).await.ok()?;
+            // What went wrong each reader finds out on its own.
+            let whole = reply.errors.is_empty();
+            whole.then(|| self.api.0.payloads.keep(&reply.to_json(), &placeholder))?
+        };
+        match place.get_or_init(|| make).await {
+            Some(pieces) => Ok(Payload::shared(pieces.clone(), &event)),
+            None => self.own(on, event).await,
+        }
+    }
+
+    /// A payload for this reader alone.
+    async fn own(&self, on: &EventDocument, event: Event) -> Result<Payload, Vec<ErrorReply>> {
+        let reply = self.resolve(on, event.clone()).await?;
         // Every root field of a subscription is non-null: an error that reaches the top leaves nothing.
         if reply.errors.is_empty() || !reply.is_empty() {
             return Ok(Payload::whole(&reply, &event));
@@ -151,20 +186,10 @@ impl Reader {
         Err(reply.errors)
     }
 
-    /// A payload for everyone; `None` when something went wrong, which each reader finds out on its own.
-    async fn make(&self, on: &EventDocument, event: &Event) -> Option<Arc<Pieces>> {
-        let placeholder = Placeholder::new();
-        let event = event.clone().with_cursor(placeholder.as_str());
-        let reply = self.resolve(on, event).await.ok()?;
-        if !reply.errors.is_empty() {
-            return None;
-        }
-        self.api.0.payloads.keep(&reply.to_json(), &placeholder)
-    }
-
     async fn resolve(&self, on: &EventDocument, event: Event) -> Result<Reply, Vec<ErrorReply>> {
         let request = self.request(&on.query).data(event);
-        let response = guarded(self.api.0.events.execute(request)).await?;
+        let response = Box::pin(self.api.0.events.execute(request));
+        let response = guarded(response).instrument(self.context.id.span()).await?;
         Ok(Reply::from(response))
     }
 

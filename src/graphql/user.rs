@@ -97,7 +97,11 @@ impl Fields for User {
             "id" => Given::Id(user.id.0),
             "username" => Given::Text(user.username.as_str()),
             "displayName" => Given::Text(user.display_name.as_str()),
-            "avatarUrl" => user.avatar_url.as_ref().map(domain::AvatarUrl::as_str).into(),
+            "avatarUrl" => user
+                .avatar_url
+                .as_ref()
+                .map(domain::AvatarUrl::as_str)
+                .into(),
             "online" => Given::Boolean(request.chat.is_online(user.id)),
             "createdAt" => Given::DateTime(user.created_at),
             _ => return None,

@@ -76,16 +76,15 @@ pub(super) fn open(
         .max_frame_size(limit)
         .protocols([SUBPROTOCOL]);
     let agreed = upgrade.selected_protocol().is_some();
-    upgrade.on_upgrade(move |socket| {
+    upgrade.on_upgrade(async move |socket| {
         let sockets = http.0.sockets.clone();
-        // A box for each part, here and below: whoever waits holds the memory of all that may follow.
-        let run: Pin<Box<dyn Future<Output = ()> + Send>> = if agreed {
+        // A task of its own, as the one that upgrades holds more memory than a socket that waits should.
+        if agreed {
             let socket = Box::new(Socket::new(http, socket, token, origin, id));
-            Box::pin(socket.run())
+            sockets.spawn(socket.run());
         } else {
-            Box::pin(say_goodbye(Wire::new(socket), Goodbye::Subprotocol, id))
-        };
-        sockets.track_future(run)
+            sockets.spawn(say_goodbye(Wire::new(socket), Goodbye::Subprotocol, id));
+        }
     })
 }
 
@@ -162,11 +161,21 @@ impl Socket {
 
     async fn serve(&mut self) -> End {
         let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
-        let (mut over, mut bell) = (pin!(self.over()), Bell::new());
+        let mut stopping = pin!(self.http.0.stopping.clone().cancelled_owned());
+        let mut revoked = pin!(OptionFuture::default());
+        let shutdown = self.http.0.limits.shutdown;
+        let mut bell = Bell::new();
         loop {
+            let mut over = |context: &mut Context<'_>| {
+                if let Poll::Ready(Some(())) = revoked.as_mut().poll(context) {
+                    return Poll::Ready((LAST_ANSWERS, Goodbye::Forbidden));
+                }
+                let stopping = stopping.as_mut().poll(context);
+                stopping.map(|()| (shutdown, Goodbye::Stopping))
+            };
             let happened = poll_fn(|context| {
                 self.poll(context, timer.as_mut(), |context| {
-                    bell.poll(context, |context| over.as_mut().poll(context))
+                    bell.poll(context, &mut over)
                 })
             });
             match happened.await {
@@ -181,8 +190,8 @@ impl Socket {
                     if let Err(end) = self.receive(received).await {
                         return end;
                     }
-                    if anonymous && self.connection().is_some() {
-                        over.set(self.over());
+                    if anonymous && let Some(connection) = self.connection() {
+                        revoked.set(Some(connection.revoked()).into());
                         bell = Bell::new();
                     }
                 }
@@ -230,20 +239,6 @@ impl Socket {
             }
             if timer.as_mut().poll(context).is_pending() {
                 return self.wire.poll_read(context).map(Happened::Received);
-            }
-        }
-    }
-
-    /// Waits until the socket is to be closed: how long the answers under way have then, and what is said.
-    fn over(&self) -> impl Future<Output = (Duration, Goodbye)> + use<> {
-        let revoked = OptionFuture::from(self.connection().map(|connection| connection.revoked()));
-        let stopping = self.http.0.stopping.clone().cancelled_owned();
-        let shutdown = self.http.0.limits.shutdown;
-        async move {
-            tokio::select! {
-                biased;
-                Some(()) = revoked => (LAST_ANSWERS, Goodbye::Forbidden),
-                () = stopping => (shutdown, Goodbye::Stopping),
             }
         }
     }
@@ -408,7 +403,7 @@ impl Socket {
             greeted.had_token,
             self.origin,
         );
-        context.hold = Mutex::new(hold);
+        context.hold = Mutex::new(hold.map(Box::new));
         let context = Arc::new(context);
         if subscription {
             let count = Counted::new(&self.http);

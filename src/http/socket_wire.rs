@@ -119,7 +119,9 @@ impl Wire {
             return Poll::Pending;
         }
         let socket = &mut self.socket;
-        let read = self.bell.poll(context, |context| socket.poll_next_unpin(context));
+        let read = self
+            .bell
+            .poll(context, |context| socket.poll_next_unpin(context));
         read.map(|read| match read {
             Some(Ok(Message::Text(text))) => Received::Text(text),
             Some(Ok(Message::Binary(_))) => Received::Binary,

@@ -62,7 +62,7 @@ pub(super) fn stream(
     let hold = connection
         .as_ref()
         .and_then(|connection| Hold::take(connection, operation.root_field()));
-    *context.hold.get_mut() = hold;
+    *context.hold.get_mut() = hold.map(Box::new);
     let (sender, receiver) = mpsc::channel(ROOM_FOR_EVENTS);
     let events = Events {
         http: http.clone(),

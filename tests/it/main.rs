@@ -24,6 +24,7 @@ mod races;
 mod rates;
 mod readme;
 mod schema;
+mod selections;
 mod sessions;
 mod settings;
 mod shared;

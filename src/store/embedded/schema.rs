@@ -115,10 +115,16 @@ CREATE TABLE last_seen (
 pub(super) mod tests {
     use super::*;
 
-    /// How SQLite would find what a statement asks for, a line a step.
-    pub(in crate::store::embedded) fn plan(sql: &str) -> rusqlite::Result<Vec<String>> {
+    /// An empty database.
+    pub(in crate::store::embedded) fn database() -> rusqlite::Result<Connection> {
         let mut db = Connection::open_in_memory()?;
         migrate(&mut db)?;
+        Ok(db)
+    }
+
+    /// How SQLite would find what a statement asks for, a line a step.
+    pub(in crate::store::embedded) fn plan(sql: &str) -> rusqlite::Result<Vec<String>> {
+        let db = database()?;
         let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
         for parameter in 1..=statement.parameter_count() {
             statement.raw_bind_parameter(parameter, 1)?;

@@ -30,6 +30,16 @@ const SIDEBAR_SEARCH: &str = select_users!(
      ORDER BY sort_key, id LIMIT ?4"
 );
 
+/// How many of some keys there are, but not more than there are to count.
+const COUNT_KEYS: &str = "SELECT count(*) FROM
+     (SELECT 1 FROM search_keys WHERE key >= ?1 AND key < ?2 LIMIT ?3)";
+
+/// A search that so many keys fit mostly finds its page sooner by looking at everyone in the list's order than by
+/// sorting all that fit.
+const MANY_KEYS: usize = 1_000;
+/// At how many users it looks so, as those that fit may all stand elsewhere in the list.
+const LOOKED_AT: usize = 10 * MANY_KEYS;
+
 #[async_trait]
 impl Users for EmbeddedStore {
     async fn create_user(&self, user: &User, password_hash: &str) -> Result<bool> {
@@ -105,31 +115,48 @@ fn sidebar(
     viewer: UserId,
     search: Option<String>,
     after: Option<(String, UserId)>,
-    limit: usize,
+    at_most: usize,
 ) -> Result<Vec<User>> {
-    let limit = columns::limit(limit);
+    let limit = columns::limit(at_most);
     // Every sort key is greater than the empty text.
     let (after_key, after_id): (String, Box<dyn ToSql>) = match after {
         Some((key, id)) => (key, Box::new(id)),
         None => (String::new(), Box::new(Vec::new())),
     };
-    let users = match search {
-        None => db
-            .prepare_cached(SIDEBAR)?
-            .query_map(params![viewer, after_key, after_id, limit], user)?
-            .collect::<rusqlite::Result<_>>(),
-        Some(prefix) => {
-            let first = prefix.into_bytes();
-            let end = [first.as_slice(), &[u8::MAX]].concat();
-            db.prepare_cached(SIDEBAR_SEARCH)?
-                .query_map(
-                    params![viewer, after_key, after_id, limit, first, end],
-                    user,
-                )?
-                .collect()
-        }
+    let Some(prefix) = search else {
+        let mut statement = db.prepare_cached(SIDEBAR)?;
+        let users = statement.query_map(params![viewer, after_key, after_id, limit], user)?;
+        return Ok(users.collect::<rusqlite::Result<_>>()?);
     };
-    Ok(users?)
+    let first = prefix.as_bytes();
+    let end = [first, &[u8::MAX]].concat();
+    let many = columns::limit(MANY_KEYS);
+    let keys: i64 = db
+        .prepare_cached(COUNT_KEYS)?
+        .query_row(params![first, end, many], |row| row.get(0))?;
+    if keys == many {
+        let most = columns::limit(LOOKED_AT);
+        let mut statement = db.prepare_cached(SIDEBAR)?;
+        let mut everyone = statement.query(params![viewer, after_key, after_id, most])?;
+        let (mut looked_at, mut found) = (0, Vec::new());
+        while found.len() < at_most
+            && let Some(row) = everyone.next()?
+        {
+            looked_at += 1;
+            let user = user(row)?;
+            let keys = user.search_keys();
+            if keys.iter().any(|key| key.starts_with(&prefix)) {
+                found.push(user);
+            }
+        }
+        if found.len() == at_most || looked_at < LOOKED_AT {
+            return Ok(found);
+        }
+    }
+    let mut statement = db.prepare_cached(SIDEBAR_SEARCH)?;
+    let parameters = params![viewer, after_key, after_id, limit, first, end];
+    let users = statement.query_map(parameters, user)?;
+    Ok(users.collect::<rusqlite::Result<_>>()?)
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
@@ -144,7 +171,61 @@ fn user(row: &Row<'_>) -> rusqlite::Result<User> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::schema::tests::plan, *};
+    use super::{
+        super::schema::tests::{database, plan},
+        *,
+    };
+    use crate::domain::{DisplayName, Timestamp, Username};
+
+    #[test]
+    fn a_search_that_fits_many_finds_who_fits_in_order() -> Result<()> {
+        let db = database()?;
+        let person = |number: usize| User {
+            id: UserId::new(),
+            username: Username::stored(&format!("person{number}")),
+            // Not in the order of their ids, and some at the same place.
+            display_name: DisplayName::stored(&format!("{} Ön", number * 7 % 900)),
+            avatar_url: None,
+            created_at: Timestamp(0),
+        };
+        let mut everyone = (0..MANY_KEYS + 200).map(person).collect::<Vec<_>>();
+        // These stand behind everyone who could be looked at.
+        let last = |number| User {
+            display_name: DisplayName::stored("zz"),
+            username: Username::stored(&format!("last{number}")),
+            ..person(number)
+        };
+        let others = |number| User {
+            username: Username::stored(&format!("other{number}")),
+            ..person(number)
+        };
+        everyone.extend((0..MANY_KEYS + 10).map(last));
+        everyone.extend((0..LOOKED_AT).map(others));
+        for user in &everyone {
+            assert!(create(&db, user, "")?);
+        }
+        everyone.sort_by_key(|user| (user.sort_key(), user.id));
+        let viewer = everyone[3].id;
+        for search in ["p", "person", "person1", "1", "persons", "last"] {
+            let fits = |user: &&User| {
+                let keys = user.search_keys();
+                user.id != viewer && keys.iter().any(|key| key.starts_with(search))
+            };
+            let expected = everyone.iter().filter(fits).cloned().collect::<Vec<_>>();
+            let mut found = Vec::new();
+            loop {
+                let after = found.last().map(|last: &User| (last.sort_key(), last.id));
+                let page = sidebar(&db, viewer, Some(search.to_owned()), after, 300)?;
+                if page.is_empty() {
+                    break;
+                }
+                assert!(page.len() <= 300);
+                found.extend(page);
+            }
+            assert_eq!(found, expected, "{search}");
+        }
+        Ok(())
+    }
 
     #[test]
     fn nothing_scans_users_and_only_the_found_are_sorted() -> rusqlite::Result<()> {
