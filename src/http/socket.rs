@@ -219,7 +219,7 @@ impl Socket {
                 self.wire.ping();
             }
             let was_full = !self.wire.has_room();
-            if self.wire.poll_write(context).is_err() {
+            if self.wire.poll_write(context, now).is_err() {
                 return Poll::Ready(Happened::End(End::Cut));
             }
             if was_full && self.wire.has_room() {

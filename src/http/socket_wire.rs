@@ -93,7 +93,6 @@ impl Wire {
     fn push(&mut self, message: Message) {
         self.waiting_bytes += size(&message);
         self.outbox.push_back(message);
-        self.stuck_since.get_or_insert_with(Instant::now);
     }
 
     /// Whether there is room for another event.
@@ -128,7 +127,7 @@ impl Wire {
             Some(Ok(Message::Ping(_))) => {
                 // The library has queued its pong, which goes out with the next flush.
                 self.pongs += 1;
-                self.must_flush();
+                self.flushing = true;
                 Received::Alive
             }
             Some(Ok(Message::Pong(_))) => Received::Alive,
@@ -136,7 +135,7 @@ impl Wire {
                 // The library has queued the answer; it is sent on the way to the end of the stream.
                 self.outbox.clear();
                 self.waiting_bytes = 0;
-                self.must_flush();
+                self.flushing = true;
                 Received::Alive
             }
             Some(Err(error)) => {
@@ -147,35 +146,37 @@ impl Wire {
         })
     }
 
-    fn must_flush(&mut self) {
-        self.flushing = true;
-        self.stuck_since.get_or_insert_with(Instant::now);
-    }
-
-    /// Writes what waits, as far as the network takes it.
+    /// Writes what waits, as far as the network takes it, `now`.
     ///
     /// # Errors
     /// The connection is gone.
-    pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Result<(), axum::Error> {
+    pub(super) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        now: Instant,
+    ) -> Result<(), axum::Error> {
         let mut socket = std::pin::Pin::new(&mut self.socket);
         while let Some(message) = self.outbox.front() {
-            match socket.as_mut().poll_ready(context)? {
-                Poll::Ready(()) => {
-                    self.waiting_bytes -= size(message);
-                    if let Some(message) = self.outbox.pop_front() {
-                        socket.as_mut().start_send(message)?;
-                    }
-                    self.flushing = true;
-                    self.stuck_since = Some(Instant::now());
-                }
-                Poll::Pending => return Ok(()),
+            if socket.as_mut().poll_ready(context)?.is_pending() {
+                self.stuck_since.get_or_insert(now);
+                return Ok(());
             }
-        }
-        if self.flushing && socket.poll_flush(context)?.is_ready() {
-            self.flushing = false;
-            self.pongs = 0;
+            self.waiting_bytes -= size(message);
+            if let Some(message) = self.outbox.pop_front() {
+                socket.as_mut().start_send(message)?;
+            }
+            self.flushing = true;
             self.stuck_since = None;
         }
+        if self.flushing {
+            if socket.poll_flush(context)?.is_pending() {
+                self.stuck_since.get_or_insert(now);
+                return Ok(());
+            }
+            self.flushing = false;
+            self.pongs = 0;
+        }
+        self.stuck_since = None;
         Ok(())
     }
 
