@@ -111,22 +111,24 @@ impl Reply {
 
     /// As JSON.
     pub fn to_json(&self) -> String {
+        self.written().unwrap_or_else(|error| {
+            tracing::error!(error, "a response could not be written");
+            r#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}],"data":null}"#.to_owned()
+        })
+    }
+
+    fn written(&self) -> Result<String, Box<dyn std::error::Error>> {
         let mut json = b"{".to_vec();
-        let mut written = Ok(());
         if !self.errors.is_empty() {
             json::write_key(&mut json, "errors");
-            written = serde_json::to_writer(&mut json, &self.errors);
+            serde_json::to_writer(&mut json, &self.errors)?;
         }
         if let Some(data) = &self.data {
             json::write_key(&mut json, "data");
             json::write_value(&mut json, data);
         }
         json.push(b'}');
-        let json = String::from_utf8(json).map_err(serde::de::Error::custom);
-        written.and(json).unwrap_or_else(|error: serde_json::Error| {
-            tracing::error!(%error, "a response could not be written");
-            r#"{"errors":[{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL_SERVER_ERROR"}}],"data":null}"#.to_owned()
-        })
+        Ok(String::from_utf8(json)?)
     }
 
     /// Whether all of its data is null.

@@ -110,6 +110,13 @@ fn create(db: &Connection, user: &User, password_hash: &str) -> Result<bool> {
     Ok(true)
 }
 
+/// From where on the sidebar is read, and by whom.
+struct Place {
+    viewer: UserId,
+    after_key: String,
+    after_id: Box<dyn ToSql>,
+}
+
 fn sidebar(
     db: &Connection,
     viewer: UserId,
@@ -117,16 +124,18 @@ fn sidebar(
     after: Option<(String, UserId)>,
     at_most: usize,
 ) -> Result<Vec<User>> {
-    let limit = columns::limit(at_most);
     // Every sort key is greater than the empty text.
     let (after_key, after_id): (String, Box<dyn ToSql>) = match after {
         Some((key, id)) => (key, Box::new(id)),
         None => (String::new(), Box::new(Vec::new())),
     };
+    let place = Place {
+        viewer,
+        after_key,
+        after_id,
+    };
     let Some(prefix) = search else {
-        let mut statement = db.prepare_cached(SIDEBAR)?;
-        let users = statement.query_map(params![viewer, after_key, after_id, limit], user)?;
-        return Ok(users.collect::<rusqlite::Result<_>>()?);
+        return Ok(in_order(db, &place, at_most, |_| true, at_most)?.0);
     };
     let first = prefix.as_bytes();
     let end = [first, &[u8::MAX]].concat();
@@ -135,28 +144,52 @@ fn sidebar(
         .prepare_cached(COUNT_KEYS)?
         .query_row(params![first, end, many], |row| row.get(0))?;
     if keys == many {
-        let most = columns::limit(LOOKED_AT);
-        let mut statement = db.prepare_cached(SIDEBAR)?;
-        let mut everyone = statement.query(params![viewer, after_key, after_id, most])?;
-        let (mut looked_at, mut found) = (0, Vec::new());
-        while found.len() < at_most
-            && let Some(row) = everyone.next()?
-        {
-            looked_at += 1;
-            let user = user(row)?;
+        let fits = |user: &User| {
             let keys = user.search_keys();
-            if keys.iter().any(|key| key.starts_with(&prefix)) {
-                found.push(user);
-            }
-        }
+            keys.iter().any(|key| key.starts_with(&prefix))
+        };
+        let (found, looked_at) = in_order(db, &place, LOOKED_AT, fits, at_most)?;
         if found.len() == at_most || looked_at < LOOKED_AT {
             return Ok(found);
         }
     }
     let mut statement = db.prepare_cached(SIDEBAR_SEARCH)?;
-    let parameters = params![viewer, after_key, after_id, limit, first, end];
+    let limit = columns::limit(at_most);
+    let parameters = params![
+        place.viewer,
+        place.after_key,
+        place.after_id,
+        limit,
+        first,
+        end
+    ];
     let users = statement.query_map(parameters, user)?;
     Ok(users.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The next who fit, and at how many it looked for them, which are `looked_at` at most.
+fn in_order(
+    db: &Connection,
+    place: &Place,
+    looked_at: usize,
+    fits: impl Fn(&User) -> bool,
+    at_most: usize,
+) -> Result<(Vec<User>, usize)> {
+    let mut statement = db.prepare_cached(SIDEBAR)?;
+    let limit = columns::limit(looked_at);
+    let parameters = params![place.viewer, place.after_key, place.after_id, limit];
+    let mut everyone = statement.query(parameters)?;
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    while found.len() < at_most
+        && let Some(row) = everyone.next()?
+    {
+        looked_at += 1;
+        let user = user(row)?;
+        if fits(&user) {
+            found.push(user);
+        }
+    }
+    Ok((found, looked_at))
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
