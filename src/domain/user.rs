@@ -19,28 +19,44 @@ impl User {
     /// Where each word of the display name and username starts, the text from there on, in lower case: a search
     /// matches when one of these starts with it.
     pub fn search_keys(&self) -> Vec<String> {
-        let mut keys = Vec::new();
-        for name in [
-            self.display_name.as_str().to_lowercase(),
-            self.username.key(),
-        ] {
-            let mut inside_word = false;
-            for (at, c) in name.char_indices() {
-                if at == 0 || (c.is_alphanumeric() && !inside_word) {
-                    keys.push(name[at..].to_owned());
-                }
-                inside_word = c.is_alphanumeric();
-            }
-        }
+        let names = self.names();
+        let mut keys = names
+            .iter()
+            .flat_map(|name| from_each_word(name))
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
         keys.sort_unstable();
         keys.dedup();
         keys
+    }
+
+    /// Whether one of the [`User::search_keys`] starts with this text.
+    pub fn fits(&self, search: &str) -> bool {
+        let mut names = self.names().into_iter();
+        names.any(|name| from_each_word(&name).any(|key| key.starts_with(search)))
+    }
+
+    fn names(&self) -> [String; 2] {
+        [
+            self.display_name.as_str().to_lowercase(),
+            self.username.key(),
+        ]
     }
 
     /// What the sidebar sorts by, before the id.
     pub fn sort_key(&self) -> String {
         self.display_name.as_str().to_lowercase()
     }
+}
+
+/// The text from its start, and from the start of each word, on.
+fn from_each_word(name: &str) -> impl Iterator<Item = &str> {
+    let mut inside_word = false;
+    name.char_indices().filter_map(move |(at, c)| {
+        let starts = at == 0 || (c.is_alphanumeric() && !inside_word);
+        inside_word = c.is_alphanumeric();
+        starts.then(|| &name[at..])
+    })
 }
 
 /// 3 to 32 ASCII letters, digits, `_`, `.` and `-`; shown as typed, compared by [`Username::key`].

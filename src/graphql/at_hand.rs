@@ -8,8 +8,9 @@ use async_graphql::{
     ContainerType, ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
     parser::types::{Field, Selection, SelectionSet},
     registry::Registry,
-    resolver_utils::{resolve_container, resolve_list},
+    resolver_utils::resolve_container,
 };
+use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::{RequestContext, conflicts::Merges, json};
@@ -109,10 +110,12 @@ impl<T: ContainerType + Fields> OutputType for AllAtHand<T> {
     async fn resolve(
         &self,
         ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
+        _: &Positioned<Field>,
     ) -> ServerResult<Value> {
         let Some(writer) = Writer::of(ctx) else {
-            return Box::pin(resolve_list(ctx, field, &self.0, Some(self.0.len()))).await;
+            let item = async |(index, item)| resolve_container(&ctx.with_index(index), item).await;
+            let items = self.0.iter().enumerate().map(item);
+            return Ok(Value::List(Box::pin(try_join_all(items)).await?));
         };
         let mut draft = Draft::default();
         draft.json.push(b'[');

@@ -130,12 +130,23 @@ macro_rules! connection {
         }
 
         /// An item and its cursor.
-        #[derive(async_graphql::SimpleObject)]
         pub(super) struct $edge {
-            /// Pass it as `after` or `before` to page on from here.
             cursor: String,
-            /// The item.
             node: $crate::graphql::at_hand::AtHand<$node>,
+        }
+
+        /// An item and its cursor.
+        #[async_graphql::Object]
+        impl $edge {
+            /// Pass it as `after` or `before` to page on from here.
+            async fn cursor(&self) -> &str {
+                &self.cursor
+            }
+
+            /// The item.
+            async fn node(&self) -> &$crate::graphql::at_hand::AtHand<$node> {
+                &self.node
+            }
         }
 
         impl $crate::graphql::at_hand::Fields for $edge {

@@ -33,9 +33,9 @@ pub enum Outcome {
 /// One that runs. It polls what it waits for itself and keeps the rare parts in boxes: a quiet one is to take little
 /// memory, and a shared payload little time.
 struct Subscription {
-    reader: Arc<Reader>,
-    /// Who reads the same, when anyone may: itself among them.
+    /// Who reads the same, when anyone may: itself among them. Goes before the reader, whose document gives it its name.
     readers: Option<Arc<Readers>>,
+    reader: Arc<Reader>,
     beginning: Option<BoxFuture<'static, Result<Events>>>,
     /// None before it began and when it is over.
     events: Option<Events>,

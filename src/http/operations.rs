@@ -25,6 +25,21 @@ struct Running {
     subscription: bool,
     events: Pin<Box<dyn Stream<Item = Event> + Send>>,
     bell: Arc<Bell>,
+    /// What came while there was no room for it.
+    waiting: Option<Event>,
+}
+
+impl Running {
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Event> {
+        if let Some(event) = self.waiting.take() {
+            return Poll::Ready(event);
+        }
+        let events = &mut self.events;
+        let event = self
+            .bell
+            .poll(context, |context| events.poll_next_unpin(context));
+        event.map(|event| event.unwrap_or(Event::Complete))
+    }
 }
 
 /// Operations that take turns.
@@ -50,6 +65,7 @@ impl Operations {
             subscription,
             events: Box::pin(events),
             bell: Bell::new(),
+            waiting: None,
         });
     }
 
@@ -89,23 +105,28 @@ impl Operations {
     pub(super) fn poll_next(&mut self, context: &Context<'_>) -> Poll<(Arc<str>, Event)> {
         let count = self.running.len();
         for index in (self.turn..count).chain(0..self.turn.min(count)) {
-            let Running {
-                id, events, bell, ..
-            } = &mut self.running[index];
-            let Poll::Ready(event) = bell.poll(context, |context| events.poll_next_unpin(context))
-            else {
+            let running = &mut self.running[index];
+            let Poll::Ready(event) = running.poll_next(context) else {
                 continue;
             };
             self.turn = index + 1;
-            return Poll::Ready(match event {
-                Some(event @ Event::Next(_)) => (id.clone(), event),
-                end => (
-                    self.running.swap_remove(index).id,
-                    end.unwrap_or(Event::Complete),
-                ),
-            });
+            let id = match event {
+                Event::Next(_) => running.id.clone(),
+                Event::Error(_) | Event::Complete => self.running.swap_remove(index).id,
+            };
+            return Poll::Ready((id, event));
         }
         Poll::Pending
+    }
+
+    /// Lets every operation go on, up to its next event, for which there is no room yet. One that stood still could
+    /// hold up others, elsewhere, which wait for what it loads.
+    pub(super) fn go_on(&mut self, context: &Context<'_>) {
+        for running in &mut self.running {
+            if let Poll::Ready(event) = running.poll_next(context) {
+                running.waiting = Some(event);
+            }
+        }
     }
 }
 
@@ -115,6 +136,7 @@ mod tests {
         FutureExt,
         future::poll_fn,
         stream::{self, BoxStream},
+        task::noop_waker,
     };
 
     use super::*;
@@ -143,6 +165,27 @@ mod tests {
         assert_eq!(next(&mut operations), None);
         assert!(!operations.is_empty());
         operations.stop("c");
+        assert!(operations.is_empty());
+    }
+
+    #[test]
+    fn each_goes_on_to_one_event_that_waits_for_room() {
+        let mut operations = Operations::default();
+        operations.start("a".into(), true, stream::iter([failing()]));
+        let begun = Arc::new(());
+        let held = begun.clone();
+        let begins = async move {
+            drop(held);
+            failing()
+        };
+        operations.start("b".into(), false, stream::once(begins));
+        let waker = noop_waker();
+        for _ in 0..2 {
+            operations.go_on(&Context::from_waker(&waker));
+        }
+        assert_eq!(Arc::strong_count(&begun), 1, "it ran");
+        assert_eq!(next(&mut operations), Some(("a".to_owned(), false)));
+        assert_eq!(next(&mut operations), Some(("b".to_owned(), false)));
         assert!(operations.is_empty());
     }
 

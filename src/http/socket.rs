@@ -213,6 +213,9 @@ impl Socket {
             {
                 self.tell(&id, event);
             }
+            if !self.wire.has_room() {
+                self.operations.go_on(context);
+            }
             let now = Instant::now();
             if self.pinged + self.http.0.limits.ping_interval <= now {
                 self.pinged = now;

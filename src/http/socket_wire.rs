@@ -24,7 +24,7 @@ const ROOM_IN_BYTES: usize = 1024 * 1024;
 pub(super) enum Received {
     Text(axum::extract::ws::Utf8Bytes),
     Binary,
-    /// A ping or a pong: it lives.
+    /// Nothing to react to, but it lives.
     Alive,
     /// A message over the limit.
     TooBig,
@@ -62,6 +62,8 @@ pub(super) struct Wire {
     pongs: usize,
     /// Whether what comes can no longer be read.
     unreadable: bool,
+    /// Whether the client has closed: nothing may be written behind the library's answer.
+    closed: bool,
     /// Since when nothing that waits has moved.
     stuck_since: Option<Instant>,
 }
@@ -76,6 +78,7 @@ impl Wire {
             flushing: false,
             pongs: 0,
             unreadable: false,
+            closed: false,
             stuck_since: None,
         }
     }
@@ -91,6 +94,9 @@ impl Wire {
     }
 
     fn push(&mut self, message: Message) {
+        if self.closed {
+            return;
+        }
         self.waiting_bytes += size(&message);
         self.outbox.push_back(message);
     }
@@ -132,7 +138,8 @@ impl Wire {
             }
             Some(Ok(Message::Pong(_))) => Received::Alive,
             Some(Ok(Message::Close(_))) => {
-                // The library has queued the answer; it is sent on the way to the end of the stream.
+                // The library has queued the answer, which goes out with the next flush.
+                self.closed = true;
                 self.outbox.clear();
                 self.waiting_bytes = 0;
                 self.flushing = true;

@@ -195,5 +195,27 @@ async fn an_error_in_a_list_tells_where_it_is(kind: StoreKind) {
     let path = json!(["sidebarUsers", "nodes", 1, "directConversation", "messages"]);
     assert_eq!(at(&answer, "errors.0.path"), path, "{answer}");
     assert_eq!(at(&answer, "errors.0.extensions.code"), "BAD_USER_INPUT");
+
+    // No field between it and the root may be null, and it is there twice, or it is not.
+    let failing = "messages(first: 0) { nodes { id } }";
+    for twice in ["", "me { id } me { id }"] {
+        for (selection, path) in [
+            (
+                format!("nodes {{ id {failing} }}"),
+                json!(["nodes", 0, "messages"]),
+            ),
+            (
+                format!("edges {{ cursor node {{ {failing} }} }}"),
+                json!(["edges", 0, "node", "messages"]),
+            ),
+        ] {
+            let document = format!("{{ {twice} conversations {{ {selection} }} }}");
+            let answer = ann.run(&document, json!({})).await;
+            assert_eq!(answer["data"], Value::Null, "{answer}");
+            let mut expected = vec![json!("conversations")];
+            expected.extend(path.as_array().expect("a path").clone());
+            assert_eq!(at(&answer, "errors.0.path"), json!(expected), "{document}");
+        }
+    }
     app.stop().await;
 }

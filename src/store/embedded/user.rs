@@ -38,7 +38,7 @@ const COUNT_KEYS: &str = "SELECT count(*) FROM
 /// sorting all that fit.
 const MANY_KEYS: usize = 1_000;
 /// At how many users it looks so, as those that fit may all stand elsewhere in the list.
-const LOOKED_AT: usize = 10 * MANY_KEYS;
+const LOOKED_AT: usize = 5 * MANY_KEYS;
 
 #[async_trait]
 impl Users for EmbeddedStore {
@@ -144,10 +144,7 @@ fn sidebar(
         .prepare_cached(COUNT_KEYS)?
         .query_row(params![first, end, many], |row| row.get(0))?;
     if keys == many {
-        let fits = |user: &User| {
-            let keys = user.search_keys();
-            keys.iter().any(|key| key.starts_with(&prefix))
-        };
+        let fits = |user: &User| user.fits(&prefix);
         let (found, looked_at) = in_order(db, &place, LOOKED_AT, fits, at_most)?;
         if found.len() == at_most || looked_at < LOOKED_AT {
             return Ok(found);

@@ -48,7 +48,9 @@ fn decode(document: &RawDocument) -> Result<User> {
             "_id" => id = read_id(value),
             "username" => username = value.as_str(),
             "displayName" => display_name = value.as_str(),
-            "avatarUrl" => avatar_url = value.as_str(),
+            "avatarUrl" => {
+                avatar_url = Some(value.as_str().ok_or_else(|| unreadable("avatarUrl"))?);
+            }
             "createdAt" => created_at = read_time(value),
             _ => {}
         }
