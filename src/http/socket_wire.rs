@@ -103,7 +103,7 @@ impl Wire {
 
     /// Whether there is room for another event.
     pub(super) fn has_room(&self) -> bool {
-        self.outbox.len() < ROOM_FOR_EVENTS && self.waiting_bytes < ROOM_IN_BYTES
+        !self.closed && self.outbox.len() < ROOM_FOR_EVENTS && self.waiting_bytes < ROOM_IN_BYTES
     }
 
     /// Whether everything was handed to the network.
