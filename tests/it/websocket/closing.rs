@@ -203,6 +203,20 @@ async fn a_client_that_closes_gets_its_close_back() {
 }
 
 #[tokio::test]
+async fn a_close_is_answered_also_when_there_is_something_to_say() {
+    // Whenever it looks, a ping is due.
+    let app = TestApp::with(StoreKind::Embedded, |config| {
+        config.limits.ping_interval = Duration::from_nanos(1);
+    })
+    .await;
+    for _ in 0..20 {
+        let mut tcp = greeted(&app).await.into_tcp();
+        frames::write(&mut tcp, &frames::frame(CLOSE, &1000_u16.to_be_bytes())).await;
+        assert_eq!(close_code(&mut tcp).await, Some(1000));
+    }
+}
+
+#[tokio::test]
 async fn stopping_closes_every_socket_with_1001() {
     let mut app = TestApp::start(StoreKind::Embedded).await;
     let ann = app.user("ann").await;
