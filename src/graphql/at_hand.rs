@@ -8,7 +8,7 @@ use async_graphql::{
     ContainerType, ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
     parser::types::{Field, Selection, SelectionSet},
     registry::Registry,
-    resolver_utils::resolve_container,
+    resolver_utils::{EnumType, enum_value, resolve_container},
 };
 use futures_util::future::try_join_all;
 use uuid::Uuid;
@@ -23,11 +23,17 @@ pub(super) enum Given<'a> {
     Int(i32),
     Boolean(bool),
     Id(Uuid),
+    Item(Value),
     DateTime(Timestamp),
     Object(Box<dyn Fields + 'a>),
 }
 
 impl<'a> Given<'a> {
+    /// One of an enum's.
+    pub(super) fn item(item: impl EnumType) -> Self {
+        Self::Item(enum_value(item))
+    }
+
     pub(super) fn object(object: impl Fields + 'a) -> Self {
         Self::Object(Box::new(object))
     }
@@ -88,9 +94,9 @@ impl<T: ContainerType + Fields> OutputType for AtHand<T> {
         let Some(writer) = Writer::of(ctx) else {
             return Box::pin(resolve_container(ctx, &self.0)).await;
         };
-        let mut draft = Draft::default();
-        writer.add(&mut draft, &self.0, None).await?;
-        draft.finish().await
+        let mut gapped = Gapped::default();
+        writer.add(&mut gapped, &self.0, None).await?;
+        gapped.finish().await
     }
 }
 
@@ -117,16 +123,16 @@ impl<T: ContainerType + Fields> OutputType for AllAtHand<T> {
             let items = self.0.iter().enumerate().map(item);
             return Ok(Value::List(Box::pin(try_join_all(items)).await?));
         };
-        let mut draft = Draft::default();
-        draft.json.push(b'[');
+        let mut gapped = Gapped::default();
+        gapped.json.push(b'[');
         for (index, item) in self.0.iter().enumerate() {
             if index > 0 {
-                draft.json.push(b',');
+                gapped.json.push(b',');
             }
-            writer.add(&mut draft, item, Some(index)).await?;
+            writer.add(&mut gapped, item, Some(index)).await?;
         }
-        draft.json.push(b']');
-        draft.finish().await
+        gapped.json.push(b']');
+        gapped.finish().await
     }
 }
 
@@ -161,24 +167,24 @@ impl<'a> Writer<'a> {
     /// Writes an object, which has this place in a list, but for what it has to wait for.
     async fn add<T: ContainerType + Fields>(
         &self,
-        draft: &mut Draft<'a>,
+        gapped: &mut Gapped<'a>,
         object: &'a T,
         index: Option<usize>,
     ) -> ServerResult<()> {
-        draft.json.push(b'{');
+        gapped.json.push(b'{');
         for selected in &self.fields {
-            json::write_key(&mut draft.json, selected.key());
-            let start = draft.json.len();
+            json::write_key(&mut gapped.json, selected.key());
+            let start = gapped.json.len();
             if selected
-                .write(&mut draft.json, object, self.request)
+                .write(&mut gapped.json, object, self.request)
                 .is_none()
             {
-                draft.json.truncate(start);
+                gapped.json.truncate(start);
                 let value = resolve(self.ctx, object, index, selected.field);
-                draft.add(value).await?;
+                gapped.add(value).await?;
             }
         }
-        draft.json.push(b'}');
+        gapped.json.push(b'}');
         Ok(())
     }
 }
@@ -205,6 +211,7 @@ impl Selected<'_> {
             Given::Int(number) => serde_json::to_writer(json, &number).ok()?,
             Given::Boolean(value) => serde_json::to_writer(json, &value).ok()?,
             Given::Id(id) => json::write_plain(json, id.hyphenated()).ok()?,
+            Given::Item(item) => json::write_value(json, &item),
             Given::DateTime(at) => json::write_plain(json, at).ok()?,
             Given::Object(object) => {
                 json.push(b'{');
@@ -266,7 +273,7 @@ async fn resolve<T: ContainerType>(
 
 /// JSON with gaps for what is waited for.
 #[derive(Default)]
-struct Draft<'a> {
+struct Gapped<'a> {
     json: Vec<u8>,
     gaps: Vec<Gap<'a>>,
 }
@@ -282,7 +289,7 @@ enum Filling<'a> {
     Has(Value),
 }
 
-impl<'a> Draft<'a> {
+impl<'a> Gapped<'a> {
     /// Appends a value, or leaves a gap for it when it is not there at once.
     async fn add(
         &mut self,

@@ -1,10 +1,9 @@
-//! Conversations: the list, members, reading and typing.
+//! Conversations: the list, one of them, and how far the viewer has read.
 
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, OneofObject, Result, Subscription};
 use futures_util::{Stream, StreamExt, stream};
-use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     RequestContext,
@@ -14,9 +13,9 @@ use super::{
     error::{Nullable, nullable},
     event::{Event, hand_over},
     loaders::{ActivityOf, MarksOf, MessageAt},
+    member::Member,
     message::{Message, MessageConnection, message_page},
     scalar::DateTime,
-    user::{User, load_user},
 };
 use crate::{
     chat::Target,
@@ -51,20 +50,12 @@ impl ConversationRef {
 
 /// Between two people, or a group.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::ConversationKind")]
 enum ConversationKind {
     /// Between two people; exists once for a pair.
     Direct,
     /// Of any number of people, with a title.
     Group,
-}
-
-/// What a member may do.
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-enum MemberRole {
-    /// May rename the group, add and remove members.
-    Owner,
-    /// May read and write.
-    Member,
 }
 
 /// People who write to each other.
@@ -99,7 +90,8 @@ impl Conversation {
     }
 }
 
-async fn message_at(
+/// The message with this seq, if it is not 0.
+pub(super) async fn message_at(
     ctx: &Context<'_>,
     conversation: &Arc<domain::Conversation>,
     seq: Seq,
@@ -124,10 +116,7 @@ impl Conversation {
 
     /// Between two people, or a group.
     async fn kind(&self) -> ConversationKind {
-        match self.conversation.kind {
-            domain::ConversationKind::Direct => ConversationKind::Direct,
-            domain::ConversationKind::Group => ConversationKind::Group,
-        }
+        self.conversation.kind.into()
     }
 
     /// Of a group; null for a direct conversation.
@@ -137,11 +126,7 @@ impl Conversation {
 
     /// Who takes part.
     async fn members(&self) -> AllAtHand<Member> {
-        let member = |member: &domain::Member| Member {
-            member: member.clone(),
-            conversation: self.conversation.clone(),
-        };
-        self.conversation.members.iter().map(member).collect()
+        Member::all(&self.conversation)
     }
 
     /// Message history, oldest first within a page; without `first` or `last`, the newest 50.
@@ -205,50 +190,6 @@ impl Conversation {
     }
 }
 
-/// A person's part in a conversation.
-pub(super) struct Member {
-    member: domain::Member,
-    conversation: Arc<domain::Conversation>,
-}
-
-/// A person's part in a conversation.
-#[Object]
-impl Member {
-    /// The person.
-    async fn user(&self, ctx: &Context<'_>) -> Result<AtHand<User>> {
-        load_user(ctx, self.member.user_id).await.map(AtHand)
-    }
-
-    /// What the member may do.
-    async fn role(&self) -> MemberRole {
-        match self.member.role {
-            domain::MemberRole::Owner => MemberRole::Owner,
-            domain::MemberRole::Member => MemberRole::Member,
-        }
-    }
-
-    /// When the member joined.
-    async fn joined_at(&self) -> DateTime {
-        DateTime(self.member.joined_at)
-    }
-
-    /// The newest message this member has read.
-    async fn last_read(&self, ctx: &Context<'_>) -> Nullable<AtHand<Message>> {
-        nullable(async {
-            let marks = ctx
-                .loaders()?
-                .load_one(MarksOf(self.conversation.id))
-                .await?
-                .unwrap_or_default();
-            let mark = marks
-                .iter()
-                .find(|mark| mark.user_id == self.member.user_id);
-            message_at(ctx, &self.conversation, mark.map_or(0, |mark| mark.seq)).await
-        })
-        .await
-    }
-}
-
 impl Fields for Conversation {
     fn of_type(&self) -> &'static str {
         "Conversation"
@@ -258,32 +199,10 @@ impl Fields for Conversation {
         let conversation = &self.conversation;
         Some(match field {
             "id" => Given::Id(conversation.id.0),
-            "kind" => Given::Text(match conversation.kind {
-                domain::ConversationKind::Direct => "DIRECT",
-                domain::ConversationKind::Group => "GROUP",
-            }),
+            "kind" => Given::item(ConversationKind::from(conversation.kind)),
             "title" => conversation.title.as_deref().into(),
             "createdAt" => Given::DateTime(conversation.created_at),
             "lastActivityAt" => Given::DateTime(self.activity?.last_activity_at),
-            _ => return None,
-        })
-    }
-}
-
-impl Fields for Member {
-    fn of_type(&self) -> &'static str {
-        "Member"
-    }
-
-    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>> {
-        let member = &self.member;
-        Some(match field {
-            "user" => Given::object(User(request.chat.known_user(member.user_id)?)),
-            "role" => Given::Text(match member.role {
-                domain::MemberRole::Owner => "OWNER",
-                domain::MemberRole::Member => "MEMBER",
-            }),
-            "joinedAt" => Given::DateTime(member.joined_at),
             _ => return None,
         })
     }
@@ -382,43 +301,6 @@ impl ConversationMutation {
             MessageId::parse(&message_id).ok_or(Error::NotFound("There is no such message."))?;
         Ok(Conversation::new(ctx.chat()?.mark_read(viewer, id).await?))
     }
-
-    /// Tells the other members that the viewer is typing; fades by itself after a few seconds.
-    async fn set_typing(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "in", desc = "Where.")] r#in: ConversationRef,
-        #[graphql(default = true, desc = "False when the viewer stopped.")] typing: bool,
-    ) -> Result<bool> {
-        let viewer = ctx.viewer_id()?;
-        ctx.chat()?
-            .set_typing(viewer, r#in.parse()?, typing)
-            .await?;
-        Ok(true)
-    }
-}
-
-/// Someone started or stopped typing.
-#[derive(Clone)]
-pub(super) struct TypingEvent(pub(super) Arc<domain::TypingEvent>);
-
-/// Someone started or stopped typing.
-#[Object]
-impl TypingEvent {
-    /// Where.
-    async fn conversation(&self) -> Conversation {
-        Conversation::new(self.0.conversation.clone())
-    }
-
-    /// Who.
-    async fn user(&self) -> User {
-        User(self.0.user.clone())
-    }
-
-    /// Whether the user types now.
-    async fn typing(&self) -> bool {
-        self.0.typing
-    }
 }
 
 #[derive(Default)]
@@ -426,45 +308,6 @@ pub(super) struct ConversationSubscription;
 
 #[Subscription]
 impl ConversationSubscription {
-    /// Another member started or stopped typing.
-    async fn typing(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "in", desc = "Only there.")] r#in: Option<ConversationRef>,
-    ) -> Result<impl Stream<Item = TypingEvent> + use<>> {
-        let Hold::Typing(receiver) = ctx.take_hold()? else {
-            return Err(Error::Internal("not a typing source".into()).into());
-        };
-        let target = match r#in {
-            Some(reference) => Some(
-                ctx.chat()?
-                    .target(ctx.viewer_id()?, "in", reference.parse()?)
-                    .await?,
-            ),
-            None => None,
-        };
-        hand_over(
-            ctx,
-            stream::unfold((receiver, target), |(mut receiver, target)| async move {
-                loop {
-                    match receiver.recv().await {
-                        Ok(event)
-                            if target
-                                .as_ref()
-                                .is_none_or(|target| target.is(&event.conversation)) =>
-                        {
-                            let event = Event::Typing(TypingEvent(event));
-                            return Some((Ok(event), (receiver, target)));
-                        }
-                        // Elsewhere, or out of date by now.
-                        Ok(_) | Err(RecvError::Lagged(_)) => {}
-                        Err(RecvError::Closed) => return None,
-                    }
-                }
-            }),
-        )
-    }
-
     /// A conversation of the viewer's was created, renamed, changed members, or was read by someone.
     async fn conversation_changed(
         &self,

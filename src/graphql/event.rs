@@ -9,10 +9,8 @@ use futures_util::{
 };
 
 use super::{
-    context::ContextExt,
-    conversation::{Conversation, TypingEvent},
-    message::NewMessage,
-    presence::OnlineUsersChange,
+    context::ContextExt, conversation::Conversation, message::NewMessage,
+    presence::OnlineUsersChange, typing::TypingEvent,
 };
 use crate::{domain::UserId, error::Error};
 

@@ -169,6 +169,11 @@ impl Fields for Message {
             })),
             "body" => Given::Text(message.body.as_str()),
             "seq" => Given::Int(i32::try_from(message.seq).ok()?),
+            "clientMessageId" => {
+                let own = request.viewer?.user_id == message.sender_id;
+                let id = message.client_message_id.as_ref().filter(|_| own);
+                id.map(ClientMessageId::as_str).into()
+            }
             "sentAt" => Given::DateTime(message.sent_at),
             _ => return None,
         })

@@ -13,6 +13,7 @@ mod event;
 mod json;
 mod limits;
 mod loaders;
+mod member;
 mod message;
 mod meter;
 mod omitted;
@@ -25,6 +26,7 @@ mod schema;
 mod sharing;
 mod subscription;
 mod tokens;
+mod typing;
 mod user;
 mod variables;
 
@@ -52,6 +54,7 @@ pub struct Mutation(
     account::AccountMutation,
     message::MessageMutation,
     conversation::ConversationMutation,
+    typing::TypingMutation,
 );
 
 /// What can be listened to.
@@ -60,6 +63,7 @@ pub struct Subscription(
     message::MessageSubscription,
     presence::PresenceSubscription,
     conversation::ConversationSubscription,
+    typing::TypingSubscription,
 );
 
 type ChatSchema = Schema<Query, Mutation, Subscription>;

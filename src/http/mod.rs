@@ -1,16 +1,12 @@
 //! The server's addresses: GraphQL over HTTP and WebSocket, the pages, health and metrics.
 
 mod accept;
-mod bell;
 mod cookie;
-mod operations;
 mod origin;
 mod over_http;
 mod pages;
 mod serve;
 mod socket;
-mod socket_message;
-mod socket_wire;
 mod streaming;
 
 use std::{sync::Arc, time::Duration};

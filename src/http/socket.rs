@@ -1,5 +1,11 @@
 //! The `graphql-transport-ws` protocol, to the letter of enisdenjo/graphql-ws's PROTOCOL.md: one task a socket.
 
+mod bell;
+mod message;
+mod operations;
+mod receiving;
+mod wire;
+
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
@@ -12,34 +18,25 @@ use axum::{
     extract::ws::{WebSocket, WebSocketUpgrade},
     response::Response,
 };
-use futures_util::{StreamExt, future::OptionFuture, stream};
-use parking_lot::Mutex;
+use futures_util::future::OptionFuture;
 use tokio::time::{Instant, Sleep, timeout};
-use tracing::Instrument;
 
-use super::{
-    Http,
+use self::{
     bell::Bell,
+    message::{Goodbye, next, write},
     operations::{Event, Operations},
-    over_http::viewer,
-    socket_message::{ClientMessage, Goodbye, InitPayload, next, object, write},
-    socket_wire::{Received, Wire},
+    wire::{Received, Wire},
 };
+use super::Http;
 use crate::{
     auth::Viewer,
     chat::{Connection, Origin},
-    domain::Timestamp,
-    error::Error,
-    graphql::{
-        ErrorReply, Hold, OperationKind, Outcome, Params, Payload, RequestContext, RequestId,
-    },
+    graphql::RequestId,
 };
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 /// Bytes read ahead for each socket, which is a good part of what an idle one costs; what clients say is mostly shorter.
 const READ_BUFFER: usize = 1024;
-/// Bytes of an operation's id: clients use numbers or UUIDs.
-const MAX_ID: usize = 1_024;
 /// How long the other end has to answer a close.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// How long operations under way have to answer when their session ends.
@@ -287,157 +284,6 @@ impl Socket {
         Ok(next)
     }
 
-    async fn receive(&mut self, received: Received) -> Result<(), End> {
-        let text = match received {
-            Received::Text(text) => text,
-            Received::Alive => return Ok(()),
-            Received::Binary => return Err(End::Close(Goodbye::InvalidMessage)),
-            Received::TooBig => return Err(End::Close(Goodbye::TooBig)),
-            Received::NotUtf8 => return Err(End::Close(Goodbye::NotUtf8)),
-            Received::Malformed => return Err(End::Close(Goodbye::Malformed)),
-            Received::Gone => return Err(End::Cut),
-        };
-        let invalid = || End::Close(Goodbye::InvalidMessage);
-        let message = serde_json::from_str::<ClientMessage<'_>>(&text).map_err(|_| invalid())?;
-        match (message.r#type.as_str(), message.id) {
-            ("connection_init", _) => {
-                if self.greeted.is_some() {
-                    return Err(End::Close(Goodbye::SecondInit));
-                }
-                let payload = object(message.payload).map_err(|()| invalid())?;
-                let span = self.id.span();
-                Box::pin(self.greet(payload).instrument(span)).await
-            }
-            ("ping", _) => {
-                object::<serde::de::IgnoredAny>(message.payload).map_err(|()| invalid())?;
-                self.wire.send(write(None, "pong", message.payload));
-                Ok(())
-            }
-            ("pong", _) => object::<serde::de::IgnoredAny>(message.payload)
-                .map(|_| ())
-                .map_err(|()| invalid()),
-            ("subscribe", Some(id)) if (1..=MAX_ID).contains(&id.len()) => {
-                let params = object::<Params>(message.payload)
-                    .ok()
-                    .flatten()
-                    .ok_or_else(invalid)?;
-                self.subscribe(id.into(), params)
-            }
-            ("complete", Some(id)) if !id.is_empty() => {
-                self.operations.stop(&id);
-                Ok(())
-            }
-            _ => Err(invalid()),
-        }
-    }
-
-    async fn greet(&mut self, payload: Option<InitPayload>) -> Result<(), End> {
-        let payload = payload.unwrap_or_default();
-        let forbidden = End::Close(Goodbye::Forbidden);
-        let Ok(explicit) = payload.token() else {
-            return Err(forbidden);
-        };
-        let token = explicit.clone().or_else(|| self.token.take());
-        let viewer = match viewer(&self.http, token.as_deref()).await {
-            Ok(None) if explicit.is_some() => return Err(forbidden),
-            Ok(viewer) => viewer,
-            Err(error) => {
-                tracing::warn!(?error, "a socket could not be authenticated");
-                return Err(End::Close(Goodbye::TryLater));
-            }
-        };
-        let connection = match viewer {
-            Some(viewer) => match self.http.0.api.chat().connect(viewer, payload.resume()) {
-                Ok(connection) => Some(Arc::new(connection)),
-                Err(_) => return Err(End::Close(Goodbye::TooManySockets)),
-            },
-            None => None,
-        };
-        self.expires =
-            viewer.map(|viewer| Instant::now() + viewer.expires_at.since(Timestamp::now()));
-        self.greeted = Some(Greeted {
-            viewer,
-            connection,
-            had_token: token.is_some(),
-        });
-        self.wire.send(write(None, "connection_ack", None::<()>));
-        Ok(())
-    }
-
-    fn subscribe(&mut self, id: Arc<str>, params: Params) -> Result<(), End> {
-        let Some(greeted) = &self.greeted else {
-            return Err(End::Close(Goodbye::Unauthorized));
-        };
-        if self.operations.has(&id) {
-            return Err(End::Close(Goodbye::DuplicateId(id)));
-        }
-        if self.leaving.is_some() {
-            return Ok(());
-        }
-        let api = self.http.0.api.clone();
-        let operation = match api.operation(params) {
-            Ok(operation) => operation,
-            Err(errors) => {
-                self.wire.send(write(Some(&id), "error", Some(errors)));
-                return Ok(());
-            }
-        };
-        let subscription = operation.kind() == OperationKind::Subscription;
-        if self.operations.count(subscription) >= self.http.0.limits.operations_per_socket {
-            let sentence = "Too many operations are under way on this socket.";
-            self.refuse(
-                &id,
-                Error::RateLimited {
-                    message: sentence.into(),
-                    retry_after: Duration::from_secs(1),
-                },
-            );
-            return Ok(());
-        }
-        // Held now, so that whatever this socket sends after this message finds the subscription live.
-        let hold = match &greeted.connection {
-            Some(connection) if subscription => Hold::take(connection, operation.root_field()),
-            _ => None,
-        };
-        let mut context = RequestContext::new(
-            self.id,
-            &api,
-            greeted.viewer,
-            greeted.had_token,
-            self.origin,
-        );
-        context.hold = Mutex::new(hold.map(Box::new));
-        let context = Arc::new(context);
-        if subscription {
-            let count = Counted::new(&self.http);
-            let events = api.subscribe(operation, context).map(move |outcome| {
-                let _while_it_lives = &count;
-                match outcome {
-                    Outcome::Next(payload) => Event::Next(payload),
-                    Outcome::Error(errors) => Event::Error(errors),
-                }
-            });
-            self.operations.start(id, true, events);
-        } else {
-            let span = self.id.span();
-            let answer = stream::once(async move {
-                let reply = api.execute(operation, context).instrument(span).await;
-                if reply.ran() {
-                    Event::Next(Payload::from(&reply))
-                } else {
-                    Event::Error(reply.errors)
-                }
-            });
-            self.operations.start(id, false, answer);
-        }
-        Ok(())
-    }
-
-    fn refuse(&mut self, id: &str, error: Error) {
-        self.wire
-            .send(write(Some(id), "error", Some([ErrorReply::from(&error)])));
-    }
-
     /// Lets an operation's event wait to be written.
     fn tell(&mut self, id: &str, event: Event) {
         self.wire.send(match event {
@@ -445,21 +291,5 @@ impl Socket {
             Event::Error(errors) => write(Some(id), "error", Some(errors)),
             Event::Complete => write(Some(id), "complete", None::<()>),
         });
-    }
-}
-
-/// Counts a subscription for as long as it lives.
-struct Counted(Http);
-
-impl Counted {
-    fn new(http: &Http) -> Self {
-        http.0.metrics.subscriptions.inc();
-        Self(http.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.0.metrics.subscriptions.dec();
     }
 }

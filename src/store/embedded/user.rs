@@ -164,16 +164,16 @@ fn sidebar(
     Ok(users.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The next who fit, and at how many it looked for them, which are `looked_at` at most.
+/// The next who fit, and at how many it looked for them, which are `most` at most.
 fn in_order(
     db: &Connection,
     place: &Place,
-    looked_at: usize,
+    most: usize,
     fits: impl Fn(&User) -> bool,
     at_most: usize,
 ) -> Result<(Vec<User>, usize)> {
     let mut statement = db.prepare_cached(SIDEBAR)?;
-    let limit = columns::limit(looked_at);
+    let limit = columns::limit(most);
     let parameters = params![place.viewer, place.after_key, place.after_id, limit];
     let mut everyone = statement.query(parameters)?;
     let (mut found, mut looked_at) = (Vec::new(), 0);

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::*;
 
-/// Bytes that wait for a WebSocket before nothing more is taken from anywhere (`http/socket_wire.rs`).
+/// Bytes that wait for a WebSocket before nothing more is taken from anywhere (`http/socket/wire.rs`).
 const OUTBOX: u64 = MIB;
 /// Queries that run side by side on a socket (`Limits::operations_per_socket`).
 const AT_ONCE: u64 = 100;

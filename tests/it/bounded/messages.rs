@@ -16,7 +16,7 @@ const MESSAGE: u64 = 4_500;
 const MESSAGES: usize = 20_000;
 /// Messages that the connections of one user share, for the slowest of them (`realtime/hub.rs`).
 const RING: u64 = 32;
-/// Frames that wait for a WebSocket before nothing more is taken from its subscriptions (`http/socket_wire.rs`), one
+/// Frames that wait for a WebSocket before nothing more is taken from its subscriptions (`http/socket/wire.rs`), one
 /// that is half written, and one that is being made.
 const OUTBOX: u64 = 8 + 2;
 /// Events that wait for a stream before nothing more is taken from its subscription (`http/streaming.rs`), one that

@@ -10,7 +10,7 @@ use super::*;
 const PEOPLE: usize = 30;
 /// Sockets of someone who watches and does not read.
 const WATCHERS: u64 = 50;
-/// Bytes that wait for a WebSocket before nothing more is taken from anywhere (`http/socket_wire.rs`).
+/// Bytes that wait for a WebSocket before nothing more is taken from anywhere (`http/socket/wire.rs`).
 const OUTBOX: u64 = MIB;
 /// Bytes of what is told of each who came or left.
 const CHANGE: u64 = 14 * 2_048;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::over_http::bearer;
-use crate::graphql::Payload;
+use crate::{graphql::Payload, http::over_http::bearer};
 
 /// Bytes of an operation's id that a close's reason, of 123 at most, repeats.
 const ID_IN_REASON: usize = 90;
