@@ -17,6 +17,9 @@ pub enum Error {
     /// No valid session, or a login that failed.
     #[error("{0}")]
     Unauthenticated(&'static str),
+    /// The request was made for someone else than its session's user.
+    #[error("Someone else is signed in here now; load the page again.")]
+    ViewerChanged,
     /// The viewer may see the thing but not do this to it.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -72,6 +75,7 @@ impl Error {
         match self {
             Self::BadUserInput { .. } => "BAD_USER_INPUT",
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
+            Self::ViewerChanged => "VIEWER_CHANGED",
             Self::Forbidden(_) => "FORBIDDEN",
             Self::NotFound(_) => "NOT_FOUND",
             Self::Conflict { .. } => "CONFLICT",

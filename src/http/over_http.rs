@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     body::{Body, HttpBody},
     extract::{FromRequestParts, Request, State, WebSocketUpgrade},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -75,6 +75,9 @@ async fn upgrade(http: Http, peer: Peer, parts: &mut Parts) -> Response {
         Err(rejection) => rejection.into_response(),
     }
 }
+
+/// The header in which a client says whom it believes to be signed in.
+const VIEWER: HeaderName = HeaderName::from_static("viewer");
 
 /// Where Apollo's protocol for persisted queries puts a document's hash, among the `extensions`.
 const PERSISTED_QUERY: &str = "persistedQuery";
@@ -228,8 +231,14 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
         return ([(header::ALLOW, "POST")], refused).into_response();
     }
     let token = token(http, headers);
-    let viewer = match viewer(http, token.as_deref()).await {
+    let believed = headers
+        .get(VIEWER)
+        .map(|id| id.to_str().unwrap_or("no id has such characters"));
+    let viewer = match viewer(http, token.as_deref(), believed).await {
         Ok(viewer) => viewer,
+        Err(error @ Error::ViewerChanged) => {
+            return answer(media_type, &Reply::refused(vec![ErrorReply::from(&error)]));
+        }
         Err(error) => return answer(media_type, &Reply::failed(&error)),
     };
     let origin = Origin(http.0.origins.client(peer, headers));
@@ -288,11 +297,28 @@ pub(super) fn bearer(value: &str) -> Option<&str> {
 }
 
 /// Who a token stands for; a useless one stands for nobody.
-pub(super) async fn viewer(http: &Http, token: Option<&str>) -> Result<Option<Viewer>, Error> {
-    match token {
-        Some(token) => Ok(http.0.api.chat().viewer(token).await?.ok()),
-        None => Ok(None),
+///
+/// All tabs of a browser send the newest cookie, whoever a page was loaded for. So a client may say by the id of a user
+/// whom it `believes` to be signed in; an empty id says nothing.
+///
+/// # Errors
+/// [`Error::ViewerChanged`] when the token stands for someone else than believed; the store's.
+pub(super) async fn viewer(
+    http: &Http,
+    token: Option<&str>,
+    believed: Option<&str>,
+) -> Result<Option<Viewer>, Error> {
+    let Some(token) = token else {
+        return Ok(None);
+    };
+    let viewer = http.0.api.chat().viewer(token).await?.ok();
+    let another = |viewer: &Viewer| {
+        believed.is_some_and(|id| !id.is_empty() && id != viewer.user_id.to_string())
+    };
+    if viewer.as_ref().is_some_and(another) {
+        return Err(Error::ViewerChanged);
     }
+    Ok(viewer)
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

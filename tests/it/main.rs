@@ -35,4 +35,5 @@ mod support;
 mod talking;
 mod typed_client;
 mod typing;
+mod viewer;
 mod websocket;

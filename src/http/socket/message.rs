@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{graphql::Payload, http::over_http::bearer};
+use crate::{error::Error, graphql::Payload, http::over_http::bearer};
 
 /// Bytes of an operation's id that a close's reason, of 123 at most, repeats.
 const ID_IN_REASON: usize = 90;
@@ -22,6 +22,7 @@ pub(super) enum Goodbye {
     InvalidMessage,
     Unauthorized,
     Forbidden,
+    ViewerChanged,
     Subprotocol,
     InitTimeout,
     DuplicateId(Arc<str>),
@@ -41,6 +42,8 @@ impl Goodbye {
             Self::InvalidMessage => (4400, "Invalid message"),
             Self::Unauthorized => (4401, "Unauthorized"),
             Self::Forbidden => (4403, "Forbidden"),
+            // The error's code, for programs to tell it from the other.
+            Self::ViewerChanged => (4403, Error::ViewerChanged.code()),
             Self::Subprotocol => (4406, "Subprotocol not acceptable"),
             Self::InitTimeout => (4408, "Connection initialisation timeout"),
             Self::DuplicateId(id) => {
@@ -74,6 +77,8 @@ pub(super) struct InitPayload {
     headers: Option<serde_json::Value>,
     #[serde(default)]
     resume: Option<serde_json::Value>,
+    #[serde(default)]
+    viewer: Option<serde_json::Value>,
 }
 
 impl InitPayload {
@@ -116,13 +121,21 @@ impl InitPayload {
 
     /// The cursor to go on from. What is no text is no cursor, which the subscription says.
     pub(super) fn resume(&self) -> Option<String> {
-        match &self.resume {
-            None | Some(serde_json::Value::Null) => None,
-            Some(serde_json::Value::String(text)) => {
-                Some(text.clone()).filter(|text| !text.is_empty())
-            }
-            Some(other) => Some(other.to_string()),
-        }
+        text_of(self.resume.as_ref())
+    }
+
+    /// The id of the user whom the client believes to be signed in. What is no text is nobody's.
+    pub(super) fn viewer(&self) -> Option<String> {
+        text_of(self.viewer.as_ref())
+    }
+}
+
+/// A text that is there and not empty; of anything else its JSON.
+fn text_of(value: Option<&serde_json::Value>) -> Option<String> {
+    match value {
+        None | Some(serde_json::Value::Null) => None,
+        Some(serde_json::Value::String(text)) => Some(text.clone()).filter(|text| !text.is_empty()),
+        Some(other) => Some(other.to_string()),
     }
 }
 

@@ -79,9 +79,11 @@ impl Socket {
             return Err(forbidden);
         };
         let token = explicit.clone().or_else(|| self.token.take());
-        let viewer = match viewer(&self.http, token.as_deref()).await {
+        let believed = payload.viewer();
+        let viewer = match viewer(&self.http, token.as_deref(), believed.as_deref()).await {
             Ok(None) if explicit.is_some() => return Err(forbidden),
             Ok(viewer) => viewer,
+            Err(Error::ViewerChanged) => return Err(End::Close(Goodbye::ViewerChanged)),
             Err(error) => {
                 tracing::warn!(?error, "a socket could not be authenticated");
                 return Err(End::Close(Goodbye::TryLater));
