@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chat::{Chat, Parts},
-    domain::Limits,
+    domain::{AvatarHosts, Limits},
     graphql::Api,
     http::{self, Http, HttpSettings},
     metrics::Metrics,
@@ -26,6 +26,8 @@ pub struct Config {
     /// bcrypt's work factor. The program takes 10 to 15; tests take less.
     pub bcrypt_cost: u32,
     pub signup_open: bool,
+    /// Whose pictures the chat page shows, and which hosts avatars may name.
+    pub avatar_hosts: AvatarHosts,
     pub introspection: bool,
     pub rate_limits: bool,
     pub http: HttpSettings,
@@ -51,6 +53,7 @@ impl Config {
             session_ttl: Duration::from_hours(360),
             bcrypt_cost: 12,
             signup_open: true,
+            avatar_hosts: AvatarHosts::default(),
             introspection: true,
             rate_limits: true,
             http: HttpSettings {
@@ -122,6 +125,7 @@ impl App {
             session_ttl: config.session_ttl,
             bcrypt_cost: config.bcrypt_cost,
             signup_open: config.signup_open,
+            avatar_hosts: config.avatar_hosts.clone(),
             rate_limits: config.rate_limits,
             limits: config.limits,
         })
@@ -129,7 +133,13 @@ impl App {
         .map_err(unready)?;
         let api = Api::new(chat.clone(), metrics.clone(), config.introspection);
         let stopping = CancellationToken::new();
-        let http = Http::new(api, metrics, config.http, stopping.clone());
+        let http = Http::new(
+            api,
+            metrics,
+            &config.avatar_hosts,
+            config.http,
+            stopping.clone(),
+        );
         Ok(Self {
             chat,
             http,

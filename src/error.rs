@@ -23,9 +23,12 @@ pub enum Error {
     /// The viewer may see the thing but not do this to it.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// It does not exist, or the viewer may not know that it does.
-    #[error("{0}")]
-    NotFound(&'static str),
+    /// What the argument at `field` names does not exist, or the viewer may not know that it does.
+    #[error("{message}")]
+    NotFound {
+        field: String,
+        message: &'static str,
+    },
     /// It clashes with what is there already; `field` is the argument's path.
     #[error("{message}")]
     Conflict { field: String, message: String },
@@ -57,6 +60,28 @@ impl Error {
         }
     }
 
+    /// The argument at `field` names no user.
+    pub fn no_user(field: impl Into<String>) -> Self {
+        Self::not_found(field, "There is no such user.")
+    }
+
+    /// The argument at `field` names no conversation of the viewer's.
+    pub fn no_conversation(field: impl Into<String>) -> Self {
+        Self::not_found(field, "There is no such conversation.")
+    }
+
+    /// The argument at `field` names no message that it may name.
+    pub fn no_message(field: impl Into<String>) -> Self {
+        Self::not_found(field, "There is no such message.")
+    }
+
+    fn not_found(field: impl Into<String>, message: &'static str) -> Self {
+        Self::NotFound {
+            field: field.into(),
+            message,
+        }
+    }
+
     /// A clash at the argument `field`.
     pub fn conflict(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Conflict {
@@ -77,7 +102,7 @@ impl Error {
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
             Self::ViewerChanged => "VIEWER_CHANGED",
             Self::Forbidden(_) => "FORBIDDEN",
-            Self::NotFound(_) => "NOT_FOUND",
+            Self::NotFound { .. } => "NOT_FOUND",
             Self::Conflict { .. } => "CONFLICT",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::ResyncRequired => "RESYNC_REQUIRED",

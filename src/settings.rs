@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     app::{Config, StoreConfig},
-    domain::Limits,
+    domain::{AvatarHost, AvatarHosts, Limits},
     http::{AllowedOrigin, HttpSettings},
     store::StoreLimits,
 };
@@ -65,6 +65,10 @@ pub struct Settings {
     /// Whether anyone may sign up
     #[arg(long, env, value_enum, default_value_t = Signup::Open, hide_env_values = true)]
     pub signup: Signup,
+    /// Hosts that avatars may name and whose pictures the chat page loads, separated by commas, such as
+    /// pics.example.org or *.example.org; * for any; without it, avatars may name every host, and the page loads none
+    #[arg(long, env, value_delimiter = ',', hide_env_values = true)]
+    pub avatar_hosts: Vec<AvatarHost>,
     /// What is logged: a level (error, warn, info, debug, trace) or tracing directives
     #[arg(long, env, default_value = "info", value_parser = log_filter, hide_env_values = true)]
     pub log: String,
@@ -129,6 +133,7 @@ impl Settings {
             session_ttl: self.session_ttl,
             bcrypt_cost: self.bcrypt_cost,
             signup_open: self.signup == Signup::Open,
+            avatar_hosts: AvatarHosts(self.avatar_hosts.clone()),
             introspection: on(self.introspection),
             rate_limits: on(self.rate_limits),
             http: HttpSettings {

@@ -129,10 +129,9 @@ async fn person(store: &DynStore, number: u32, hash: &str) -> Result<Person> {
         id: UserId::new(),
         username: Username::parse("username", &username)?,
         display_name: DisplayName::parse("displayName", &format!("Person {number:05}"))?,
-        avatar_url: Some(AvatarUrl::parse(
-            "avatarUrl",
-            &format!("https://example.org/{number}.png"),
-        )?),
+        avatar_url: Some(AvatarUrl::stored(&format!(
+            "https://example.org/{number}.png"
+        ))),
         created_at: now,
     };
     let session = Session {

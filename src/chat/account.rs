@@ -9,13 +9,13 @@ use crate::{
     error::{Error, Result},
 };
 
-/// What someone who signs up gives, checked.
+/// What someone who signs up gives, as it came.
 pub struct Signup {
-    pub username: Username,
-    pub password: Password,
+    pub username: String,
+    pub password: String,
     /// The username when left out.
-    pub display_name: Option<DisplayName>,
-    pub avatar_url: Option<AvatarUrl>,
+    pub display_name: Option<String>,
+    pub avatar_url: Option<String>,
 }
 
 /// A fresh sign-in.
@@ -29,40 +29,78 @@ impl Chat {
     /// Makes an account and signs it in.
     ///
     /// # Errors
-    /// A taken username is a conflict; signup may be closed; limits; the store's.
-    pub async fn signup(&self, origin: Origin, signup: Signup) -> Result<SignedIn> {
-        let Signup {
-            username,
-            password,
-            display_name,
-            avatar_url,
-        } = signup;
+    /// All that is wrong with what was given, an error for each field, a taken username among them; signup may be
+    /// closed; limits; the store's.
+    pub async fn signup(&self, origin: Origin, signup: Signup) -> Result<SignedIn, Vec<Error>> {
         if !self.0.signup_open {
-            return Err(Error::Forbidden("Signing up is closed here."));
+            return Err(vec![Error::Forbidden("Signing up is closed here.")]);
         }
-        if let Some(throttles) = &self.0.throttles {
-            throttles.signup(origin, &username.key())?;
-        }
-        let taken = || Error::conflict("input.username", "This username is taken.");
-        let key = username.key();
-        let still_free = async {
-            match self.0.store.credentials(&key).await? {
-                None => Ok(()),
-                Some(_) => Err(taken()),
+        let mut faults = Vec::new();
+        let mut note = |fault| faults.push(fault);
+        let username = Username::parse("input.username", &signup.username).map_err(&mut note);
+        let password = Password::choose("input.password", &signup.password).map_err(&mut note);
+        let display_name = signup
+            .display_name
+            .map(|name| DisplayName::parse("input.displayName", &name))
+            .transpose()
+            .map_err(&mut note);
+        let avatar_url = signup
+            .avatar_url
+            .map(|url| AvatarUrl::parse("input.avatarUrl", &url, &self.0.avatar_hosts))
+            .transpose()
+            .map_err(&mut note);
+        match (username, password, display_name, avatar_url) {
+            (Ok(username), Ok(password), Ok(display_name), Ok(avatar_url)) => {
+                let user = User {
+                    id: UserId::new(),
+                    display_name: display_name
+                        .unwrap_or_else(|| DisplayName::stored(username.as_str())),
+                    username,
+                    avatar_url,
+                    created_at: Timestamp::now(),
+                };
+                let signed_up = self.create_account(origin, user, password).await;
+                signed_up.map_err(|error| vec![error])
             }
-        };
+            (Ok(username), ..) => {
+                // That is worth knowing at once, as far as anyone may ask.
+                let asked = self.throttle_signup(origin, &username);
+                if asked.is_ok() && self.still_free(&username).await == Err(taken()) {
+                    faults.insert(0, taken());
+                }
+                Err(faults)
+            }
+            _ => Err(faults),
+        }
+    }
+
+    async fn create_account(
+        &self,
+        origin: Origin,
+        user: User,
+        password: Password,
+    ) -> Result<SignedIn> {
+        self.throttle_signup(origin, &user.username)?;
+        let still_free = self.still_free(&user.username);
         let hash = self.0.hasher.hash(password, still_free).await?;
-        let user = User {
-            id: UserId::new(),
-            display_name: display_name.unwrap_or_else(|| DisplayName::stored(username.as_str())),
-            username,
-            avatar_url,
-            created_at: Timestamp::now(),
-        };
         if !self.0.store.create_user(&user, &hash).await? {
             return Err(taken());
         }
         self.sign_in(user).await
+    }
+
+    fn throttle_signup(&self, origin: Origin, username: &Username) -> Result<()> {
+        match &self.0.throttles {
+            Some(throttles) => throttles.signup(origin, &username.key()),
+            None => Ok(()),
+        }
+    }
+
+    async fn still_free(&self, username: &Username) -> Result<()> {
+        match self.0.store.credentials(&username.key()).await? {
+            None => Ok(()),
+            Some(_) => Err(taken()),
+        }
     }
 
     /// Signs someone in. An unknown username and a wrong password get the same answer after the same time.
@@ -121,4 +159,8 @@ impl Chat {
     pub async fn viewer(&self, token: &str) -> Result<Result<Viewer, TokenError>> {
         self.0.sessions.viewer(token).await
     }
+}
+
+fn taken() -> Error {
+    Error::conflict("input.username", "This username is taken.")
 }

@@ -13,8 +13,6 @@ use crate::{
     error::{Error, Result},
 };
 
-const NO_CONVERSATION: Error = Error::NotFound("There is no such conversation.");
-
 /// The conversation that a viewer means.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -62,7 +60,7 @@ impl Chat {
                 Some(conversation) if conversation.has_member(viewer) => {
                     Ok(Target::Existing(conversation))
                 }
-                _ => Err(NO_CONVERSATION),
+                _ => Err(Error::no_conversation(format!("{field}.conversationId"))),
             },
             ConversationRef::User(peer) => {
                 let Some(pair) = Pair::new(viewer, peer) else {
@@ -76,7 +74,7 @@ impl Chat {
                 }
                 match self.0.directory.user(peer).await? {
                     Some(_) => Ok(Target::Unstarted(pair)),
-                    None => Err(Error::NotFound("There is no such user.")),
+                    None => Err(Error::no_user(format!("{field}.userId"))),
                 }
             }
         }
@@ -202,7 +200,7 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] for a message that the viewer may not see; the store's.
     pub async fn mark_read(&self, viewer: UserId, message: MessageId) -> Result<Arc<Conversation>> {
-        let (message, conversation) = self.visible_message(viewer, message).await?;
+        let (message, conversation) = self.visible_message(viewer, "messageId", message).await?;
         if self
             .0
             .store
@@ -215,13 +213,14 @@ impl Chat {
         Ok(conversation)
     }
 
-    /// A message that the viewer may see, with its conversation.
+    /// A message that the viewer may see, with its conversation; `field` is the argument's path.
     pub(super) async fn visible_message(
         &self,
         viewer: UserId,
+        field: &str,
         id: MessageId,
     ) -> Result<(Message, Arc<Conversation>)> {
-        let nothing = || Error::NotFound("There is no such message.");
+        let nothing = || Error::no_message(field);
         let message = self
             .0
             .store

@@ -45,14 +45,10 @@ impl Chat {
         }
         let target = self.target(viewer, "input.to", to).await?;
         if let Some(id) = reply_to {
-            match self.visible_message(viewer, id).await {
-                Ok((_, conversation)) if target.is(&conversation) => {}
-                Ok(_) | Err(Error::NotFound(_)) => {
-                    return Err(Error::NotFound(
-                        "There is no such message in this conversation.",
-                    ));
-                }
-                Err(error) => return Err(error),
+            let field = "input.replyToId";
+            let (_, conversation) = self.visible_message(viewer, field, id).await?;
+            if !target.is(&conversation) {
+                return Err(Error::no_message(field));
             }
         }
         let conversation = self.started(target).await?;

@@ -26,7 +26,7 @@ pub use crate::realtime::{Changes, PresenceReceiver};
 
 use crate::{
     auth::{Hasher, Sessions, Signer},
-    domain::{Limits, Position},
+    domain::{AvatarHosts, Limits, Position},
     error::Result,
     metrics::Metrics,
     realtime::{Hub, Presence, Typing},
@@ -53,6 +53,7 @@ struct Inner {
     throttles: Option<Throttles>,
     cursors: CursorKey,
     signup_open: bool,
+    avatar_hosts: AvatarHosts,
     limits: Limits,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -69,6 +70,7 @@ pub struct Parts {
     pub session_ttl: Duration,
     pub bcrypt_cost: u32,
     pub signup_open: bool,
+    pub avatar_hosts: AvatarHosts,
     pub rate_limits: bool,
     pub limits: Limits,
 }
@@ -90,6 +92,7 @@ impl Chat {
             session_ttl,
             bcrypt_cost,
             signup_open,
+            avatar_hosts,
             rate_limits,
             limits,
         } = parts;
@@ -115,6 +118,7 @@ impl Chat {
             throttles: rate_limits.then(|| Throttles::new(&limits)),
             cursors: CursorKey::new(&secrets),
             signup_open,
+            avatar_hosts,
             limits,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),

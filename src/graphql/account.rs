@@ -4,12 +4,13 @@ use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 
 use super::{
     context::{ContextExt, SessionCookie},
+    error::all_of,
     scalar::DateTime,
     user::User,
 };
 use crate::{
     chat::{SignedIn, Signup},
-    domain::{AvatarUrl, DisplayName, Password, Username},
+    domain::Password,
     error::Error,
 };
 
@@ -20,9 +21,9 @@ struct SignupInput {
     username: String,
     /// At least 8 characters, at most 71 bytes in UTF-8 (what bcrypt takes in full), no NUL.
     password: String,
-    /// 1 to 64 characters; the username when left out.
+    /// 1 to 64 characters that show something; the username when left out.
     display_name: Option<String>,
-    /// http or https, at most 2,048 characters; never fetched by the server.
+    /// http or https, at most 2,048 characters; never fetched by the server, which may take it from some hosts only.
     avatar_url: Option<String>,
 }
 
@@ -85,17 +86,13 @@ impl AccountMutation {
             avatar_url,
         } = input;
         let signup = Signup {
-            username: Username::parse("input.username", &username)?,
-            password: Password::choose("input.password", &password)?,
-            display_name: display_name
-                .map(|name| DisplayName::parse("input.displayName", &name))
-                .transpose()?,
-            avatar_url: avatar_url
-                .map(|url| AvatarUrl::parse("input.avatarUrl", &url))
-                .transpose()?,
+            username,
+            password,
+            display_name,
+            avatar_url,
         };
-        let signed_in = ctx.chat()?.signup(ctx.request()?.origin, signup).await?;
-        AuthPayload::new(ctx, signed_in)
+        let signed_up = ctx.chat()?.signup(ctx.request()?.origin, signup).await;
+        AuthPayload::new(ctx, signed_up.map_err(|errors| all_of(ctx, errors))?)
     }
 
     /// Signs someone in. An unknown username and a wrong password get the same answer.

@@ -35,15 +35,15 @@ pub(super) enum ConversationRef {
 }
 
 impl ConversationRef {
-    /// An id that no id looks like is the id of nothing.
-    pub(super) fn parse(&self) -> Result<domain::ConversationRef, Error> {
+    /// What the argument at `field` refers to. An id that no id looks like is the id of nothing.
+    pub(super) fn parse(&self, field: &str) -> Result<domain::ConversationRef, Error> {
         match self {
             Self::UserId(id) => UserId::parse(id)
                 .map(domain::ConversationRef::User)
-                .ok_or(Error::NotFound("There is no such user.")),
+                .ok_or_else(|| Error::no_user(format!("{field}.userId"))),
             Self::ConversationId(id) => ConversationId::parse(id)
                 .map(domain::ConversationRef::Conversation)
-                .ok_or(Error::NotFound("There is no such conversation.")),
+                .ok_or_else(|| Error::no_conversation(format!("{field}.conversationId"))),
         }
     }
 }
@@ -297,8 +297,7 @@ impl ConversationMutation {
         #[graphql(desc = "The newest message that was read.")] message_id: ID,
     ) -> Result<Conversation> {
         let viewer = ctx.viewer_id()?;
-        let id =
-            MessageId::parse(&message_id).ok_or(Error::NotFound("There is no such message."))?;
+        let id = MessageId::parse(&message_id).ok_or_else(|| Error::no_message("messageId"))?;
         Ok(Conversation::new(ctx.chat()?.mark_read(viewer, id).await?))
     }
 }

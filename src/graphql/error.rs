@@ -1,6 +1,6 @@
 //! Errors as clients see them: one place maps them all.
 
-use async_graphql::{PathSegment, Pos, Result, ServerError};
+use async_graphql::{Context, PathSegment, Pos, Result, ServerError};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -50,6 +50,16 @@ pub(super) async fn nullable<T>(found: impl Future<Output = Result<Option<T>>>) 
     found.await.transpose()
 }
 
+/// What a field gives that has several things to complain of: the first one. The response has the others behind it.
+pub(super) fn all_of(ctx: &Context<'_>, errors: Vec<Error>) -> async_graphql::Error {
+    let mut errors = errors.into_iter().map(async_graphql::Error::from);
+    let first = errors.next();
+    for error in errors {
+        ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+    }
+    first.unwrap_or_else(|| Error::Internal("a failure without an error".into()).into())
+}
+
 impl ErrorReply {
     /// An error that belongs to no place in a document.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
@@ -83,7 +93,9 @@ impl From<&Error> for ErrorReply {
         }
         let mut reply = Self::new(error.code(), error.to_string());
         match error {
-            Error::BadUserInput { field, .. } | Error::Conflict { field, .. } => {
+            Error::BadUserInput { field, .. }
+            | Error::NotFound { field, .. }
+            | Error::Conflict { field, .. } => {
                 reply.extensions.field = Some(field.clone());
             }
             Error::RateLimited { retry_after, .. } => {

@@ -239,7 +239,7 @@ impl MessageQuery {
     ) -> Result<MessageConnection> {
         let target = ctx
             .chat()?
-            .target(ctx.viewer_id()?, "in", r#in.parse()?)
+            .target(ctx.viewer_id()?, "in", r#in.parse("in")?)
             .await?;
         message_page(
             ctx,
@@ -293,15 +293,12 @@ impl MessageMutation {
             reply_to_id,
         } = input;
         let client_id = |id: ID| ClientMessageId::parse("input.clientMessageId", &id);
-        let reply_to = |id: ID| {
-            MessageId::parse(&id).ok_or(Error::NotFound(
-                "There is no such message in this conversation.",
-            ))
-        };
+        let reply_to =
+            |id: ID| MessageId::parse(&id).ok_or_else(|| Error::no_message("input.replyToId"));
         let outgoing = Outgoing {
             body: Body::parse("input.body", &body)?,
             client_message_id: client_message_id.map(client_id).transpose()?,
-            to: to.parse()?,
+            to: to.parse("input.to")?,
             reply_to: reply_to_id.map(reply_to).transpose()?,
         };
         let sent = ctx.chat()?.send(viewer, outgoing).await?;
@@ -351,7 +348,7 @@ impl MessageSubscription {
         let Hold::Messages(connection, held) = ctx.take_hold()? else {
             return Err(Error::Internal("not a source of messages".into()).into());
         };
-        let only = r#in.map(|reference| reference.parse()).transpose()?;
+        let only = r#in.map(|reference| reference.parse("in")).transpose()?;
         let messages = ctx
             .chat()?
             .stream(connection, held, only, after.as_deref())

@@ -22,8 +22,7 @@ pub(super) fn validator(introspection: bool) -> ChatSchema {
         Mutation::default(),
         Subscription::default(),
     );
-    let builder = builder.disable_suggestions().extension(ValidationOnly);
-    introspected(builder, introspection)
+    introspected(builder.extension(ValidationOnly), introspection)
 }
 
 /// Runs documents that were validated.
@@ -65,7 +64,9 @@ where
     if allowed {
         builder.finish()
     } else {
-        builder.disable_introspection().finish()
+        // "Did you mean" would tell names as well.
+        let builder = builder.disable_introspection().disable_suggestions();
+        builder.finish()
     }
 }
 

@@ -51,7 +51,7 @@ impl TypingMutation {
     ) -> Result<bool> {
         let viewer = ctx.viewer_id()?;
         ctx.chat()?
-            .set_typing(viewer, r#in.parse()?, typing)
+            .set_typing(viewer, r#in.parse("in")?, typing)
             .await?;
         Ok(true)
     }
@@ -74,7 +74,7 @@ impl TypingSubscription {
         let target = match r#in {
             Some(reference) => Some(
                 ctx.chat()?
-                    .target(ctx.viewer_id()?, "in", reference.parse()?)
+                    .target(ctx.viewer_id()?, "in", reference.parse("in")?)
                     .await?,
             ),
             None => None,

@@ -27,12 +27,13 @@ pub use origin::{AllowedOrigin, Peer};
 pub use serve::{listen, serve};
 
 use crate::{
-    domain::Limits,
+    domain::{AvatarHosts, Limits},
     graphql::{Api, RequestId},
     metrics::Metrics,
 };
 use cookie::CookiePolicy;
 use origin::OriginPolicy;
+use pages::ChatPage;
 
 /// How the HTTP side is set up.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +60,7 @@ struct Inner {
     limits: Limits,
     origins: OriginPolicy,
     cookies: CookiePolicy,
+    chat_page: ChatPage,
     graphiql: bool,
     public_metrics: bool,
     /// Cancelled when the server stops taking work.
@@ -71,6 +73,7 @@ impl Http {
     pub fn new(
         api: Api,
         metrics: Arc<Metrics>,
+        avatar_hosts: &AvatarHosts,
         settings: HttpSettings,
         stopping: CancellationToken,
     ) -> Self {
@@ -88,6 +91,7 @@ impl Http {
             limits,
             origins: OriginPolicy::new(allowed_origins, trusted_proxies, secure_cookies),
             cookies: CookiePolicy::new(secure_cookies),
+            chat_page: ChatPage::new(avatar_hosts),
             graphiql,
             public_metrics,
             stopping,
@@ -105,7 +109,10 @@ impl Http {
     pub fn router(&self) -> Router {
         let mut router = Router::new()
             .route("/graphql", any(over_http::graphql))
-            .route("/", get(|| async { pages::chat() }))
+            .route(
+                "/",
+                get(async |State(http): State<Self>| http.0.chat_page.serve()),
+            )
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))

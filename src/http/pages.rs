@@ -5,11 +5,14 @@
 use std::io::{self, Read};
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use flate2::read::GzDecoder;
+
+use crate::domain::AvatarHosts;
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
@@ -47,38 +50,61 @@ pub fn graphiql() -> Response {
     } else {
         "fallback"
     };
+    let index = find(&format!("{name}/index.html")).map_or(&[][..], |index| index.body);
     // GraphiQL's editor sets styles inline.
-    page(
-        name,
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data:",
-    )
+    let more = "style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+    page(Bytes::from_static(index), more)
 }
 
-/// The chat page, for `/`. People's pictures may be anywhere.
-#[must_use]
-pub fn chat() -> Response {
-    page("chat", "style-src 'self'; img-src 'self' http: https:")
+/// The chat page, for `/`.
+pub struct ChatPage {
+    html: Bytes,
+    policy: String,
+}
+
+/// Where the page reads whose pictures it may show.
+const AVATAR_HOSTS: &str = r#"<meta name="avatar-hosts" content="" />"#;
+
+impl ChatPage {
+    /// The page, which shows pictures from these hosts. To load one tells its host who looks, and when.
+    #[must_use]
+    pub fn new(avatar_hosts: &AvatarHosts) -> Self {
+        let index = find("chat/index.html").map_or(&[][..], |index| index.body);
+        let told = AVATAR_HOSTS.replace("\"\"", &format!("\"{avatar_hosts}\""));
+        let html = String::from_utf8_lossy(index).replace(AVATAR_HOSTS, &told);
+        let sources = if avatar_hosts.are_any() {
+            "http: https:".to_owned()
+        } else {
+            avatar_hosts.to_string()
+        };
+        Self {
+            html: html.into(),
+            policy: format!("style-src 'self'; img-src 'self' {sources}"),
+        }
+    }
+
+    /// The answer to a request for it.
+    pub fn serve(&self) -> Response {
+        page(self.html.clone(), &self.policy)
+    }
 }
 
 /// A page's HTML, allowed to run its own files and to talk to this server, and what `more` allows (directives of a
 /// Content-Security-Policy), and nothing else. No script is inline.
-fn page(name: &str, more: &str) -> Response {
-    let Some(index) = find(&format!("{name}/index.html")) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
+fn page(html: Bytes, more: &str) -> Response {
     let policy = format!(
         "default-src 'self'; {more}; object-src 'none'; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     );
     let headers = [
-        (header::CONTENT_TYPE, index.content_type),
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CONTENT_SECURITY_POLICY, policy.as_str()),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-cache"),
         (header::VARY, "accept"),
     ];
-    (headers, index.body).into_response()
+    (headers, html).into_response()
 }
 
 async fn serve(Path(path): Path<String>, request: HeaderMap) -> Response {
@@ -195,7 +221,7 @@ mod tests {
             get("fallback/index.html", "gzip").await.status(),
             StatusCode::NOT_FOUND
         );
-        for page in [graphiql(), chat()] {
+        for page in [graphiql(), ChatPage::new(&AvatarHosts::default()).serve()] {
             assert_eq!(page.status(), StatusCode::OK);
             let policy = &page.headers()[header::CONTENT_SECURITY_POLICY];
             let policy = policy.to_str().expect("ASCII");

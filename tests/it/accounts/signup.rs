@@ -1,5 +1,6 @@
 //! Signing up: who somebody is.
 
+use chinwag::domain::AvatarHosts;
 use serde_json::{Value, json};
 
 use super::{LOGIN, SIGNUP, signup};
@@ -12,6 +13,8 @@ on_both_stores!(
     a_person_is_what_the_signup_said,
     input_outside_the_rules_is_refused_by_its_field,
     fifty_signups_of_one_name_make_one_user,
+    all_that_is_wrong_is_said_at_once,
+    avatars_come_from_hosts_that_are_allowed,
     hostile_texts_are_only_texts,
     signup_can_be_closed,
 );
@@ -114,6 +117,14 @@ async fn input_outside_the_rules_is_refused_by_its_field(kind: StoreKind) {
                 json!("a\u{0}b"),
                 json!("a\nb"),
                 json!("a\u{85}b"),
+                json!("\u{200b}"),
+                json!(" \u{200d}\u{feff} "),
+                json!("\u{2800}\u{2800}"),
+                json!("\u{3164}"),
+                json!("\u{301}"),
+                json!("\u{202e}nna"),
+                json!("Ann\u{2066}"),
+                json!("Ann\u{2028}Bob"),
             ],
         ),
         (
@@ -156,7 +167,8 @@ async fn input_outside_the_rules_is_refused_by_its_field(kind: StoreKind) {
         ("password", json!("🔑".repeat(8))),
         ("password", json!("        ")),
         ("displayName", json!("🦊".repeat(64))),
-        ("displayName", json!("\u{202e}x \"' {$ne}")),
+        ("displayName", json!("\u{200f}x \"' {$ne}")),
+        ("displayName", json!("مريم\u{200c}ها")),
         ("avatarUrl", json!("http://[::1]:8080/x")),
         ("avatarUrl", json!(long_url[..2_048])),
     ] {
@@ -172,6 +184,83 @@ async fn input_outside_the_rules_is_refused_by_its_field(kind: StoreKind) {
         nobody.ok(LOGIN, again).await;
     }
     nobody.ok(SIGNUP, json!({ "input": good })).await;
+    app.stop().await;
+}
+
+async fn all_that_is_wrong_is_said_at_once(kind: StoreKind) {
+    let app = TestApp::start(kind).await;
+    app.user("ann").await;
+    let bad = |username: &str| {
+        json!({ "input": {
+            "username": username, "password": "short", "displayName": " ", "avatarUrl": "ftp://x",
+        } })
+    };
+    let nobody = app.anonymous();
+    let faults = async |variables: Value| {
+        let reply = nobody.run(SIGNUP, variables).await;
+        assert_eq!(reply["data"], Value::Null);
+        let errors = reply["errors"].as_array().expect("errors").clone();
+        let fault = |error: &Value| {
+            assert_eq!(error["path"], json!(["signup"]), "{error}");
+            assert!(error["locations"][0]["line"].is_u64(), "{error}");
+            let code = error["extensions"]["code"].as_str().expect("a code");
+            let field = error["extensions"]["field"].as_str().expect("a field");
+            format!("{code} {field}")
+        };
+        errors.iter().map(fault).collect::<Vec<_>>()
+    };
+    let others = [
+        "BAD_USER_INPUT input.password",
+        "BAD_USER_INPUT input.displayName",
+        "BAD_USER_INPUT input.avatarUrl",
+    ];
+    let with = |first: &str| {
+        let all = std::iter::once(first).chain(others);
+        all.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        faults(bad("x")).await,
+        with("BAD_USER_INPUT input.username")
+    );
+    assert_eq!(faults(bad("ANN")).await, with("CONFLICT input.username"));
+    assert_eq!(faults(bad("bob")).await, others);
+    app.user("bob").await;
+    app.stop().await;
+}
+
+async fn avatars_come_from_hosts_that_are_allowed(kind: StoreKind) {
+    let app = TestApp::with(kind, |config| {
+        let hosts = ["pics.example.org", "*.example.net"];
+        let hosts = hosts.map(|host| host.parse().expect("a host"));
+        config.avatar_hosts = AvatarHosts(hosts.into());
+    })
+    .await;
+    let input = |name: &str, url: &str| json!({ "input": { "username": name, "password": "password1", "avatarUrl": url } });
+    for url in ["https://example.org/a.png", "https://example.net/a.png"] {
+        let elsewhere = input("ann", url);
+        let nobody = app.anonymous();
+        let error = nobody.fails("BAD_USER_INPUT", SIGNUP, elsewhere).await;
+        assert_eq!(error["extensions"]["field"], "input.avatarUrl");
+    }
+    for (name, url) in [
+        ("ann", "https://pics.example.org/a.png"),
+        ("bob", "https://a.example.net/a.png"),
+    ] {
+        let made = app.anonymous().ok(SIGNUP, input(name, url)).await;
+        assert_eq!(made["signup"]["user"]["avatarUrl"], url);
+    }
+    let page = reqwest::get(app.url("/")).await.expect("the page");
+    let policy = page.headers()["content-security-policy"]
+        .to_str()
+        .expect("text")
+        .to_owned();
+    assert!(
+        policy.contains("img-src 'self' pics.example.org *.example.net;"),
+        "{policy}"
+    );
+    let html = page.text().await.expect("HTML");
+    let told = r#"<meta name="avatar-hosts" content="pics.example.org *.example.net" />"#;
+    assert!(html.contains(told), "{html}");
     app.stop().await;
 }
 
@@ -233,7 +322,7 @@ async fn hostile_texts_are_only_texts(kind: StoreKind) {
         "*",
         "(",
         "[a-z]+",
-        "\u{202e}gnp.exe",
+        "\u{200f}gnp.exe",
         "👩‍👩‍👧‍👦",
         "𝒜𝓃𝓃",
         "ZA̡͊͠͝LGO",

@@ -84,6 +84,8 @@ async fn introspection_can_be_switched_off() {
     );
     ann.ok("{ __typename me { __typename id } }", json!({}))
         .await;
+    let reply = ann.run("{ user(idd: 1) { id } }", json!({})).await;
+    assert!(!reply.to_string().contains("Did you mean"), "{reply}");
     let page = app
         .anonymous()
         .raw(reqwest::Method::GET, &app.url("/graphql"))

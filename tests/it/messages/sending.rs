@@ -105,15 +105,19 @@ async fn what_does_not_exist_cannot_be_written_to(kind: StoreKind) {
         &no_hyphens,
         "not an id, but long enough to be one",
     ] {
-        for to in [json!({ "userId": id }), json!({ "conversationId": id })] {
-            let input = json!({ "to": to, "body": "hello" });
-            ann.fails("NOT_FOUND", SEND, json!({ "input": input }))
+        for field in ["userId", "conversationId"] {
+            let input = json!({ "to": { field: id }, "body": "hello" });
+            let error = ann
+                .fails("NOT_FOUND", SEND, json!({ "input": input }))
                 .await;
+            assert_eq!(error["extensions"]["field"], format!("input.to.{field}"));
         }
     }
     let input = json!({ "to": { "conversationId": foreign }, "body": "hello" });
-    ann.fails("NOT_FOUND", SEND, json!({ "input": input }))
+    let error = ann
+        .fails("NOT_FOUND", SEND, json!({ "input": input }))
         .await;
+    assert_eq!(error["extensions"]["field"], "input.to.conversationId");
     for to in [
         json!({}),
         json!({ "userId": bob.id, "conversationId": foreign }),
@@ -167,10 +171,7 @@ async fn a_reply_is_to_a_message_of_the_same_conversation(kind: StoreKind) {
         let error = ann
             .fails("NOT_FOUND", document, json!({ "input": input }))
             .await;
-        assert_eq!(
-            error["message"],
-            "There is no such message in this conversation."
-        );
+        assert_eq!(error["extensions"]["field"], "input.replyToId");
     }
     // Before a conversation has begun there is nothing to reply to, and a reply does not begin it.
     let cat = app.user("cat").await;

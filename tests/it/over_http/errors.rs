@@ -6,6 +6,27 @@ use super::{JSON, RESPONSE, answer, app, is_refused, post};
 use crate::support::json as at;
 
 #[tokio::test]
+async fn a_name_that_is_nearly_right_is_met_with_the_right_one() {
+    let app = app().await;
+    for (document, hint) in [
+        ("{ me { usernme } }", "Did you mean \"username\""),
+        (
+            "{ sidebarUser { nodes { id } } }",
+            "Did you mean \"sidebarUsers\"",
+        ),
+        (
+            "{ sidebarUsers(firs: 1) { nodes { id } } }",
+            "Did you mean \"first\"",
+        ),
+    ] {
+        let body = json!({ "query": document });
+        let error = is_refused(&app, body, "GRAPHQL_VALIDATION_FAILED").await;
+        let message = error["message"].as_str().expect("a sentence");
+        assert!(message.contains(hint), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_request_is_said_before_anything_runs() {
     let app = app().await;
     for (body, code) in [
