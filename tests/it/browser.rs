@@ -47,6 +47,11 @@ async fn graphiql_runs_a_query_a_mutation_and_a_live_subscription() {
     run("graphiql.mjs", |_| {}).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_conversation_of_the_readme_goes_as_it_says() {
+    run("first-conversation.mjs", |_| {}).await;
+}
+
 /// Runs a script against a server of its own.
 async fn run(script: &'static str, set_up: impl FnOnce(&mut Config)) {
     // A browser takes a machine's memory and cores: one at a time.
@@ -96,7 +101,8 @@ impl Tools {
             .current_dir(&self.folder)
             .env("SERVER", server)
             .env("CHROMIUM", &self.chromium)
-            .env("PICTURES", pictures);
+            .env("PICTURES", pictures)
+            .env("README", concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
         npm::output(&mut node)
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use reqwest::header;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
-use crate::support::store::StoreKind;
+use crate::support::{TestApp, store::StoreKind, ws::Ws};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -62,43 +62,52 @@ fn every_snippet_is_the_very_code_that_the_clients_tests_run() {
     }
 }
 
-/// Follows the README: two people sign up, one listens, the other speaks.
+/// Follows the README over HTTP; a browser does it word by word.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_conversation_goes_as_told() {
     let app = TestApp::start(StoreKind::Embedded).await;
     let operations = blocks("graphql");
-    let [sign_ups, listen, speak] = operations.as_slice() else {
-        panic!("three operations are shown: {operations:?}");
+    let [listening, speaking] = operations.as_slice() else {
+        panic!("two blocks are shown: {operations:?}");
     };
-    let mut people = Vec::new();
-    for name in ["Ann", "Bob"] {
-        let mut person = app.anonymous();
-        let body = json!({ "query": sign_ups, "operationName": name });
-        let request = person
-            .raw(reqwest::Method::POST, &app.url("/graphql"))
-            .json(&body);
-        let answer: Value = request
-            .send()
-            .await
-            .expect("an answer")
-            .json()
-            .await
-            .expect("JSON");
-        let signed_up = &answer["data"]["signup"];
-        person.token = signed_up["token"].as_str().map(str::to_owned);
-        person.id = signed_up["user"]["id"].as_str().expect("an id").to_owned();
-        people.push(person);
-    }
-    let mut socket = app.socket(&people[1]).await;
-    socket.subscribe("1", listen, json!({})).await;
+    // The cookie of whoever signed in last is the browser's.
+    let run = async |document: &str, name: &str, cookie: &str| {
+        let request = app
+            .anonymous()
+            .raw(reqwest::Method::POST, &app.url("/graphql"));
+        let request = request
+            .header(header::COOKIE, cookie)
+            .json(&json!({ "query": document, "operationName": name }));
+        let answer = request.send().await.expect("an answer");
+        let set = answer.headers().get(header::SET_COOKIE).cloned();
+        let set = set.map(|set| set.to_str().expect("text").to_owned());
+        let reply = answer.json::<Value>().await.expect("JSON");
+        assert!(reply.get("errors").is_none(), "{name}: {reply}");
+        (reply["data"].clone(), set.unwrap_or_default())
+    };
+    run(listening, "Ann", "").await;
+    let (_, bobs) = run(listening, "Bob", "").await;
+    let headers = [
+        ("sec-websocket-protocol", "graphql-transport-ws"),
+        ("cookie", bobs.as_str()),
+    ];
+    let (mut socket, _) = Ws::open_with(app.address, &headers)
+        .await
+        .expect("a socket");
+    socket.init(json!({})).await;
+    let subscribe = json!({ "query": listening, "operationName": "Listen" });
+    socket
+        .send(json!({ "type": "subscribe", "id": "1", "payload": subscribe }))
+        .await;
     socket.settle().await;
-    let speak = speak.replace('…', &people[1].id);
-    let sent = people[0].ok(&speak, json!({})).await;
-    assert_eq!(sent["sendMessage"]["seq"], 1);
+
+    let (_, anns) = run(speaking, "LogIn", &bobs).await;
+    let (found, _) = run(speaking, "FindBob", &anns).await;
+    let id = found["sidebarUsers"]["nodes"][0]["id"].as_str();
+    let say = speaking.replace('…', id.expect("Bob is found"));
+    let (said, _) = run(&say, "Say", &anns).await;
+    assert_eq!(said["sendMessage"]["seq"], 1);
     let heard = socket.event("1").await;
-    assert_eq!(
-        heard["newMessage"]["message"]["sender"]["displayName"],
-        "Ann"
-    );
+    assert_eq!(heard["newMessage"]["message"]["body"], "Hello, Bob");
     app.stop().await;
 }

@@ -33,7 +33,8 @@ query Me {
 #   }
 # }
 
-# A tab of its own can wait for what is said.
+# To hear what you say, run this in another
+# browser tab: "+" stops it.
 # subscription Listen {
 #   newMessage {
 #     cursor
