@@ -61,12 +61,12 @@ export async function visitor(name, { path = "/", scheme = "light", phone = fals
   });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
-  const book = { name, page, foreign: [], errors: [], sent: [], offline: false };
+  const book = { name, page, foreign: [], errors: [], sent: [], excused: false };
   books.push(book);
   const note = (url) => {
     if (!/^(data|blob):/.test(url) && new URL(url).host !== new URL(origin).host) book.foreign.push(url);
   };
-  const wrong = (text) => book.offline || book.errors.push(text);
+  const wrong = (text) => book.excused || book.errors.push(text);
   context.on("request", (request) => note(request.url()));
   context.on("response", (response) => response.status() >= 400 && wrong(`${response.status()} ${response.url()}`));
   context.on("console", (message) => {

@@ -15,7 +15,7 @@ await scenario(async () => {
   await shows(bob, said);
 
   for (const how of ["cut", "silence"]) {
-    ann.book.offline = true;
+    ann.book.excused = true;
     network[how]();
     // A link that went silent is noticed by its missing pong.
     await ann.getByText("No connection. Trying again…").waitFor();
@@ -37,11 +37,11 @@ await scenario(async () => {
     said.push(...missed, ...waiting);
     await shows(bob, said);
     await shows(ann, said);
-    ann.book.offline = false;
+    ann.book.excused = false;
   }
 
   // A message arrived and its answer was lost: sending it again does not make a second.
-  ann.book.offline = true;
+  ann.book.excused = true;
   network.cut();
   await ann.getByText("No connection. Trying again…").waitFor();
   await ann.route("**/graphql", async (route) => {
@@ -63,7 +63,7 @@ await scenario(async () => {
   await Promise.all([ann.waitForEvent("requestfailed"), write(ann, "Ann: kept")]);
   await ann.unroute("**/graphql");
   await ann.reload();
-  ann.book.offline = false;
+  ann.book.excused = false;
   said.push("Ann: kept");
   await shows(bob, said);
   await shows(ann, said);

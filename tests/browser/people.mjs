@@ -5,15 +5,28 @@ import { api, until, visitor } from "./browser.mjs";
 export const PASSWORD = "correct horse battery";
 
 /** Signs somebody up through the page. */
-export async function newcomer(name, options) {
+export async function newcomer(name, { displayName = name, ...options } = {}) {
   const page = await visitor(name, options);
   await page.getByRole("button", { name: "Sign up" }).click();
   await page.getByLabel("Username").fill(name.toLowerCase());
-  await page.getByLabel("Your name").fill(name);
+  await page.getByLabel("Your name").fill(displayName);
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Sign up" }).click();
   await online(page);
   return page;
+}
+
+/** Logs somebody in. */
+export async function logIn(page, username) {
+  await page.getByLabel("Username").fill(username);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await online(page);
+}
+
+export async function logOut(page) {
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByRole("button", { name: "Log in" }).waitFor();
 }
 
 /** Waits until a page is logged in and its link is up. */

@@ -33,6 +33,26 @@ async fn sessions_begin_and_end_in_all_tabs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_never_acts_for_another_person_than_the_one_it_shows() {
+    run("viewer.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_of_the_same_name_are_told_apart() {
+    run("namesakes.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_in_messages_are_links_and_all_else_is_text() {
+    run("links.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_was_seen_is_read() {
+    run("unread.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_phone_shows_one_pane_at_a_time() {
     run("phone.mjs", |_| {}).await;
 }

@@ -1,41 +1,34 @@
 // What a person can do.
 
-import { ApiError } from "./api.js";
 import * as documents from "./documents.js";
-import { add, changed, chatWith, events, learn, receive, settle, state } from "./state.js";
+import { add, changed, chatWith, events, learn, seenUpTo, state, unread } from "./state.js";
 import { after, ask } from "./sync.js";
 
-/** Messages loaded at a time. */
+/** Messages loaded at a time; then, as long as the first unread one is further back, as many as the server gives. */
 const PAGE = 30;
-/** The server lets typing fade after 6 s; until then it need not be told again. */
-const TYPING_AGAIN = 3_000;
-/** How long to wait before sending again when the server does not say, and the errors that this may help against. */
-const SEND_AGAIN = 3_000;
-const PASSING = ["RATE_LIMITED", "SERVICE_UNAVAILABLE"];
-
-let sending = false;
-let retry;
+const LARGE_PAGE = 100;
+/** How far back that goes. */
+const MOST_UNREAD = 1_000;
 
 events.addEventListener("synced", () => {
   openChat(state.key);
   state.chats.forEach(tellSeen);
-  if (!state.outbox.length) state.outbox = JSON.parse(sessionStorage.getItem(outboxKey()) ?? "[]");
-  flush();
 });
 
 /** Opens the chat with this key, or none. */
 export async function openChat(key) {
   state.key = key;
-  state.open = state.chats.get(key) ?? null;
-  changed();
+  const known = state.chats.get(key) ?? null;
+  // After each connect the open chat is opened again, and the line stays where it is.
+  if (known !== state.open) show(known);
   if (!key || !state.ready) return;
   try {
-    if (!state.open) {
+    // A person in the list may have a conversation that is not.
+    if (!state.open?.id) {
       const { user, conversation } = await ask(documents.LOOKUP, { id: key });
       if (user && user.id !== state.me.id) found(user);
-      const chat = conversation && learn(conversation);
-      if (state.key === key) state.open = chat ?? state.chats.get(key) ?? null;
-      changed();
+      const chat = conversation ? learn(conversation) : state.chats.get(key) ?? null;
+      if (state.key === key) show(chat);
     }
     if (state.open && state.open.earlier === undefined) await loadEarlier(state.open);
   } catch {
@@ -43,17 +36,31 @@ export async function openChat(key) {
   }
 }
 
-/** Loads a chat's newest messages, or those before what is loaded. */
+function show(chat) {
+  if (chat) chat.unreadAfter = unread(chat) ? seenUpTo(chat) : null;
+  state.open = chat;
+  changed();
+}
+
+/** Loads a chat's newest messages, back to the first unread one, or those before what is loaded. */
 export async function loadEarlier(chat) {
   const { messages, loading, earlier } = chat;
   if (loading || earlier === null) return;
   chat.loading = true;
   changed();
   try {
-    const { messages: page } = await ask(documents.HISTORY, { in: chat.ref, last: PAGE, before: earlier });
+    const enough = earlier === undefined && unread(chat) ? seenUpTo(chat) + 1 : Infinity;
+    const nodes = [];
+    let before = earlier;
+    do {
+      const last = nodes.length ? LARGE_PAGE : PAGE;
+      const { messages: page } = await ask(documents.HISTORY, { in: chat.ref, last, before });
+      nodes.unshift(...page.nodes);
+      before = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
+    } while (before && nodes[0].seq > enough && nodes.length < MOST_UNREAD);
     if (messages === chat.messages) {
-      add(chat, page.nodes);
-      chat.earlier = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
+      add(chat, nodes);
+      chat.earlier = before;
     }
   } finally {
     chat.loading = false;
@@ -89,11 +96,10 @@ function found({ directConversation, ...user }) {
   return directConversation ? learn(directConversation) : chatWith(user);
 }
 
-/** The person has seen all of a chat. */
-export function see(chat) {
-  const last = chat.messages.at(-1)?.seq ?? 0;
-  if (last <= chat.seen) return;
-  chat.seen = last;
+/** The viewer has seen a chat up to the message with this seq. */
+export function see(chat, seq) {
+  if (seq <= seenUpTo(chat)) return;
+  chat.seen = seq;
   changed();
   tellSeen(chat);
 }
@@ -111,61 +117,4 @@ async function tellSeen(chat) {
     chat.telling = false;
   }
   tellSeen(chat);
-}
-
-/** The person types in a chat, or has stopped. */
-export function type(chat, typing) {
-  const now = Date.now();
-  if (!chat.id || (typing ? now - chat.typedAt < TYPING_AGAIN : !chat.typedAt)) return;
-  chat.typedAt = typing ? now : 0;
-  ask(documents.SET_TYPING, { in: chat.ref, typing }).catch(() => {}); // It fades anyway.
-}
-
-/** Sends what is written: it shows at once, and stays in the outbox until the server has it. */
-export function send(chat) {
-  // Not crypto.randomUUID, which is missing on pages that came over plain http from another machine.
-  const random = crypto.getRandomValues(new Uint8Array(16));
-  const clientMessageId = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const { key, ref, draft: body } = chat;
-  const sentAt = new Date().toISOString();
-  state.outbox.push({ clientMessageId, key, ref, body, sentAt, sender: { id: state.me.id } });
-  chat.draft = chat.problem = "";
-  // Sending ends typing, for everybody.
-  chat.typedAt = 0;
-  flush();
-}
-
-const outboxKey = () => `outbox ${state.me.id}`;
-
-/** Neither a reload nor an ended session loses what was not sent. */
-function keepOutbox() {
-  sessionStorage.setItem(outboxKey(), JSON.stringify(state.outbox));
-  changed();
-}
-
-/** Sends what waits, one after the other. Trying again is safe: the server knows a message by its clientMessageId. */
-async function flush() {
-  keepOutbox();
-  clearTimeout(retry);
-  if (sending) return;
-  sending = true;
-  while (state.outbox.length) {
-    const { key, ref, body, clientMessageId } = state.outbox[0];
-    try {
-      receive((await ask(documents.SEND, { input: { to: ref, body, clientMessageId } })).sendMessage);
-      settle(clientMessageId);
-    } catch (error) {
-      if (!state.me) break;
-      if (!(error instanceof ApiError) || PASSING.includes(error.code)) {
-        retry = setTimeout(flush, error.retryAfterMs ?? SEND_AGAIN);
-        break;
-      }
-      settle(clientMessageId);
-      // The text goes back to where it was written.
-      const chat = state.chats.get(key);
-      if (chat) Object.assign(chat, { problem: error.message, draft: `${body}\n${chat.draft}`.trim() });
-    }
-    keepOutbox();
-  }
-  sending = false;
 }

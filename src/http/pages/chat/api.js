@@ -12,11 +12,20 @@ export class ApiError extends Error {
 /** No answer came. Whether the server did what it was asked to is not known. */
 export class NoAnswer extends Error {}
 
-/** Runs a query or mutation and gives its data, or throws one of the errors above. */
-export async function request(query, variables) {
+/**
+ * Runs a query or mutation and gives its data, or throws one of the errors above.
+ *
+ * `viewer` is the id of whoever is believed to be logged in. All tabs of a browser send its newest cookie: when that
+ * is somebody else's by now, nothing is done, and the error's code is VIEWER_CHANGED.
+ */
+export async function request(query, variables, viewer) {
   const response = fetch("/graphql", {
     method: "POST",
-    headers: { accept: "application/graphql-response+json", "content-type": "application/json" },
+    headers: {
+      accept: "application/graphql-response+json",
+      "content-type": "application/json",
+      ...(viewer && { viewer }),
+    },
     body: JSON.stringify({ query, variables }),
     signal: AbortSignal.timeout(15_000),
   });
@@ -27,11 +36,13 @@ export async function request(query, variables) {
   return answer.data;
 }
 
-/** How often a link is looked after, and how long it may be silent. */
+/** How often a link is looked after, and how long it may take to be made and to answer. */
 const HEARTBEAT = 10_000;
+const CONNECTS_WITHIN = 10_000;
+const ANSWERS_WITHIN = 5_000;
 /** The longest pause before another try to connect. */
 const LONGEST_PAUSE = 15_000;
-/** The server closes a socket with this code when its session ends. */
+/** The server closes a socket with this code when its session has ended, or is not the viewer's. */
 const FORBIDDEN = 4403;
 
 /**
@@ -42,17 +53,20 @@ const FORBIDDEN = 4403;
  * its first variables send `resume: <last cursor>` in connection_init's payload instead.)
  */
 export class Live {
+  #viewer;
   #handlers;
   #socket = null;
   #operations = new Map();
   #lastId = 0;
   #failures = 0;
-  #silent = false;
   #timer;
+  #silence;
 
-  /** `connected()` subscribes, and may be async; `link(state)` hears "connecting", "online", or "waiting"
-   * from a failure until the link is back; `ended()` hears that the session is over. */
-  constructor(handlers) {
+  /** For a viewer, as with `request`. `connected()` subscribes, and may be async; `link(state)` hears "connecting",
+   * "online", or "waiting" from a failure until the link is back; `ended(reason)` hears that the session is over, or
+   * that it is not the viewer's (VIEWER_CHANGED). */
+  constructor(viewer, handlers) {
+    this.#viewer = viewer;
     this.#handlers = handlers;
   }
 
@@ -62,10 +76,10 @@ export class Live {
     if (!this.#failures) this.#handlers.link("connecting");
     const socket = new WebSocket(new URL("/graphql", location.href).href.replace("http", "ws"), "graphql-transport-ws");
     this.#socket = socket;
-    this.#silent = true;
-    socket.onopen = () => this.#send({ type: "connection_init" });
+    socket.onopen = () => this.#send({ type: "connection_init", payload: { viewer: this.#viewer } });
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
-    socket.onclose = ({ code }) => this.#broken(code);
+    socket.onclose = ({ code, reason }) => this.#broken(code, reason);
+    this.#expect(CONNECTS_WITHIN);
     this.#timer = setInterval(() => this.check(), HEARTBEAT);
   }
 
@@ -73,6 +87,7 @@ export class Live {
   close() {
     // Also ends an interval.
     clearTimeout(this.#timer);
+    this.#heard();
     if (this.#socket) {
       this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
       this.#socket.close();
@@ -92,13 +107,12 @@ export class Live {
     this.#timer = setTimeout(() => this.open(), pause * (0.5 + Math.random() / 2));
   }
 
-  /** Gives up a link that has been silent since the last check, and pings one that has not. A dead link does not say
-   * so by itself, so this is also called when there is reason to doubt it. */
+  /** Pings, and gives up a link that does not answer. A dead link does not say so by itself, so this is also called
+   * when there is reason to doubt it. */
   check() {
-    if (!this.#socket) return;
-    if (this.#silent) return this.restart();
-    this.#silent = true;
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#send({ type: "ping" });
+    this.#expect(ANSWERS_WITHIN);
   }
 
   /** Subscribes on this connection. A subscription that ends with an error is not started again. */
@@ -117,8 +131,18 @@ export class Live {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
+  /** Gives up the link when it stays silent, however often it is asked meanwhile. */
+  #expect(within) {
+    this.#silence ??= setTimeout(() => this.restart(), within);
+  }
+
+  #heard() {
+    clearTimeout(this.#silence);
+    this.#silence = null;
+  }
+
   #receive({ type, id, payload }) {
-    this.#silent = false;
+    this.#heard();
     const operation = this.#operations.get(id);
     if (type === "connection_ack") this.#greeted();
     else if (type === "ping") this.#send({ type: "pong" });
@@ -143,10 +167,10 @@ export class Live {
     }
   }
 
-  #broken(code) {
+  #broken(code, reason) {
     if (code === FORBIDDEN) {
       this.close();
-      this.#handlers.ended();
+      this.#handlers.ended(reason);
     } else {
       this.restart();
     }

@@ -1,46 +1,18 @@
 // The open chat: its history, and the form to write.
 
-import { loadEarlier, see, send, type } from "./actions.js";
-import { $, dayOf, each, say, showAvatar, timeOf } from "./dom.js";
-import { events, state } from "./state.js";
+import { showAvatar } from "./avatar.js";
+import { $, dayOf, each, say, sayName, timeOf } from "./dom.js";
+import { sayLinked } from "./links.js";
+import { keepPlace, toEnd, turnPage } from "./reading.js";
+import { events, handleOf, nameOf, state } from "./state.js";
+import { draft, draftOf, send } from "./writing.js";
 
-const scroller = $("#history");
 const body = $("#body");
 
 /** The chat on the page. */
 let shown = null;
-/** Whether the newest message is in sight, and is to stay so. */
-let atEnd = true;
 
-const toEnd = () => { scroller.scrollTop = scroller.scrollHeight; };
-
-scroller.addEventListener("scroll", () => {
-  atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
-  if (atEnd) saw();
-});
-new ResizeObserver(() => atEnd && toEnd()).observe(scroller);
-document.addEventListener("visibilitychange", saw);
-$("#newest").addEventListener("click", () => { toEnd(); body.focus(); });
-
-/** The button loads what came before; whoever scrolls up to it need not press it. */
-const scrolledBack = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && earlier(), { root: scroller });
-$("#earlier").addEventListener("click", earlier);
-
-function earlier() {
-  if (state.open?.messages.length) loadEarlier(state.open).catch(() => {});
-}
-
-/** What is in sight is read. */
-function saw() {
-  const chat = state.open;
-  if (chat && atEnd && !document.hidden) see(chat);
-  $("#newest").hidden = !chat || atEnd || !(chat.messages.at(-1)?.seq > chat.seen);
-}
-
-body.addEventListener("input", () => {
-  state.open.draft = body.value;
-  type(state.open, body.value.trim() !== "");
-});
+body.addEventListener("input", () => draft(state.open, body.value));
 body.addEventListener("keydown", (event) => {
   // Phones have no other key for a new line; an input method uses Enter to accept a word.
   const plain = event.key === "Enter" && !event.shiftKey && !event.isComposing;
@@ -51,13 +23,14 @@ body.addEventListener("keydown", (event) => {
 $("#composer").addEventListener("submit", (event) => {
   event.preventDefault();
   body.focus();
-  atEnd = true;
-  if (state.open.draft.trim()) send(state.open);
+  if (!body.value.trim()) return;
+  send(state.open);
+  showConversation();
+  toEnd();
 });
 
 events.addEventListener("message", ({ detail: { chat, message } }) => {
-  const name = chat.members.get(message.sender.id)?.displayName;
-  $("#announcer").textContent = `${name}: ${message.body}`;
+  $("#announcer").textContent = `${nameOf(message.sender.id)}: ${message.body}`;
 });
 
 export function showConversation() {
@@ -69,64 +42,64 @@ export function showConversation() {
     : "Open this page in another browser or a private window, and sign up there as somebody else.");
   if (chat !== shown) {
     each($("#messages"), [], $("#message"));
-    atEnd = true;
+    turnPage();
   }
   shown = chat;
-  if (!chat) return;
+  if (!chat) {
+    $("#title").textContent = body.value = "";
+    if (!state.me) $("#announcer").textContent = "";
+    return;
+  }
 
   showAvatar($("#somebody .avatar"), chat.title, chat.peer?.avatarUrl, state.online.has(chat.peer?.id));
-  say($("#title"), chat.title);
+  sayName($("#title"), chat.title, handleOf(chat.peer));
   say($("#subtitle"), about(chat));
-  const typists = [...chat.typing.keys()].map((id) => chat.members.get(id)?.displayName);
+  const typists = [...chat.typing.keys()].map(nameOf);
   say($("#typing"), typists.length ? `${typists.join(", ")} ${typists.length > 1 ? "are" : "is"} typing…` : "");
 
-  const oldest = $("#messages").firstElementChild;
-  const below = scroller.scrollHeight - scroller.scrollTop;
-  $("#earlier").hidden = !chat.earlier;
-  say($("#history-hint"), hint(chat));
   // What was sent may be met in the history, or arrive, before the answer to sending it does.
   const arrived = new Set(chat.messages.map(({ clientMessageId }) => clientMessageId));
   const waiting = state.outbox.filter((entry) => entry.key === chat.key && !arrived.has(entry.clientMessageId));
-  each($("#messages"), [...chat.messages, ...waiting], $("#message"), keyOf, showMessage);
-  if (atEnd) toEnd();
-  else if (oldest !== $("#messages").firstElementChild) scroller.scrollTop = scroller.scrollHeight - below;
-  if (oldest !== $("#messages").firstElementChild) {
-    // Watched anew, it tells again where the button is: still in sight when what was loaded does not fill the page.
-    scrolledBack.disconnect();
-    scrolledBack.observe($("#earlier"));
-  }
-  if (body.value !== chat.draft) body.value = chat.draft;
+  keepPlace(() => {
+    $("#earlier").hidden = !chat.earlier;
+    say($("#history-hint"), hint(chat));
+    each($("#messages"), [...chat.messages, ...waiting], $("#message"), keyOf, showMessage);
+  });
+  if (body.value !== draftOf(chat)) body.value = draftOf(chat);
   say($("#problem"), chat.problem && `Not sent: ${chat.problem}`);
-  saw();
 }
 
 function about({ peer, members }) {
-  if (!peer) return [...members.values()].map(({ displayName }) => displayName).join(", ");
+  if (!peer) return members.map(nameOf).join(", ");
   if (state.link === "waiting") return "";
   if (state.online.has(peer.id)) return "Online";
   return peer.lastSeenAt ? `Last seen ${dayOf(peer.lastSeenAt).toLowerCase()} at ${timeOf(peer.lastSeenAt)}` : "Offline";
 }
 
-function hint({ earlier, loading, title, messages }) {
+function hint({ earlier, loading, title, peer, messages }) {
   if (loading && earlier === undefined) return "Loading…";
-  return earlier === null && !messages.length ? `Say hello to ${title}.` : "";
+  return earlier === null && !messages.length ? `Say hello to ${peer ? nameOf(peer.id) : title}.` : "";
 }
 
 /** An entry of the outbox keeps its element when the message takes its place. */
 const keyOf = ({ clientMessageId, id }) => clientMessageId ?? id;
 
 function showMessage(element, message, before) {
-  const { sender, body, sentAt } = message;
+  const { sender, body, sentAt, seq } = message;
   const own = sender.id === state.me.id;
   const newDay = !before || dayOf(before.sentAt) !== dayOf(sentAt);
-  const follows = !newDay && before.sender.id === sender.id;
+  const unreadAfter = shown.unreadAfter ?? Infinity;
+  const firstUnread = seq > unreadAfter && !(before?.seq > unreadAfter);
+  const follows = !newDay && !firstUnread && before.sender.id === sender.id;
   element.classList.toggle("own", own);
   element.classList.toggle("follows", follows);
   element.classList.toggle("waiting", !message.id);
   say($(".day", element), newDay ? dayOf(sentAt) : "");
-  say($(".sender", element), own ? "You" : shown.members.get(sender.id)?.displayName ?? "");
+  say($(".unread-line", element), firstUnread ? "Unread from here" : "");
+  const person = state.people.get(sender.id);
+  sayName($(".sender", element), own ? "You" : person?.displayName ?? "Somebody", own ? "" : handleOf(person));
   $(".sender", element).classList.toggle("unseen", own || follows || Boolean(shown.peer));
-  say($(".body", element), body);
+  sayLinked($(".body", element), body);
   say($("time", element), timeOf(sentAt));
   say($(".status", element), own ? status(message) : "");
 }

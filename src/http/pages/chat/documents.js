@@ -26,9 +26,9 @@ const PAGE_INFO = "pageInfo { hasNextPage endCursor }";
 
 export const ME = /* GraphQL */ `query Me { me { ...UserParts } } ${USER}`;
 export const LOGIN = /* GraphQL */ `
-  mutation Login($input: LoginInput!) { login(input: $input) { user { id } } }`;
+  mutation Login($input: LoginInput!) { entered: login(input: $input) { user { ...UserParts } } } ${USER}`;
 export const SIGNUP = /* GraphQL */ `
-  mutation Signup($input: SignupInput!) { signup(input: $input) { user { id } } }`;
+  mutation Signup($input: SignupInput!) { entered: signup(input: $input) { user { ...UserParts } } } ${USER}`;
 export const LOGOUT = /* GraphQL */ `mutation Logout { logout }`;
 
 /** Everything for the first look, and where the stream of messages stood before any of it was read. */

@@ -23,19 +23,16 @@ export function each(list, items, template, key, show) {
   if (list.contains(focused)) focused.focus({ preventScroll: true });
 }
 
-/** Shows someone's picture, or initials where there is none. */
-export function showAvatar(element, name, picture, online) {
-  element.classList.toggle("is-online", Boolean(online));
-  const face = `${name} ${picture}`;
-  if (element.dataset.face === face) return;
-  element.dataset.face = face;
-  element.textContent = name.split(/\s+/, 2).map(([first]) => first ?? "").join("").toUpperCase();
-  element.style.setProperty("--hue", [...name].reduce((hue, letter) => (hue * 31 + letter.codePointAt(0)) % 360, 7));
-  if (!picture) return;
-  const image = Object.assign(new Image(), { alt: "", referrerPolicy: "no-referrer" });
-  image.addEventListener("error", () => image.remove());
-  image.src = picture;
-  element.append(image);
+/** Names somebody, and what tells them from others of the same name stands with it. */
+export function sayName(element, name, handle) {
+  const text = handle ? `${name} ${handle}` : name;
+  if (element.textContent !== text) {
+    // The name may be written from right to left, and may be too long for its place; the handle must not suffer from it.
+    const called = Object.assign(document.createElement("bdi"), { textContent: name });
+    const told = Object.assign(document.createElement("span"), { className: "handle", textContent: handle });
+    element.replaceChildren(called, ...(handle ? [" ", told] : []));
+  }
+  element.hidden = !text;
 }
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });

@@ -45,9 +45,9 @@ form.addEventListener("submit", async (event) => {
   if (signingUp) input.displayName = displayName.value.trim() || undefined;
   $("#login-submit").disabled = true;
   try {
-    await request(signingUp ? documents.SIGNUP : documents.LOGIN, { input });
+    const { entered } = await request(signingUp ? documents.SIGNUP : documents.LOGIN, { input });
     form.reset();
-    document.dispatchEvent(new Event("loggedin"));
+    document.dispatchEvent(new CustomEvent("loggedin", { detail: entered.user }));
   } catch (error) {
     // `field` is the argument's path, such as "input.username".
     blame(error.code ? error.message : "The server does not answer.", form.elements[error.field?.split(".").at(-1)]);

@@ -1,36 +1,53 @@
 // Starts here: finds out who is logged in, follows the address, and shows the state when it changes.
 
 import { openChat } from "./actions.js";
-import { request } from "./api.js";
 import { showConversation } from "./conversation.js";
 import * as documents from "./documents.js";
 import { $, say } from "./dom.js";
 import { showLogin } from "./login.js";
 import { showSidebar } from "./sidebar.js";
 import { events, state } from "./state.js";
-import { checkLink, ended, start, stop } from "./sync.js";
+import { ask, checkLink, ended, lostLink, start, stop } from "./sync.js";
 
 const LINK = { connecting: "Connecting…", waiting: "No connection. Trying again…", online: "" };
-const ENTER_AGAIN = 2_000;
+const LOOK_AGAIN = 2_000;
 
 let notice = "";
+/** The last one who was logged in here, and whether somebody else has come in their place. */
+let former = null;
+let replaced = false;
 
-/** Shows the chats of whoever is logged in, or else the form to log in. All tabs of a browser share one cookie, so this
- * is looked at again whenever one turns to the page. */
-async function enter() {
+/** Looks who is logged in. All tabs of a browser share one cookie, so this is done again whenever one turns to the page,
+ * and when the server says that it is somebody else by now. */
+async function look() {
   const before = state.me;
-  const nothingShown = $("#chat").hidden && $("#login").hidden;
-  const { me } = await request(documents.ME).catch(() => ({}));
-  if (me === undefined && nothingShown) setTimeout(enter, ENTER_AGAIN);
-  if (me === null && $("#login").hidden) ended("");
-  if (!me || me.id === state.me?.id) return;
-  if (before) {
-    stop();
+  const answer = await ask(documents.ME).catch(() => null);
+  if (!answer) {
+    if ($("#chat").hidden && $("#login").hidden) setTimeout(look, LOOK_AGAIN);
+  } else if (state.me !== before) {
+    // Somebody has come in meanwhile.
+  } else if (answer.me) {
+    enter(answer.me);
+  } else if ($("#login").hidden) {
+    ended("");
+  }
+}
+
+/** Shows the chats of whoever is logged in. */
+function enter(me) {
+  if (me.id === state.me?.id) return;
+  if (replaced) {
     notice = `You are ${me.displayName} now, in all tabs of this browser. ` +
       "To be two people at once, use another browser or a private window.";
   }
+  // The address names a chat of theirs.
+  if (former && former !== me.id) history.replaceState(null, "", location.pathname);
+  former = me.id;
+  replaced = false;
   $("#login").hidden = true;
-  $("#chat").hidden = false;
+  // Nothing of one person is left for the next.
+  stop();
+  show();
   start(me);
   follow();
 }
@@ -55,7 +72,7 @@ events.addEventListener("change", () => {
 
 function show() {
   planned = false;
-  if (!state.me) return;
+  $("#chat").hidden = !state.me;
   $("#chat").dataset.pane = state.open ? "conversation" : "sidebar";
   $("#chat").dataset.link = state.link;
   say($("#link"), LINK[state.link] || notice);
@@ -68,11 +85,12 @@ function show() {
 $("#connect").addEventListener("click", checkLink);
 $("#dismiss").addEventListener("click", () => { notice = ""; show(); });
 addEventListener("hashchange", () => state.me && follow());
-for (const doubt of ["online", "offline"]) addEventListener(doubt, checkLink);
+addEventListener("online", checkLink);
+addEventListener("offline", lostLink);
 document.addEventListener("visibilitychange", () => document.hidden || checkLink());
-events.addEventListener("ended", ({ detail }) => showLogin(detail));
+addEventListener("focus", look);
+document.addEventListener("loggedin", ({ detail }) => enter(detail));
+events.addEventListener("replaced", () => { replaced = true; look(); });
+events.addEventListener("ended", ({ detail }) => { notice = ""; showLogin(detail); });
 
-addEventListener("focus", enter);
-document.addEventListener("loggedin", enter);
-
-enter();
+look();

@@ -1,17 +1,38 @@
 // The list of chats and people.
 
 import { loadMore, search } from "./actions.js";
-import { $, each, say, shortly, showAvatar } from "./dom.js";
-import { state, unread } from "./state.js";
+import { showAvatar } from "./avatar.js";
+import { $, each, say, sayName, shortly } from "./dom.js";
+import { handleOf, state, unread } from "./state.js";
 import { logOut } from "./sync.js";
 
 const SEARCH_PAUSE = 200;
+
+const byName = new Intl.Collator().compare;
 
 let pause;
 $("#search").addEventListener("input", ({ target }) => {
   clearTimeout(pause);
   pause = setTimeout(() => search(target.value).catch(() => {}), SEARCH_PAUSE);
 });
+$("#lists").addEventListener("click", ({ target }) => target.closest("a") && clearSearch());
+$("#sidebar").addEventListener("keydown", (event) => {
+  const stops = [$("#search"), ...document.querySelectorAll("#lists a")];
+  const at = stops.indexOf(document.activeElement);
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (at < 0 || event.isComposing || !step && event.key !== "Escape") return;
+  event.preventDefault();
+  if (step) return stops[at + step]?.focus();
+  clearSearch();
+  $("#search").focus();
+});
+
+function clearSearch() {
+  clearTimeout(pause);
+  $("#search").value = "";
+  search("");
+}
+
 for (const list of ["conversations", "people"]) {
   $(`#more-${list}`).addEventListener("click", () => loadMore(list).catch(() => {}));
 }
@@ -19,13 +40,13 @@ $("#logout").addEventListener("click", logOut);
 
 export function showSidebar() {
   const { me, ready, found } = state;
-  say($("#my-name"), me.displayName);
-  showAvatar($("#account .avatar"), me.displayName, me.avatarUrl);
-  if (!state.search && document.activeElement !== $("#search")) $("#search").value = "";
+  sayName($("#my-name"), me?.displayName ?? "", handleOf(me));
+  showAvatar($("#account .avatar"), me?.displayName ?? "", me?.avatarUrl);
+  if (!me && $("#search").value) clearSearch();
 
   const listed = [...state.chats.values()].filter(({ key }) => !found || found.has(key));
   const started = listed.filter(({ id }) => id).sort((a, b) => (a.activeAt < b.activeAt ? 1 : -1));
-  const others = listed.filter(({ id }) => !id).sort((a, b) => a.title.localeCompare(b.title));
+  const others = listed.filter(({ id }) => !id).sort((a, b) => byName(a.title, b.title));
   showList("conversations", started);
   showList("people", others);
 
@@ -49,10 +70,11 @@ function showRow(row, chat) {
   else link.removeAttribute("aria-current");
   const online = peer && state.online.has(peer.id);
   const who = last?.sender.id === state.me.id ? "You: " : "";
-  const about = last ? who + last.body : peer ? `@${peer.username}` : "";
+  const handle = handleOf(peer);
+  const about = last ? who + last.body : peer && !handle ? `@${peer.username}` : "";
   const count = unread(chat);
   showAvatar($(".avatar", row), title, peer?.avatarUrl, online);
-  say($(".name", row), title);
+  sayName($(".name", row), title, handle);
   say($("time", row), last ? shortly(last.sentAt) : "");
   say($(".preview", row), typing.size ? "typing…" : about);
   say($(".unread", row), count ? String(count) : "");

@@ -1,10 +1,11 @@
-// What the page knows. Nothing here asks the server (see sync.js and actions.js) or touches the page (see view.js).
+// What the page knows. Nothing here asks the server (see sync.js, actions.js and writing.js) or touches the page (see
+// sidebar.js and conversation.js).
 //
 // What is kept of a conversation only grows: messages by id, the newest seq, read marks. So answers and events may
 // come in any order, and twice.
 
-/** Tells of "change", of "message" (one by somebody else arrived), "synced" (after each connect) and "ended" (the
- * session is over). */
+/** Tells of "change", of "message" (one by somebody else arrived), "synced" (after each connect), "ended" (the session
+ * is over) and "replaced" (it is somebody else's by now). */
 export const events = new EventTarget();
 
 export function changed() {
@@ -32,22 +33,55 @@ reset();
 /** Nobody is logged in. */
 export function reset() {
   Object.assign(state, NOTHING, {
+    /** Everyone who was heard of, by id, and the ids of those who have a name in common. */
+    people: new Map(),
+    namesakes: new Map(),
     /** By key: a person's id (for the direct conversation, started or not) or else the conversation's. */
     chats: new Map(),
     /** Ids of those who are online. */
     online: new Set(),
     /** Where the sidebar's two lists go on, while they do. */
     more: { conversations: null, people: null },
+    /** What is written and not sent, by the chat's key. */
+    drafts: {},
     /** Messages that the server has not confirmed, oldest first. */
     outbox: [],
   });
 }
 
+/** Takes in what is told of a person. There is one object for each. */
+export function know(user) {
+  const person = state.people.get(user.id) ?? {};
+  if (person.displayName !== user.displayName) {
+    if (person.id) namesakes(person).delete(user.id);
+    namesakes(user).add(user.id);
+  }
+  state.people.set(user.id, Object.assign(person, user));
+  return person;
+}
+
+/** The ids of those who are called like a person, more or less: capitals and spaces are easily overlooked. */
+function namesakes({ displayName }) {
+  const name = displayName.normalize("NFKC").toLowerCase().replace(/\s+/g, " ");
+  if (!state.namesakes.has(name)) state.namesakes.set(name, new Set());
+  return state.namesakes.get(name);
+}
+
+/** What tells a person from others of the same name, where there are any. */
+export function handleOf(person) {
+  return person && namesakes(person).size > 1 ? `@${person.username}` : "";
+}
+
+/** What to call somebody by id, in a sentence. */
+export function nameOf(id) {
+  const person = state.people.get(id);
+  return person ? `${person.displayName} ${handleOf(person)}`.trim() : "Somebody";
+}
+
 /** The chat with a person, whom this may be the first to tell of. */
 export function chatWith(user) {
   const chat = state.chats.get(user.id) ?? newChat(user.id, { userId: user.id });
-  chat.peer = { ...chat.peer, ...user };
-  chat.title = user.displayName;
+  chat.peer = know(user);
   return chat;
 }
 
@@ -55,26 +89,28 @@ function newChat(key, ref) {
   const chat = {
     key,
     ref,
-    title: "",
-    /** The other person of a direct conversation. */
+    /** The other person of a direct conversation, or what a group is called. */
     peer: null,
+    name: "",
+    get title() { return this.peer?.displayName ?? this.name; },
     /** The conversation's id, once it was started. */
     id: null,
     /** The newest message, which `messages` may not hold yet. */
     last: null,
     activeAt: "",
-    /** Members, and the seq of what each has read, by user id. */
-    members: new Map(),
+    /** The members' ids, and the seq of what each has read by id. */
+    members: [],
     read: new Map(),
     /** The seq up to which the viewer has seen it; the server may not know yet. */
     seen: 0,
+    /** The seq after which messages were unread when the chat was opened; null when none were. */
+    unreadAfter: null,
     /** In the order of seq, without a hole. */
     messages: [],
     /** The cursor for what comes before them; null at the beginning, undefined while nothing was loaded. */
     earlier: undefined,
     loading: false,
-    /** What is written and not sent, and why the server refused it, if it did. */
-    draft: "",
+    /** Why the server refused what was written, if it did. */
     problem: "",
     typedAt: 0,
     /** Who types now, by user id. */
@@ -90,8 +126,8 @@ export function learn(conversation) {
   const peer = kind === "DIRECT" && members.find(({ user }) => user.id !== state.me.id)?.user;
   const chat = peer ? chatWith(peer) : state.chats.get(id) ?? newChat(id, { conversationId: id });
   chat.id = id;
-  chat.title = peer ? peer.displayName : conversation.title ?? "";
-  chat.members = new Map(members.map(({ user }) => [user.id, user]));
+  chat.name = conversation.title ?? "";
+  chat.members = members.map(({ user }) => know(user).id);
   for (const { user, lastRead } of members) readUpTo(chat, user.id, lastRead?.seq ?? 0);
   if (conversation.lastMessage) newest(chat, conversation.lastMessage);
   chat.activeAt ||= conversation.lastActivityAt ?? "";
@@ -106,6 +142,7 @@ export function receive(message) {
   newest(chat, message);
   if (message.sender.id === state.me.id) {
     settle(message.clientMessageId);
+    chat.unreadAfter = null;
   } else if (news) {
     chat.typing.delete(message.sender.id);
     events.dispatchEvent(new CustomEvent("message", { detail: { chat, message } }));
@@ -137,7 +174,12 @@ function readUpTo(chat, userId, seq) {
   chat.read.set(userId, Math.max(seq, chat.read.get(userId) ?? 0));
 }
 
+/** The seq up to which the viewer has seen a chat, here or elsewhere. */
+export function seenUpTo(chat) {
+  return Math.max(chat.seen, chat.read.get(state.me.id) ?? 0);
+}
+
 /** How many messages of a chat are unread. */
 export function unread(chat) {
-  return Math.max(0, (chat.last?.seq ?? 0) - Math.max(chat.seen, chat.read.get(state.me.id) ?? 0));
+  return Math.max(0, (chat.last?.seq ?? 0) - seenUpTo(chat));
 }

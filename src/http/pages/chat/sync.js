@@ -2,8 +2,11 @@
 
 import { Live, NoAnswer, request } from "./api.js";
 import * as documents from "./documents.js";
-import { changed, chatWith, events, learn, receive, reset, state } from "./state.js";
+import { forget, kept } from "./keep.js";
+import { changed, chatWith, events, know, learn, receive, reset, state } from "./state.js";
 
+/** The server's word for a viewer who is not the session's user. */
+const REPLACED = "VIEWER_CHANGED";
 /** An event that says who stopped typing may be dropped under pressure; the server lets typing fade after 6 s. */
 const TYPING_FADES = 8_000;
 
@@ -13,12 +16,16 @@ let cursor = null;
 
 /** Begins for someone who is logged in. */
 export function start(me) {
-  state.me = me;
-  live = new Live({ connected, ended, link(link) { state.link = link; changed(); } });
+  Object.assign(state, kept(me.id), { me: know(me) });
+  live = new Live(me.id, {
+    connected,
+    ended: (reason) => reason === REPLACED ? replaced() : ended(),
+    link(link) { state.link = link; changed(); },
+  });
   live.open();
 }
 
-/** Forgets everything. */
+/** Leaves nothing of whoever was logged in. */
 export function stop() {
   live?.close();
   live = cursor = null;
@@ -32,12 +39,19 @@ export function ended(reason = "Your session has ended.") {
   events.dispatchEvent(new CustomEvent("ended", { detail: reason }));
 }
 
+/** Somebody else has logged in with this browser. */
+function replaced() {
+  stop();
+  events.dispatchEvent(new Event("replaced"));
+}
+
 export async function logOut() {
   // The server would close it, as it does with this session's sockets in other tabs.
   live.close();
   try {
+    const { id } = state.me;
     await ask(documents.LOGOUT);
-    sessionStorage.clear();
+    forget(id);
     ended("");
   } catch {
     live?.open();
@@ -50,14 +64,20 @@ export function checkLink() {
   else if (state.link === "online") live.check();
 }
 
-/** A request by whoever is logged in. */
+/** The network has gone, says the browser. It may be wrong, so this does not end the trying. */
+export function lostLink() {
+  live?.restart();
+}
+
+/** A request by whoever is logged in, if anybody is. */
 export async function ask(query, variables) {
-  const me = state.me;
+  const { me } = state;
   try {
-    const data = await request(query, variables);
+    const data = await request(query, variables, me?.id);
     if (state.me === me) return data;
   } catch (error) {
-    if (error.code === "UNAUTHENTICATED" && state.me === me) ended();
+    if (state.me === me && error.code === "UNAUTHENTICATED") ended();
+    if (state.me === me && error.code === REPLACED) replaced();
     throw error;
   }
   throw new NoAnswer("This session is over.");
@@ -78,8 +98,7 @@ async function connected() {
   listen(documents.CONVERSATION_CHANGED, {}, ({ conversationChanged }) => learn(conversationChanged));
 
   const screen = await live.ask(documents.SCREEN);
-  // Not so when somebody else has logged in, in another tab.
-  if (screen.me?.id !== state.me.id) return ended();
+  if (!screen.me) return ended();
   screen.conversations.nodes.forEach(learn);
   screen.sidebarUsers.nodes.forEach(chatWith);
   state.more = { conversations: after(screen.conversations), people: after(screen.sidebarUsers) };
@@ -119,6 +138,7 @@ function presence({ joined, left }, first) {
   for (const user of joined) state.online.add(user.id);
   for (const user of left) state.online.delete(user.id);
   for (const user of [...joined, ...left]) {
+    know(user);
     // The first event may list thousands; later ones also tell of people who have just signed up.
     if (user.id !== state.me.id && (!first || state.chats.has(user.id))) chatWith(user);
   }

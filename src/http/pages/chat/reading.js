@@ -1,0 +1,94 @@
+// How far the open chat is read: where its history stands, and what of it is in sight.
+
+import { loadEarlier, see } from "./actions.js";
+import { $ } from "./dom.js";
+import { seenUpTo, state } from "./state.js";
+
+const scroller = $("#history");
+const list = $("#messages");
+
+/** How much of what was read stays in sight above the first message that was not, in pixels. */
+const READ_ABOVE = 60;
+
+/** Whether the newest message is in sight, and is to stay so. */
+let atEnd = true;
+/** Whether the history has found its first place. */
+let placed = false;
+
+scroller.addEventListener("scroll", () => { measure(); saw(); });
+new ResizeObserver(() => { if (state.open && atEnd) follow(); saw(); }).observe(scroller);
+document.addEventListener("visibilitychange", saw);
+addEventListener("focus", saw);
+$("#newest").addEventListener("click", () => { toEnd(); $("#body").focus(); });
+
+/** The button loads what came before; whoever scrolls up to it need not press it. */
+const scrolledBack = new IntersectionObserver(([{ isIntersecting }]) => isIntersecting && earlier(), { root: scroller });
+$("#earlier").addEventListener("click", earlier);
+
+function earlier() {
+  if (state.open?.messages.length) loadEarlier(state.open).catch(() => {});
+}
+
+/** Another chat is on the page. */
+export function turnPage() {
+  placed = false;
+}
+
+/** Lets messages be shown, and keeps the place of what is read. */
+export function keepPlace(showMessages) {
+  const oldest = list.firstElementChild;
+  const below = scroller.scrollHeight - scroller.scrollTop;
+  showMessages();
+  const more = oldest !== list.firstElementChild;
+  if (atEnd || !placed) follow();
+  else if (more) scroller.scrollTop = scroller.scrollHeight - below;
+  placed = state.open.earlier !== undefined;
+  if (more) {
+    // Watched anew, it tells again where the button is: still in sight when what was loaded does not fill the page.
+    scrolledBack.disconnect();
+    scrolledBack.observe($("#earlier"));
+  }
+  saw();
+}
+
+/** Shows the newest message. */
+export function toEnd() {
+  scroller.scrollTop = scroller.scrollHeight;
+  measure();
+  saw();
+}
+
+/** Shows the newest message, but passes none that was not seen. */
+function follow() {
+  const { messages } = state.open;
+  const seen = seenUpTo(state.open);
+  const first = list.children[messages.findIndex(({ seq, sender }) => seq > seen && sender.id !== state.me.id)];
+  scroller.scrollTop = scroller.scrollHeight;
+  const above = first && first.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+  if (above < READ_ABOVE) scroller.scrollTop += above - READ_ABOVE;
+  measure();
+}
+
+function measure() {
+  atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+}
+
+/** What is in sight is read, when somebody is looking. */
+function saw() {
+  const chat = state.open;
+  if (chat?.messages.length && placed && !document.hidden && document.hasFocus()) see(chat, newestInSight(chat));
+  $("#newest").hidden = !chat || atEnd || !(chat.messages.at(-1)?.seq > seenUpTo(chat));
+}
+
+/** The seq of the newest message whose end is in sight or above, or 0. */
+function newestInSight({ messages }) {
+  const edge = scroller.getBoundingClientRect().bottom + 1;
+  // They stand below each other, so half of them is looked away with each look.
+  let [above, below] = [-1, messages.length];
+  while (below - above > 1) {
+    const middle = (above + below) >> 1;
+    if (list.children[middle].getBoundingClientRect().bottom <= edge) above = middle;
+    else below = middle;
+  }
+  return messages[above]?.seq ?? 0;
+}

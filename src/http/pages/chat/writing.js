@@ -1,0 +1,95 @@
+// What the viewer writes, until the server has it: drafts, and the outbox of what waits to be sent.
+
+import { ApiError } from "./api.js";
+import * as documents from "./documents.js";
+import { keep } from "./keep.js";
+import { changed, events, receive, settle, state } from "./state.js";
+import { ask } from "./sync.js";
+
+/** The server lets typing fade after 6 s; until then it need not be told again. */
+const TYPING_AGAIN = 3_000;
+/** How long to wait before sending again when the server does not say, and the errors that this may help against. */
+const SEND_AGAIN = 3_000;
+const PASSING = ["RATE_LIMITED", "SERVICE_UNAVAILABLE"];
+
+/** The viewer whose outbox is being sent. */
+let sending = null;
+let retry;
+
+events.addEventListener("synced", flush);
+
+/** What is written in a chat and not sent. */
+export function draftOf(chat) {
+  return state.drafts[chat.key] ?? "";
+}
+
+/** The viewer writes in a chat. */
+export function draft(chat, text) {
+  setDraft(chat.key, text);
+  keepWritten();
+  type(chat, text.trim() !== "");
+}
+
+function setDraft(key, text) {
+  if (text) state.drafts[key] = text;
+  else delete state.drafts[key];
+}
+
+function keepWritten() {
+  const { me, drafts, outbox } = state;
+  keep(me.id, { drafts, outbox });
+}
+
+/** The viewer types in a chat, or has stopped. */
+function type(chat, typing) {
+  const now = Date.now();
+  if (!chat.id || (typing ? now - chat.typedAt < TYPING_AGAIN : !chat.typedAt)) return;
+  chat.typedAt = typing ? now : 0;
+  ask(documents.SET_TYPING, { in: chat.ref, typing }).catch(() => {}); // It fades anyway.
+}
+
+/** Sends what is written: it shows at once, and stays in the outbox until the server has it. */
+export function send(chat) {
+  // Not crypto.randomUUID, which is missing on pages that came over plain http from another machine.
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  const clientMessageId = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const { key, ref } = chat;
+  const sentAt = new Date().toISOString();
+  state.outbox.push({ clientMessageId, key, ref, body: draftOf(chat), sentAt, sender: { id: state.me.id } });
+  setDraft(key, "");
+  // Sending ends typing, for everybody, and is reading.
+  Object.assign(chat, { problem: "", typedAt: 0, unreadAfter: null });
+  keepWritten();
+  changed();
+  flush();
+}
+
+/** Sends what waits, one after the other. Trying again is safe: the server knows a message by its clientMessageId. */
+async function flush() {
+  clearTimeout(retry);
+  const { me } = state;
+  if (sending === me) return;
+  sending = me;
+  while (state.me === me && state.outbox.length) {
+    const { key, ref, body, clientMessageId } = state.outbox[0];
+    try {
+      receive((await ask(documents.SEND, { input: { to: ref, body, clientMessageId } })).sendMessage);
+      settle(clientMessageId);
+    } catch (error) {
+      // It waits for the next time that they log in.
+      if (state.me !== me) break;
+      if (!(error instanceof ApiError) || PASSING.includes(error.code)) {
+        retry = setTimeout(flush, error.retryAfterMs ?? SEND_AGAIN);
+        break;
+      }
+      settle(clientMessageId);
+      // The text goes back to where it was written.
+      setDraft(key, `${body}\n${state.drafts[key] ?? ""}`.trim());
+      const chat = state.chats.get(key);
+      if (chat) chat.problem = error.message;
+    }
+    keepWritten();
+    changed();
+  }
+  if (sending === me) sending = null;
+}

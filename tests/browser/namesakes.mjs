@@ -1,0 +1,51 @@
+// People who are called the same are told apart by their usernames.
+
+import assert from "node:assert/strict";
+import { accessible, picture, scenario } from "./browser.mjs";
+import { account, newcomer, online, open, row, shows } from "./people.mjs";
+
+await scenario(async () => {
+  const profile = (displayName) => ({ displayName });
+  const real = await account("alex", profile("Alex Müller"));
+  const other = await account("alex2", profile("alex  Müller"));
+  await account("Dora");
+  const page = await newcomer("Ann");
+  const { id, displayName } = await page.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
+  assert.equal(displayName, "Ann");
+
+  // In the list and as a title; and only where it is needed.
+  await row(page, "Alex Müller @alex ").first().waitFor();
+  const names = () => page.locator("#people .name").allTextContents();
+  assert.deepEqual((await names()).toSorted(), ["Alex Müller @alex", "Dora", "alex  Müller @alex2"].toSorted());
+  assert.equal(await page.locator("#my-name").textContent(), "Ann");
+  await row(page, "@alex2").click();
+  await page.getByRole("heading", { name: "@alex2", level: 1 }).waitFor();
+  await page.getByText("Say hello to alex Müller @alex2.").waitFor();
+  await other.send(id, "I am the other one");
+  await shows(page, ["I am the other one"]);
+  await page.locator("#announcer", { hasText: "@alex2: I am the other one" }).waitFor({ state: "attached" });
+  await real.send(id, "And I am Alex");
+  await row(page, "And I am Alex").getByText("@alex", { exact: true }).waitFor();
+  await open(page, "Dora");
+  assert.equal(await page.locator("#title").textContent(), "Dora");
+
+  // Someone who takes the viewer's name is seen as somebody else; so is the viewer.
+  const double = await newcomer("ann2", { displayName: "Ann" });
+  await row(page, "@ann2").waitFor();
+  await page.locator("#my-name", { hasText: "@ann" }).waitFor();
+  await row(double, "Ann").getByText("@ann", { exact: true }).waitFor();
+
+  // However long the name is, the username stays in sight.
+  const long = "Maximilian Alexander von und zu der langen Straße".slice(0, 50);
+  await account("max", profile(long));
+  await account("moritz", profile(long));
+  await page.reload();
+  await online(page);
+  for (const username of ["@max", "@moritz"]) {
+    const [handle, list] = [row(page, username).locator(".handle"), page.locator("#lists")];
+    const [{ x, width }, edge] = [await handle.boundingBox(), await list.boundingBox()];
+    assert.ok(width > 20 && x + width <= edge.x + edge.width, `${username} is out of sight`);
+  }
+  await picture(page, "namesakes");
+  await accessible(page, "people of the same name");
+});
