@@ -53,6 +53,26 @@ async fn only_what_was_seen_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pictures_come_from_named_hosts_only() {
+    run("pictures.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_are_kept_for_their_writer() {
+    run("drafts.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_ends_with_a_choice() {
+    run("search.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_doubt_is_looked_after_at_once() {
+    run("doubt.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_phone_shows_one_pane_at_a_time() {
     run("phone.mjs", |_| {}).await;
 }

@@ -31,7 +31,8 @@ function allowed(picture) {
 /** Whether a picture's address is meant by `*`, `host`, `host:port`, or `*.suffix` (with a port or not). */
 function covers(source, { protocol, hostname, port }) {
   if (source === "*") return true;
-  const [host, wanted = PORTS[protocol]] = source.split(":");
-  if (wanted !== (port || PORTS[protocol])) return false;
-  return host.startsWith("*.") ? hostname.endsWith(host.slice(1)) : hostname === host;
+  const [host, wanted] = source.split(":");
+  // A host without a port allows https on a page that came by http; with one, not all browsers think so.
+  const reached = wanted ? wanted === (port || PORTS[protocol]) && protocol === location.protocol : !port;
+  return reached && (host.startsWith("*.") ? hostname.endsWith(host.slice(1)) : hostname === host);
 }

@@ -1,0 +1,74 @@
+// The search field, by keyboard and by mouse.
+
+import assert from "node:assert/strict";
+import { accessible, scenario, until } from "./browser.mjs";
+import { account, newcomer, open, row } from "./people.mjs";
+
+await scenario(async () => {
+  for (const name of ["Bea", "Ben", "Bert", "Carl"]) await account(name);
+  const page = await newcomer("Ann");
+  const field = page.getByRole("searchbox");
+  const names = () => page.locator("#lists a .name").allTextContents();
+  const lists = (expected) => until(`${expected} in the list`, async () => `${await names()}` === `${expected}`);
+  const press = async (...keys) => { for (const key of keys) await page.keyboard.press(key); };
+  const focused = async (name) => {
+    const row = page.locator("#lists a:focus", { hasText: name });
+    await row.waitFor();
+  };
+  const all = ["Bea", "Ben", "Bert", "Carl"];
+  await lists(all);
+
+  // Down into the list, within it, and back up; it ends where it ends.
+  await field.fill("be");
+  await lists(["Bea", "Ben", "Bert"]);
+  await press("ArrowDown");
+  await focused("Bea");
+  await press("ArrowDown", "ArrowDown", "ArrowDown");
+  await focused("Bert");
+  await press("ArrowUp", "ArrowUp");
+  await focused("Bea");
+  await press("ArrowUp");
+  await page.locator("#search:focus").waitFor();
+  await press("ArrowUp");
+  await page.locator("#search:focus").waitFor();
+  await accessible(page, "a search");
+
+  // Enter chooses, and the search has done its work; so has it after a click.
+  await press("ArrowDown", "ArrowDown", "Enter");
+  await page.getByRole("heading", { name: "Ben", level: 1 }).waitFor();
+  await page.locator("#body:focus").waitFor();
+  assert.equal(await field.inputValue(), "");
+  await lists(all);
+  await field.fill("car");
+  await lists(["Carl"]);
+  await open(page, "Carl");
+  assert.equal(await field.inputValue(), "");
+  await lists(all);
+
+  // Escape clears, from the field and from the list.
+  for (const keys of [[], ["ArrowDown"]]) {
+    await field.fill("bert");
+    await lists(["Bert"]);
+    await press(...keys, "Escape");
+    await page.locator("#search:focus").waitFor();
+    assert.equal(await field.inputValue(), "");
+    await lists(all);
+  }
+
+  // A search that is on its way when one has chosen changes nothing any more.
+  let answer;
+  const held = new Promise((resolve) => { answer = resolve; });
+  await page.route("**/graphql", async (route) => {
+    if (route.request().postData().includes("query Search")) await held;
+    await route.continue();
+  });
+  const asked = page.waitForRequest((request) => request.postData()?.includes("query Search"));
+  const answered = page.waitForResponse((response) => response.request().postData()?.includes("query Search"));
+  await field.fill("ben");
+  await asked;
+  await row(page, "Bea").click();
+  answer();
+  await (await answered).finished();
+  await page.getByRole("heading", { name: "Bea", level: 1 }).waitFor();
+  await lists(all);
+});
