@@ -16,17 +16,14 @@ await scenario(async () => {
   await open(page, "Bob");
   await page.clock.pauseAt(Date.now() + 60_000);
   await online(page);
-  const tell = (event) => page.evaluate((event) => dispatchEvent(new Event(event)), event);
   const bar = page.getByText("No connection. Trying again…");
 
   // The browser says that the network is gone, before the page could notice, and that it is back.
   page.book.excused = true;
-  network.silence();
-  await tell("offline");
+  await page.context().setOffline(true);
   await bar.waitFor();
   await bob.send(ann.id, "Missed");
-  network.mend();
-  await tell("online");
+  await page.context().setOffline(false);
   await bar.waitFor({ state: "hidden" });
   await online(page);
   await shows(page, ["Missed"]);

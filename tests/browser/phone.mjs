@@ -40,6 +40,12 @@ await scenario(async () => {
     await open(ann, peer);
     await ann.goBack();
     await ann.getByRole("navigation").waitFor();
+
+    await write(bob, `Look at https://example.org/${"far/".repeat(40)}`);
+    await row(ann, peer).getByText("1 unread").waitFor();
+    await open(ann, peer);
+    await ann.getByRole("heading", { name: "Unread from here" }).waitFor();
+    await fits(ann, `phone-unread-${scheme}`);
     await bob.close();
     await ann.close();
   }

@@ -70,11 +70,10 @@ function showRow(row, chat) {
   else link.removeAttribute("aria-current");
   const online = peer && state.online.has(peer.id);
   const who = last?.sender.id === state.me.id ? "You: " : "";
-  const handle = handleOf(peer);
-  const about = last ? who + last.body : peer && !handle ? `@${peer.username}` : "";
+  const about = last ? who + last.body : peer ? `@${peer.username}` : "";
   const count = unread(chat);
   showAvatar($(".avatar", row), title, peer?.avatarUrl, online);
-  sayName($(".name", row), title, handle);
+  sayName($(".name", row), title, last ? handleOf(peer) : "");
   say($("time", row), last ? shortly(last.sentAt) : "");
   say($(".preview", row), typing.size ? "typing…" : about);
   say($(".unread", row), count ? String(count) : "");
