@@ -42,9 +42,10 @@ await scenario(async () => {
     changed();
   });
   await page.getByRole("heading", { name: "Everyone", level: 1 }).waitFor();
-  const said = await page.locator("#messages .bubble").evaluateAll((bubbles) => bubbles.map((bubble) => (
-    `${bubble.querySelector(".sender").textContent}: ${bubble.querySelector(".body").textContent}`
-  )));
+  const said = await page.locator("#messages .bubble").evaluateAll((bubbles) => bubbles.map((bubble) => {
+    const [sender, body] = [".sender", ".body"].map((part) => bubble.querySelector(part).textContent);
+    return `${sender}: ${body}`;
+  }));
   assert.deepEqual(said.toSorted(), ["Alex Müller @alex: alex", "Dora: dora", "You: ann", "alex  Müller @alex2: alex2"]);
 
   // Someone who takes the viewer's name is seen as somebody else; so is the viewer.

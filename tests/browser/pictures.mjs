@@ -51,12 +51,13 @@ await scenario(async () => {
   // The page of a server that names some.
   await page.route(`${base}/`, async (route) => {
     const response = await route.fetch();
-    const told = (await response.text()).replace('name="avatar-hosts" content=""', `name="avatar-hosts" content="${HOSTS}"`);
-    const policy = response.headers()["content-security-policy"].replace("img-src 'self'", `$& ${HOSTS}`);
-    await route.fulfill({ response, body: told, headers: { ...response.headers(), "content-security-policy": policy } });
+    const body = (await response.text()).replace('"avatar-hosts" content=""', `"avatar-hosts" content="${HOSTS}"`);
+    const headers = response.headers();
+    headers["content-security-policy"] = headers["content-security-policy"].replace("img-src 'self'", `$& ${HOSTS}`);
+    await route.fulfill({ response, body, headers });
   });
-  const image = { contentType: "image/svg+xml", body: '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>' };
-  await page.route(/a\.svg$/, (route) => route.fulfill(image));
+  const image = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>';
+  await page.route(/a\.svg$/, (route) => route.fulfill({ contentType: "image/svg+xml", body: image }));
   await page.reload();
   await row(page, "Elsewhere").waitFor();
   await show(SHOWN);

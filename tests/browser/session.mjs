@@ -10,12 +10,17 @@ await scenario(async () => {
   const bob = await newcomer("Bob");
   const ann = await newcomer("Ann");
 
-  // A taken name and a wrong password are told, at their field where they have one.
+  // A taken name and a wrong password are told, all at once, at their field where they have one.
   const third = await visitor("third");
   await third.getByRole("button", { name: "Sign up" }).click();
-  await logInOrUp(third, "Sign up");
+  await third.getByLabel("Username").fill("bob");
+  await third.getByLabel("Password").fill("short");
+  await third.getByRole("button", { name: "Sign up" }).click();
   await third.getByRole("alert").waitFor();
-  assert.equal(await third.getByLabel("Username").getAttribute("aria-invalid"), "true");
+  for (const field of ["Username", "Password"]) {
+    assert.equal(await third.getByLabel(field).getAttribute("aria-invalid"), "true", field);
+  }
+  await third.locator("#username:focus").waitFor();
   await picture(third, "signup-refused");
   await accessible(third, "a refused sign-up");
   await third.getByRole("button", { name: "Log in" }).click();
@@ -72,9 +77,3 @@ await scenario(async () => {
   await logIn(ann, "ann");
   await shows(ann, ["Hello"]);
 });
-
-async function logInOrUp(page, button) {
-  await page.getByLabel("Username").fill("bob");
-  await page.getByLabel("Password").fill(PASSWORD);
-  await page.getByRole("button", { name: button }).click();
-}

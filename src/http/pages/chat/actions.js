@@ -7,7 +7,7 @@ import { after, ask } from "./sync.js";
 /** Messages loaded at a time; then, as long as the first unread one is further back, as many as the server gives. */
 const PAGE = 30;
 const LARGE_PAGE = 100;
-/** How far back that goes. */
+/** How far back that goes. The line stands before the first one that is loaded, until more is. */
 const MOST_UNREAD = 1_000;
 
 events.addEventListener("synced", () => {

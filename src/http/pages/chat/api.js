@@ -1,11 +1,13 @@
 // Talks to the server: queries and mutations by fetch, subscriptions over a WebSocket in the graphql-transport-ws
 // protocol. Knows nothing of chats. The browser adds the session's cookie to both.
 
-/** What the server said instead of data. `code`, `field` and `retryAfterMs` are the error's extensions. */
+/** What the server said instead of data. `code`, `field` and `retryAfterMs` are the error's extensions; what is wrong
+ * besides is in `others`. */
 export class ApiError extends Error {
-  constructor({ message, extensions }) {
+  constructor([{ message, extensions }, ...others]) {
     super(message);
     Object.assign(this, extensions);
+    this.others = others.map((error) => new ApiError([error]));
   }
 }
 
@@ -32,7 +34,7 @@ export async function request(query, variables, viewer) {
   const answer = await response
     .then((response) => response.json())
     .catch((error) => { throw new NoAnswer(error.message); });
-  if (answer.errors) throw new ApiError(answer.errors[0]);
+  if (answer.errors) throw new ApiError(answer.errors);
   return answer.data;
 }
 
@@ -147,11 +149,11 @@ export class Live {
     if (type === "connection_ack") this.#greeted();
     else if (type === "ping") this.#send({ type: "pong" });
     else if (type === "complete") this.#operations.delete(id);
-    else if (type === "next" && payload.errors) operation?.failed(new ApiError(payload.errors[0]));
+    else if (type === "next" && payload.errors) operation?.failed(new ApiError(payload.errors));
     else if (type === "next") operation?.next(payload.data);
     else if (type === "error") {
       this.#operations.delete(id);
-      operation?.failed(new ApiError(payload[0]));
+      operation?.failed(new ApiError(payload));
     }
   }
 

@@ -2,8 +2,8 @@
 
 import { $ } from "./dom.js";
 
-/** As the page's Content-Security-Policy has them. The server writes them into the page, so that nothing is asked for that
- * the policy would refuse. */
+/** As the page's Content-Security-Policy has them. The server writes them into the page, so that nothing is asked for
+ * that the policy would refuse. */
 const HOSTS = $("meta[name=avatar-hosts]").content.toLowerCase().split(/\s+/).filter(Boolean);
 const PORTS = { "http:": "80", "https:": "443" };
 

@@ -27,7 +27,7 @@ export function each(list, items, template, key, show) {
 export function sayName(element, name, handle) {
   const text = handle ? `${name} ${handle}` : name;
   if (element.textContent !== text) {
-    // The name may be written from right to left, and may be too long for its place; the handle must not suffer from it.
+    // A name may be written from right to left, and be too long for its place. The handle must not suffer from it.
     const called = Object.assign(document.createElement("bdi"), { textContent: name });
     const told = Object.assign(document.createElement("span"), { className: "handle", textContent: handle });
     element.replaceChildren(called, ...(handle ? [" ", told] : []));

@@ -39,7 +39,7 @@ export function sayLinked(element, text) {
   if (element.textContent === text) return;
   element.replaceChildren(...pieces(text).map(({ text, address }) => {
     if (!address) return text;
-    const link = document.createElement("a");
-    return Object.assign(link, { href: address, target: "_blank", rel: "noopener noreferrer nofollow", textContent: text });
+    const link = Object.assign(document.createElement("a"), { href: address, textContent: text });
+    return Object.assign(link, { target: "_blank", rel: "noopener noreferrer nofollow" });
   }));
 }

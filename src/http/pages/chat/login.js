@@ -28,14 +28,16 @@ function choose(signup) {
   username.focus();
 }
 
-/** Says what is wrong, and with which field. */
-function blame(problem = "", field = null) {
+/** Says what is wrong, and with which fields. */
+function blame(...faults) {
+  // `field` is the argument's path, such as "input.username".
+  const blamed = faults.map(({ field }) => form.elements[field?.split(".").at(-1)]);
   for (const input of [username, displayName, password]) {
-    if (input === field) input.setAttribute("aria-invalid", "true");
+    if (blamed.includes(input)) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
   }
-  say($("#login-problem"), problem);
-  field?.focus();
+  say($("#login-problem"), faults.map(({ message }) => message).join(" "));
+  blamed.find(Boolean)?.focus();
 }
 
 $("#login-switch").addEventListener("click", () => choose(!signingUp));
@@ -49,8 +51,8 @@ form.addEventListener("submit", async (event) => {
     form.reset();
     document.dispatchEvent(new CustomEvent("loggedin", { detail: entered.user }));
   } catch (error) {
-    // `field` is the argument's path, such as "input.username".
-    blame(error.code ? error.message : "The server does not answer.", form.elements[error.field?.split(".").at(-1)]);
+    if (error.code) blame(error, ...error.others);
+    else blame({ message: "The server does not answer." });
   } finally {
     $("#login-submit").disabled = false;
   }

@@ -17,8 +17,8 @@ let notice = "";
 let former = null;
 let replaced = false;
 
-/** Looks who is logged in. All tabs of a browser share one cookie, so this is done again whenever one turns to the page,
- * and when the server says that it is somebody else by now. */
+/** Looks who is logged in. All tabs of a browser share one cookie, so this is done again whenever one turns to the
+ * page, and when the server says that it is somebody else by now. */
 async function look() {
   const before = state.me;
   const answer = await ask(documents.ME).catch(() => null);

@@ -82,7 +82,7 @@ function saw() {
 
 /** The seq of the newest message whose end is in sight or above, or 0. */
 function newestInSight({ messages }) {
-  const edge = scroller.getBoundingClientRect().bottom + 1;
+  const edge = scroller.getBoundingClientRect().bottom;
   // They stand below each other, so half of them is looked away with each look.
   let [above, below] = [-1, messages.length];
   while (below - above > 1) {
