@@ -83,7 +83,7 @@ function saw() {
 /** The seq of the newest message whose end is in sight or above, or 0. */
 function newestInSight({ messages }) {
   const edge = scroller.getBoundingClientRect().bottom;
-  // They stand below each other, so half of them is looked away with each look.
+  // They stand below each other, so that each look settles half of those in question.
   let [above, below] = [-1, messages.length];
   while (below - above > 1) {
     const middle = (above + below) >> 1;
