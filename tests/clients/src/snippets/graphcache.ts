@@ -8,6 +8,7 @@ import type {
   UrqlSendMutationVariables,
 } from '../gql/graphql.js';
 
+/** A page of a conversation. */
 export const HISTORY = graphql(`
   query UrqlHistory($in: ConversationRef!, $before: String) {
     messages(in: $in, last: 20, before: $before) {
@@ -32,6 +33,37 @@ export const HISTORY = graphql(`
     body
     sender {
       id
+    }
+  }
+`);
+
+/** What `graphcache` shows at once. */
+export const SEND = graphql(`
+  mutation UrqlSend($input: SendMessageInput!) {
+    sendMessage(input: $input) {
+      ...UrqlMessageParts
+    }
+  }
+`);
+
+/** What `graphcache` takes new messages from. */
+export const LIVE = graphql(`
+  subscription UrqlLive($after: String) {
+    newMessage(after: $after) {
+      cursor
+      message {
+        ...UrqlMessageParts
+        conversation {
+          id
+          kind
+          unreadCount
+          members {
+            user {
+              id
+            }
+          }
+        }
+      }
     }
   }
 `);

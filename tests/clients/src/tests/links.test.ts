@@ -4,7 +4,7 @@ import { window } from '../support/window.js';
 import assert from 'node:assert/strict';
 import { afterEach, mock, test } from 'node:test';
 
-import { tryNow } from '../snippets/pause.js';
+import { pause, tryNow } from '../snippets/pause.js';
 import { openSocket, type LinkState } from '../snippets/socket.js';
 import { Link } from '../support/link.js';
 import { Log } from '../support/log.js';
@@ -68,6 +68,15 @@ for (const [sign, give] of signs) {
     await become(...cut, 'connecting', 'offline', 'connecting', 'online');
   });
 }
+
+test('pauses grow to 8 seconds and no further', () => {
+  mock.method(Math, 'random', () => 1);
+  const timers = mock.method(globalThis, 'setTimeout');
+  for (const failures of [0, 1, 2, 3, 4, 100]) void pause(failures);
+  const waits = timers.mock.calls.map(({ arguments: [, wait] }) => wait);
+  tryNow();
+  assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+});
 
 test('a page that is put away has nothing tried', async () => {
   const { link, become } = await open((link) => (link.dead = true));

@@ -7,27 +7,18 @@ import { afterEach, test } from 'node:test';
 
 import { print } from 'graphql';
 
-import { graphql } from '../gql/index.js';
 import { apolloClient } from '../snippets/apollo.js';
-import { graphcache, HISTORY as URQL_HISTORY } from '../snippets/graphcache.js';
+import { graphcache, HISTORY as URQL_HISTORY, SEND } from '../snippets/graphcache.js';
 import { HISTORY } from '../snippets/messages.js';
-import { tryNow } from '../snippets/pause.js';
 import { fetchAs } from '../snippets/session.js';
 import { openSocket } from '../snippets/socket.js';
 import { urqlClient } from '../snippets/urql.js';
 import { Frontend } from '../support/frontend.js';
+import { impatiently } from '../support/impatience.js';
 import { Link } from '../support/link.js';
 import { Log } from '../support/log.js';
 import { data, Person } from '../support/people.js';
 import { endpoint, wsEndpoint } from '../support/server.js';
-
-const SAY = graphql(`
-  mutation Say($input: SendMessageInput!) {
-    sendMessage(input: $input) {
-      ...UrqlMessageParts
-    }
-  }
-`);
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -44,16 +35,6 @@ async function linkTo(url: string): Promise<Link> {
 async function heardBy(bob: Person, ann: Person): Promise<string[]> {
   const { messages } = await data(HISTORY, { in: { userId: ann.id } }, bob.token);
   return messages.nodes.map(({ body }) => body);
-}
-
-/** Waits for something, and has what failed tried again at once meanwhile. */
-async function impatiently<Value>(promise: Promise<Value>): Promise<Value> {
-  const nudge = setInterval(tryNow, 10);
-  try {
-    return await promise;
-  } finally {
-    clearInterval(nudge);
-  }
 }
 
 /** Waits until connections have come to this end `count` times. */
@@ -81,7 +62,7 @@ function urqlOver(link: Link, ann: Person, bob: Person) {
     .subscribe(({ data }) => data && lists.add(data.messages.edges.map(({ node }) => node.body)));
   stops.push(unsubscribe);
   const send = (body: string, clientMessageId: string | null = randomUUID()) =>
-    client.mutation(SAY, { input: { to: { userId: bob.id }, body, clientMessageId } }).toPromise();
+    client.mutation(SEND, { input: { to: { userId: bob.id }, body, clientMessageId } }).toPromise();
   return { lists, send };
 }
 
@@ -149,10 +130,10 @@ for (const client of ['Apollo', 'urql'] as const) {
     const send = async (body: string, clientMessageId: string | null) => {
       const variables = { input: { to: { userId: bob.id }, body, clientMessageId } };
       if (client === 'urql') {
-        const { error } = await urql.mutation(SAY, variables).toPromise();
+        const { error } = await urql.mutation(SEND, variables).toPromise();
         if (error) throw error;
       } else {
-        await apollo.mutate({ mutation: SAY, variables });
+        await apollo.mutate({ mutation: SEND, variables });
       }
     };
     await assert.rejects(send(' ', randomUUID()));
@@ -167,7 +148,7 @@ for (const client of ['Apollo', 'urql'] as const) {
 /** The body of a request that sends a message. */
 const sending = (to: Person, body: string, clientMessageId: string) =>
   JSON.stringify({
-    query: print(SAY),
+    query: print(SEND),
     variables: { input: { to: { userId: to.id }, body, clientMessageId } },
   });
 

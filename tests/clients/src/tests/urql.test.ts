@@ -12,7 +12,7 @@ import { persistedExchange } from '@urql/exchange-persisted';
 
 import { graphql } from '../gql/index.js';
 import type { ConversationRef } from '../gql/graphql.js';
-import { graphcache, HISTORY } from '../snippets/graphcache.js';
+import { graphcache, HISTORY, LIVE, SEND } from '../snippets/graphcache.js';
 import { urqlClient } from '../snippets/urql.js';
 import { Log } from '../support/log.js';
 import { Person } from '../support/people.js';
@@ -28,35 +28,6 @@ const SIDEBAR = graphql(`
         directConversation {
           id
           unreadCount
-        }
-      }
-    }
-  }
-`);
-
-const SEND = graphql(`
-  mutation UrqlSend($input: SendMessageInput!) {
-    sendMessage(input: $input) {
-      ...UrqlMessageParts
-    }
-  }
-`);
-
-const LIVE = graphql(`
-  subscription UrqlLive($after: String) {
-    newMessage(after: $after) {
-      cursor
-      message {
-        ...UrqlMessageParts
-        conversation {
-          id
-          kind
-          unreadCount
-          members {
-            user {
-              id
-            }
-          }
         }
       }
     }

@@ -10,6 +10,7 @@ import type { Session } from '../snippets/session.js';
 import { openSocket, type LinkState } from '../snippets/socket.js';
 import { openStream } from '../snippets/stream.js';
 import { urqlClient } from '../snippets/urql.js';
+import { impatiently } from '../support/impatience.js';
 import { Link } from '../support/link.js';
 import { Log } from '../support/log.js';
 import { COOKIE_SIGNUP, DEV_SERVER, newcomer, on } from '../support/page.js';
@@ -97,6 +98,23 @@ test('a tab does nothing in the name of who has signed in beside it, and is told
     const { data } = await carla.client.mutate({ mutation: SPEAK, variables: said });
     assert.equal(data?.sendMessage.sender.id, carla.id);
     assert.equal(carla.changes.items.length, 0);
+  }));
+
+test('what waited for the network goes in the name of nobody else', () =>
+  on(DEV_SERVER, async () => {
+    const { said } = await audience();
+    const bob = await tab();
+    const link = await Link.to(endpoint);
+    stops.push(() => link.close());
+    link.refuses = true;
+    const client = urqlClient(link.url, bob.session);
+    const sent = client.mutation(SPEAK, said).toPromise();
+    await link.fates.until((fates) => fates.length > 0, 'the first try');
+    const carla = await tab();
+    bob.session.viewer = carla.id;
+    link.refuses = false;
+    const { error } = await impatiently(sent);
+    assert.equal(error?.graphQLErrors[0]?.extensions['code'], 'VIEWER_CHANGED');
   }));
 
 test('a tab that does not say whose it is acts for whoever signed in last', () =>
