@@ -1,9 +1,9 @@
-// README: codegen
+// Shown: codegen
 import type { CodegenConfig } from '@graphql-codegen/cli';
 
 const config: CodegenConfig = {
   schema: 'schema.graphql',
-  documents: ['src/**/*.ts'],
+  documents: ['src/**/*.{ts,tsx}'],
   importExtension: '.js',
   generates: {
     'src/gql/': {
@@ -22,4 +22,4 @@ const config: CodegenConfig = {
 };
 
 export default config;
-// README: end
+// Shown: end

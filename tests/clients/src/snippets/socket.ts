@@ -1,29 +1,43 @@
-// README: socket
+// Shown: socket
 import { createClient, type Client } from 'graphql-ws';
+import { pause, whenWorthTrying } from './pause.js';
+import type { Session } from './session.js';
 
-/** Who is signed in: with the token of `signup` or `login`, or, without one, by the cookie. */
-export interface Session {
-  token?: string;
-}
+/** `offline` tries again by itself; `idle` has nothing to listen to. */
+export type LinkState = 'idle' | 'connecting' | 'online' | 'offline';
 
 /** A WebSocket that comes back by itself and goes on after the last message that it brought. */
-export function openSocket(url: string, session: Session, keepAlive = 10_000): Client {
+export function openSocket(
+  url: string,
+  session: Session,
+  { keepAlive = 10_000, onState = (_: LinkState) => {} } = {},
+): Client {
   let resume: string | undefined;
+  let socket: WebSocket | undefined;
   let watchdog: ReturnType<typeof setTimeout> | undefined;
+  let atOnce = false;
+  let stopListening = () => {};
   const calm = () => clearTimeout(watchdog);
-  const expectAnswer = () => {
+  const expectAnswer = (within = keepAlive) => {
     calm();
-    watchdog = setTimeout(() => client.terminate(), keepAlive);
+    watchdog = setTimeout(() => client.terminate(), within);
+  };
+  // A link that is being opened may hang, and an open one may have died while the machine slept.
+  const checkLink = () => {
+    if (socket) {
+      socket.send('{"type":"ping"}');
+      expectAnswer(Math.min(keepAlive, 3_000));
+    } else {
+      atOnce = true;
+      client.terminate();
+    }
   };
   const client = createClient({
     url,
-    connectionParams: () => ({ token: session.token, resume }),
+    connectionParams: () => ({ token: session.token, viewer: session.viewer, resume }),
     retryAttempts: Infinity,
-    shouldRetry: () => true,
-    retryWait: (retries) => {
-      const longest = Math.min(1_000 * 2 ** retries, 30_000);
-      return new Promise((resolve) => setTimeout(resolve, longest * Math.random()));
-    },
+    shouldRetry: (closed) => (closed as CloseEvent).reason !== 'VIEWER_CHANGED',
+    retryWait: (failures) => (atOnce ? Promise.resolve() : pause(failures)),
     keepAlive,
     on: {
       message: (message) => {
@@ -31,13 +45,29 @@ export function openSocket(url: string, session: Session, keepAlive = 10_000): C
         const data = message.payload.data as { newMessage?: { cursor?: string } } | null;
         resume = data?.newMessage?.cursor ?? resume;
       },
-      connecting: expectAnswer,
-      connected: calm,
+      connecting: () => {
+        atOnce = false;
+        stopListening = whenWorthTrying(checkLink);
+        expectAnswer();
+        onState('connecting');
+      },
+      connected: (opened) => {
+        socket = opened as WebSocket;
+        calm();
+        onState('online');
+      },
       ping: (received) => received || expectAnswer(),
       pong: (received) => received && calm(),
-      closed: calm,
+      closed: (event) => {
+        const { code, reason } = event as CloseEvent;
+        socket = undefined;
+        calm();
+        stopListening();
+        onState(code === 1000 ? 'idle' : 'offline');
+        if (reason === 'VIEWER_CHANGED') session.onViewerChanged?.();
+      },
     },
   });
   return client;
 }
-// README: end
+// Shown: end

@@ -1,22 +1,24 @@
-// README: stream
+// Shown: stream
 import { createClient, type Client } from 'graphql-sse';
-import type { Session } from './socket.js';
+import { pause } from './pause.js';
+import { fetchAs, type Session } from './session.js';
 
 /** Subscriptions over Server-Sent Events, one at a time, which go on after the last message that came. */
 export function openStream(url: string, session: Session): Client {
   let resume: string | undefined;
+  let refusal: string | undefined;
+  const request = fetchAs(session);
   return createClient({
     url,
-    credentials: 'include',
-    headers: () => ({
-      ...(session.token && { authorization: `Bearer ${session.token}` }),
-      ...(resume && { resume }),
-    }),
-    retryAttempts: Infinity,
-    retry: (retries) => {
-      const longest = Math.min(1_000 * 2 ** retries, 30_000);
-      return new Promise((resolve) => setTimeout(resolve, longest * Math.random()));
+    headers: (): Record<string, string> => (resume ? { resume } : {}),
+    fetchFn: async (...ask: Parameters<typeof fetch>) => {
+      const response = await request(...ask);
+      // What is refused once will be refused again.
+      refusal = response.status === 400 ? await response.clone().text() : undefined;
+      return response;
     },
+    retryAttempts: Infinity,
+    retry: (failures) => (refusal ? Promise.reject(new Error(refusal)) : pause(failures)),
     on: {
       message: ({ data }) => {
         const event = data as { data?: { newMessage?: { cursor?: string } } | null } | null;
@@ -25,4 +27,4 @@ export function openStream(url: string, session: Session): Client {
     },
   });
 }
-// README: end
+// Shown: end

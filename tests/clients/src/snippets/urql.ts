@@ -1,27 +1,30 @@
-// README: urql
+// Shown: urql
 import { cacheExchange, Client, fetchExchange, subscriptionExchange } from '@urql/core';
-import { openSocket, type Session } from './socket.js';
+import type { Sink } from 'graphql-ws';
+import { fetchAs, type Session } from './session.js';
+import { openSocket } from './socket.js';
 
-export function urqlClient(url: string, session: Session, cache = cacheExchange) {
-  const socket = openSocket(url.replace(/^http/, 'ws'), session);
+export function urqlClient(
+  url: string,
+  session: Session,
+  cache = cacheExchange,
+  socket = openSocket(url.replace(/^http/, 'ws'), session),
+) {
   return new Client({
     url,
     preferGetMethod: false,
-    fetchOptions: () => ({
-      credentials: 'include',
-      headers: session.token ? { authorization: `Bearer ${session.token}` } : undefined,
-    }),
+    fetch: fetchAs(session),
     exchanges: [
       cache,
       fetchExchange,
       subscriptionExchange({
-        forwardSubscription: ({ query, variables }) => ({
+        forwardSubscription: ({ query = '', variables = {} }) => ({
           subscribe: (sink) => ({
-            unsubscribe: socket.subscribe({ query: query ?? '', variables }, sink),
+            unsubscribe: socket.subscribe({ query, variables }, sink as Sink),
           }),
         }),
       }),
     ],
   });
 }
-// README: end
+// Shown: end

@@ -4,7 +4,8 @@ import type { Client } from 'graphql-ws';
 
 import { graphql } from '../gql/index.js';
 import type { FollowSubscription } from '../gql/graphql.js';
-import { openSocket, type Session } from '../snippets/socket.js';
+import type { Session } from '../snippets/session.js';
+import { openSocket } from '../snippets/socket.js';
 import { openStream } from '../snippets/stream.js';
 import { checkDelivery, type Seen } from './delivery.js';
 import type { Link } from './link.js';
@@ -41,7 +42,13 @@ export abstract class Listener {
 
   protected readonly request = { query: print(FOLLOW) };
   protected readonly sink = {
-    next: ({ data, errors }: { data?: FollowSubscription | null; errors?: unknown }) => {
+    next: ({
+      data,
+      errors,
+    }: {
+      data?: FollowSubscription | null | undefined;
+      errors?: unknown;
+    }) => {
       if (errors) this.errors.add(errors);
       const message = data?.newMessage.message;
       if (message) this.received.add({ ...message, conversation: message.conversation.id });
@@ -70,7 +77,7 @@ export class SocketListener extends Listener {
 
   constructor(url: string, session: Session) {
     super();
-    this.client = openSocket(url, session, KEEP_ALIVE);
+    this.client = openSocket(url, session, { keepAlive: KEEP_ALIVE });
     this.client.on('connected', () => this.connected());
     this.client.on('closed', (event) => this.closes.add((event as { code: number }).code));
     this.client.subscribe<FollowSubscription>(this.request, this.sink);
@@ -94,7 +101,9 @@ export class StreamListener extends Listener {
   constructor(url: string, session: Session) {
     super();
     this.client = openStream(url, session);
-    this.client.subscribe<FollowSubscription>(this.request, this.sink, { connected: () => this.connected() });
+    this.client.subscribe<FollowSubscription>(this.request, this.sink, {
+      connected: () => this.connected(),
+    });
   }
 
   settled(): Promise<void> {

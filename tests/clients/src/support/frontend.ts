@@ -1,14 +1,14 @@
-import { randomUUID } from 'node:crypto';
-
-import { ApolloLink, type ApolloCache } from '@apollo/client';
+import { ApolloLink } from '@apollo/client';
 import { Observable, type Subscription } from 'rxjs';
 
 import { graphql } from '../gql/index.js';
-import type { MessagePartsFragment } from '../gql/graphql.js';
+import type { ConversationRef, MessagePartsFragment } from '../gql/graphql.js';
 import { apolloClient } from '../snippets/apollo.js';
+import { followMessages, HISTORY, sendMessage } from '../snippets/messages.js';
+import { openSocket } from '../snippets/socket.js';
 import { Log } from './log.js';
 import type { Person } from './people.js';
-import { endpoint } from './server.js';
+import { endpoint, wsEndpoint } from './server.js';
 
 const SIDEBAR = graphql(`
   query Sidebar($search: String) {
@@ -24,67 +24,6 @@ const SIDEBAR = graphql(`
           lastMessage {
             id
             body
-          }
-        }
-      }
-    }
-  }
-`);
-
-const HISTORY = graphql(`
-  query History($in: ConversationRef!, $before: String) {
-    messages(in: $in, last: 20, before: $before) {
-      nodes {
-        ...MessageParts
-      }
-      pageInfo {
-        hasPreviousPage
-        startCursor
-      }
-    }
-  }
-
-  fragment MessageParts on Message {
-    id
-    clientMessageId
-    seq
-    body
-    sentAt
-    sender {
-      id
-      displayName
-    }
-  }
-`);
-
-const SEND = graphql(`
-  mutation Send($input: SendMessageInput!) {
-    sendMessage(input: $input) {
-      ...MessageParts
-    }
-  }
-`);
-
-const LIVE = graphql(`
-  subscription Live($after: String) {
-    newMessage(after: $after) {
-      cursor
-      message {
-        ...MessageParts
-        conversation {
-          id
-          unreadCount
-          lastMessage {
-            id
-            body
-          }
-          members {
-            user {
-              id
-              directConversation {
-                id
-              }
-            }
           }
         }
       }
@@ -116,44 +55,39 @@ const READ = graphql(`
   }
 `);
 
-/** Adds a message to the history with a user, where that is shown. */
-function show(cache: ApolloCache, userId: string, message: MessagePartsFragment): void {
-  cache.updateQuery({ query: HISTORY, variables: { in: { userId } } }, (shown) => {
-    return shown && { messages: { ...shown.messages, nodes: [message] } };
-  });
-}
-
 /** What a frontend on Apollo keeps running for the signed-in person. */
 export class Frontend {
   readonly client: ReturnType<typeof apolloClient>;
   readonly arrived = new Log<MessagePartsFragment>();
   private readonly subscriptions: Subscription[] = [];
 
-  constructor(readonly me: Person) {
-    this.client = apolloClient(endpoint, me);
+  constructor(
+    readonly me: Person,
+    url = endpoint,
+  ) {
+    this.client = apolloClient(url, me, openSocket(wsEndpoint, me));
   }
 
   /** Loads the sidebar and follows what happens after it. */
   async start(): Promise<void> {
     const { data } = await this.client.query({ query: SIDEBAR });
-    const variables = { after: data!.streamCursor };
-    const live = this.client.subscribe({ query: LIVE, variables }).subscribe(({ data }) => {
-      const { conversation, ...message } = data!.newMessage.message;
-      const other = conversation.members.find(({ user }) => user.id !== this.me.id)!;
-      show(this.client.cache, other.user.id, message);
-      this.arrived.add(message);
-    });
+    const arrived = this.arrived.add;
+    const live = followMessages(this.client, this.me.id, data!.streamCursor, arrived);
     const presence = this.client.subscribe({ query: PRESENCE }).subscribe(() => {});
     this.subscriptions.push(live, presence);
   }
 
-  /** Shows the history with someone: every state of the list, with the way to page back. */
-  open(userId: string) {
-    const query = this.client.watchQuery({ query: HISTORY, variables: { in: { userId } } });
+  /** Shows a history: every state of the list, with the way to page back. */
+  open(conversation: ConversationRef) {
+    const query = this.client.watchQuery({ query: HISTORY, variables: { in: conversation } });
     const lists = new Log<string[]>();
     this.subscriptions.push(
       query.subscribe(({ data, dataState }) => {
-        if (dataState === 'complete') lists.add(data.messages.nodes.map(({ body }) => body));
+        if (dataState !== 'complete') return;
+        const isOptimistic = (message: MessagePartsFragment) =>
+          message.id === message.clientMessageId;
+        const mark = (message: MessagePartsFragment) => (isOptimistic(message) ? ' …' : '');
+        lists.add(data.messages.nodes.map((message) => message.body + mark(message)));
       }),
     );
     const pageBack = async () => {
@@ -189,24 +123,8 @@ export class Frontend {
   }
 
   /** Sends with an optimistic entry. */
-  send(userId: string, body: string) {
-    const clientMessageId = randomUUID();
-    return this.client.mutate({
-      mutation: SEND,
-      variables: { input: { to: { userId }, body, clientMessageId } },
-      optimisticResponse: {
-        sendMessage: {
-          __typename: 'Message',
-          id: clientMessageId,
-          clientMessageId,
-          seq: Number.MAX_SAFE_INTEGER,
-          body: `${body} …`,
-          sentAt: new Date().toISOString(),
-          sender: { __typename: 'User', id: this.me.id, displayName: this.me.username },
-        },
-      },
-      update: (cache, { data }) => data && show(cache, userId, data.sendMessage),
-    });
+  send(to: ConversationRef, body: string) {
+    return sendMessage(this.client, { id: this.me.id, displayName: this.me.username }, to, body);
   }
 
   /** Marks everything up to a message as read. */

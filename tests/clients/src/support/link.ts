@@ -1,10 +1,18 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
+import { Log } from './log.js';
+
 /** A way to the server on which connections can be cut or fall silent. */
 export class Link {
   /** Whether new connections are silent from the start. */
   dead = false;
+  /** Whether new connections are refused. */
+  refuses = false;
+  /** Whether a connection is cut as soon as the server answers: what was asked has happened then. */
+  losesAnswers = false;
+  /** Every connection that came, and what became of it. */
+  readonly fates = new Log<'taken' | 'refused' | 'lost its answer'>();
   private readonly pairs = new Set<Pair>();
 
   private constructor(
@@ -17,10 +25,16 @@ export class Link {
     const server = createServer();
     const link = new Link(server, new URL(url));
     server.on('connection', (near) => {
-      const pair = new Pair(near, connect(Number(link.target.port), link.target.hostname));
+      link.fates.add(link.refuses ? 'refused' : 'taken');
+      if (link.refuses) return near.destroy();
+      const far = connect(Number(link.target.port), link.target.hostname);
+      const pair = new Pair(near, far, () => {
+        if (link.losesAnswers) link.fates.add('lost its answer');
+        return !link.losesAnswers;
+      });
       pair.silent = link.dead;
       link.pairs.add(pair);
-      near.once('close', () => link.pairs.delete(pair));
+      return far.once('close', () => link.pairs.delete(pair));
     });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     return link;
@@ -57,9 +71,10 @@ class Pair {
   constructor(
     private readonly near: Socket,
     private readonly far: Socket,
+    bringsAnswer: () => boolean,
   ) {
     this.forward(near, far);
-    this.forward(far, near);
+    this.forward(far, near, bringsAnswer);
   }
 
   cut(): void {
@@ -67,10 +82,12 @@ class Pair {
     this.far.destroy();
   }
 
-  private forward(from: Socket, to: Socket): void {
+  private forward(from: Socket, to: Socket, passes = () => true): void {
     from.setNoDelay(true);
     from.on('data', (chunk) => {
-      if (this.silent || to.write(chunk)) return;
+      if (this.silent) return;
+      if (!passes()) return this.cut();
+      if (to.write(chunk)) return;
       from.pause();
       to.once('drain', () => from.resume());
     });

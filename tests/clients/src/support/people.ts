@@ -5,7 +5,7 @@ import { print } from 'graphql';
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 
 import { graphql } from '../gql/index.js';
-import type { Session } from '../snippets/socket.js';
+import type { Session } from '../snippets/session.js';
 import { endpoint } from './server.js';
 
 const PASSWORD = 'correct horse';
@@ -101,6 +101,10 @@ export class Person implements Session {
     const username = `${name}-${randomUUID().slice(0, 8)}`;
     const { signup } = await data(SIGNUP, { input: { username, password: PASSWORD } });
     return new Person(signup.user.id, signup.user.username, signup.token);
+  }
+
+  get viewer(): string {
+    return this.id;
   }
 
   /** A token of one more session. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
-import { afterEach, test } from 'node:test';
+import { afterEach, mock, test } from 'node:test';
 
 import { ApolloClient, CombinedGraphQLErrors, InMemoryCache } from '@apollo/client';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
@@ -8,6 +8,8 @@ import { relayStylePagination } from '@apollo/client/utilities';
 
 import { graphql } from '../gql/index.js';
 import { apolloClient } from '../snippets/apollo.js';
+import type { Session } from '../snippets/session.js';
+import { Greeting, GREETING } from '../support/Greeting.js';
 import { Frontend } from '../support/frontend.js';
 import { Person } from '../support/people.js';
 import { endpoint } from '../support/server.js';
@@ -34,9 +36,33 @@ const ME = graphql(`
   }
 `);
 
+const PAGE = graphql(`
+  query Page($id: ID!) {
+    conversation(id: $id) {
+      id
+      kind
+      members {
+        user {
+          id
+        }
+      }
+    }
+    messages(in: { conversationId: $id }, last: 20) {
+      nodes {
+        ...MessageParts
+      }
+      pageInfo {
+        hasPreviousPage
+        startCursor
+      }
+    }
+  }
+`);
+
 const frontends: Frontend[] = [];
 afterEach(() => {
   for (const frontend of frontends.splice(0)) frontend.stop();
+  mock.restoreAll();
 });
 
 async function frontend(who: string | Person): Promise<Frontend> {
@@ -49,7 +75,7 @@ async function frontend(who: string | Person): Promise<Frontend> {
 const same = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other);
 
 test('someone signs up with Apollo alone and is signed in from then on', async () => {
-  const session: { token?: string } = {};
+  const session: Session = {};
   const client = apolloClient(endpoint, session);
   const nobody = await client.query({ query: ME });
   assert.equal(nobody.data?.me, null);
@@ -68,6 +94,13 @@ test('someone signs up with Apollo alone and is signed in from then on', async (
   client.stop();
 });
 
+test('documents in .tsx files are found and typed', async () => {
+  const client = apolloClient(endpoint, await Person.signUp('ann'));
+  const { data } = await client.query({ query: GREETING });
+  assert.match(Greeting(data!), /^<p>Hello, ann-.*!<\/p>$/);
+  client.stop();
+});
+
 test('the sidebar follows presence, first messages and unread counts by the cache alone', async () => {
   const bob = await Person.signUp('bob');
   const ann = await frontend('ann');
@@ -81,10 +114,12 @@ test('the sidebar follows presence, first messages and unread counts by the cach
   await shows(false, undefined, undefined);
   const bobs = await frontend(bob);
   await shows(true, undefined, undefined);
+  const requests = mock.method(globalThis, 'fetch');
   await bob.send(ann.me, 'hello');
   await shows(true, 1, 'hello');
   await bob.send(ann.me, 'are you there?');
   await shows(true, 2, 'are you there?');
+  assert.equal(requests.mock.callCount(), 0, 'nothing is asked for');
   await ann.read(ann.arrived.last!.id);
   await shows(true, 0, 'are you there?');
   bobs.stop();
@@ -94,11 +129,14 @@ test('the sidebar follows presence, first messages and unread counts by the cach
 test('a message shows at once and is replaced by the real one', async () => {
   const ann = await frontend('ann');
   const bob = await frontend('bob');
-  const [hers, his] = [ann.open(bob.me.id).lists, bob.open(ann.me.id).lists];
+  const [hers, his] = [
+    ann.open({ userId: bob.me.id }).lists,
+    bob.open({ userId: ann.me.id }).lists,
+  ];
   await hers.until((lists) => lists.length > 0, 'her empty list');
   await his.until((lists) => lists.length > 0, 'his empty list');
 
-  const { data } = await ann.send(bob.me.id, 'hello');
+  const { data } = await ann.send({ userId: bob.me.id }, 'hello');
   assert.equal(data?.sendMessage.seq, 1);
   await hers.until((lists) => same(lists.at(-1), ['hello']), 'her message');
   await his.until((lists) => same(lists.at(-1), ['hello']), 'his message');
@@ -116,10 +154,10 @@ for (const order of [
   test(`messages that arrive live before ${order.join(' and ')} are answered show once`, async () => {
     const ann = await frontend('ann');
     const bob = await Person.signUp('bob');
-    const { lists } = ann.open(bob.id);
+    const { lists } = ann.open({ userId: bob.id });
     await lists.until((lists) => lists.length > 0, 'the empty list');
     const { release } = ann.holdSends();
-    const sends = [ann.send(bob.id, 'one'), ann.send(bob.id, 'two')];
+    const sends = [ann.send({ userId: bob.id }, 'one'), ann.send({ userId: bob.id }, 'two')];
     await ann.arrived.until((messages) => messages.length === 2, 'both live');
     await bob.send(ann.me, 'three');
     await ann.arrived.until((messages) => messages.length === 3, 'his live');
@@ -137,9 +175,9 @@ for (const order of [
 test('a message that is refused goes away again, with a reason', async () => {
   const ann = await frontend('ann');
   const bob = await Person.signUp('bob');
-  const { lists } = ann.open(bob.id);
+  const { lists } = ann.open({ userId: bob.id });
   await lists.until((lists) => lists.length > 0, 'the empty list');
-  await assert.rejects(ann.send(bob.id, ' '), (error) => {
+  await assert.rejects(ann.send({ userId: bob.id }, ' '), (error) => {
     assert.ok(CombinedGraphQLErrors.is(error));
     assert.deepEqual(error.errors[0]?.extensions, { code: 'BAD_USER_INPUT', field: 'input.body' });
     return true;
@@ -158,7 +196,7 @@ test('paging back fills the history without a gap while new messages arrive', as
     bodies.push(body);
   };
   while (bodies.length < 70) await say();
-  const { lists, pageBack } = ann.open(bob.id);
+  const { lists, pageBack } = ann.open({ userId: bob.id });
   await lists.until((lists) => same(lists.at(-1), bodies.slice(50)), 'the newest page');
   let pages = 1;
   for (;;) {
@@ -169,6 +207,68 @@ test('paging back fills the history without a gap while new messages arrive', as
   }
   assert.equal(pages, 4);
   assert.deepEqual(lists.last, bodies);
+});
+
+test('a conversation has one history, by its user and by its id', async () => {
+  const ann = await frontend('ann');
+  const bob = await Person.signUp('bob');
+  const bodies: string[] = [];
+  const say = async () => {
+    bodies.push(`message ${bodies.length + 1}`);
+    return bob.send(ann.me, bodies.at(-1)!);
+  };
+  while (bodies.length < 30) await say();
+  const byUser = ann.open({ userId: bob.id });
+  const known = async (id: string) =>
+    ann.arrived.until((messages) => messages.some((message) => message.id === id), 'it is known');
+  const { id, conversation } = await say();
+  await known(id);
+  await byUser.lists.until((lists) => same(lists.at(-1), bodies.slice(-21)), 'by user');
+
+  const requests = mock.method(globalThis, 'fetch');
+  const byId = ann.open({ conversationId: conversation.id });
+  await byId.lists.until((lists) => same(lists.at(-1), bodies.slice(-21)), 'by id');
+  assert.equal(requests.mock.callCount(), 0, 'nothing is asked for');
+  for (const to of [{ userId: bob.id }, { conversationId: conversation.id }]) {
+    bodies.push(`message ${bodies.length + 1}`);
+    await ann.send(to, bodies.at(-1)!);
+    await say();
+    for (const { lists } of [byUser, byId]) {
+      await lists.until((lists) => same(lists.at(-1), bodies.slice(10)), 'both show both');
+    }
+  }
+  await byId.pageBack();
+  for (const { lists } of [byUser, byId]) {
+    await lists.until((lists) => same(lists.at(-1), bodies), 'both show all');
+  }
+});
+
+test('a page that begins with a conversation by its id shows the same by its user', async () => {
+  const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
+  const { conversation } = await bob.send(ann, 'hello');
+  const hers = await frontend(ann);
+  const { data } = await hers.client.query({ query: PAGE, variables: { id: conversation.id } });
+  assert.equal(data?.messages.nodes[0]?.body, 'hello');
+  const requests = mock.method(globalThis, 'fetch');
+  const { lists } = hers.open({ userId: bob.id });
+  await lists.until((lists) => same(lists.at(-1), ['hello']), 'by user');
+  assert.equal(requests.mock.callCount(), 0, 'nothing is asked for');
+});
+
+test('a history that was opened by an id goes on when it is learned whose it is', async () => {
+  const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
+  const { conversation } = await bob.send(ann, 'hello');
+  const hers = await frontend(ann);
+  const byId = hers.open({ conversationId: conversation.id });
+  await byId.lists.until((lists) => same(lists.at(-1), ['hello']), 'by id');
+  const requests = mock.method(globalThis, 'fetch');
+  await bob.send(ann, 'are you there?');
+  await byId.lists.until((lists) => lists.length > 1, 'the next state');
+  assert.deepEqual(byId.lists.last, ['hello', 'are you there?']);
+  const byUser = hers.open({ userId: bob.id });
+  await byUser.lists.until((lists) => lists.length > 0, 'by user');
+  assert.deepEqual(byUser.lists.last, ['hello', 'are you there?']);
+  assert.equal(requests.mock.callCount(), 0, 'nothing is asked for');
 });
 
 test("Apollo's own relayStylePagination pages through a conversation", async () => {

@@ -6,6 +6,7 @@ import { Client, fetchExchange } from '@urql/core';
 import { print } from 'graphql';
 
 import { graphql } from '../gql/index.js';
+import { fetchAs } from '../snippets/session.js';
 import { exchange, StreamListener } from '../support/exchange.js';
 import { Link } from '../support/link.js';
 import { Log } from '../support/log.js';
@@ -28,8 +29,6 @@ afterEach(() => {
   for (const stop of stops.splice(0).reverse()) stop();
 });
 
-const authorized = ({ token }: Person) => ({ authorization: `Bearer ${token}` });
-
 /** Sends one message after the other, each only when the one before has arrived. */
 async function converse(ann: Person, bob: Person, heard: Log<string>): Promise<void> {
   for (let count = 1; count <= 3; count += 1) {
@@ -39,11 +38,12 @@ async function converse(ann: Person, bob: Person, heard: Log<string>): Promise<v
   assert.deepEqual(heard.items, ['message 1', 'message 2', 'message 3']);
 }
 
-/** A `fetch` that tells of every answer whose head has come: its subscription is live then. */
-function watchedFetch() {
+/** Someone's `fetch`, which tells of every answer whose head has come: its subscription is live then. */
+function watchedFetch(person: Person) {
   const opened = new Log<string>();
+  const request = fetchAs(person);
   const watched: typeof fetch = async (input, init) => {
-    const response = await fetch(input, init);
+    const response = await request(input, init);
     opened.add(response.headers.get('content-type') ?? '');
     return response;
   };
@@ -60,12 +60,11 @@ test('graphql-sse loses and repeats nothing while its connection is cut under lo
 
 test("urql's fetchSubscriptions brings each message at once", async () => {
   const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
-  const { watched, live } = watchedFetch();
+  const { watched, live } = watchedFetch(bob);
   const client = new Client({
     url: endpoint,
     fetch: watched,
     fetchSubscriptions: true,
-    fetchOptions: { headers: authorized(bob) },
     exchanges: [fetchExchange],
     preferGetMethod: false,
   });
@@ -81,9 +80,9 @@ test("urql's fetchSubscriptions brings each message at once", async () => {
 
 test("Apollo's HttpLink alone brings each message at once", async () => {
   const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
-  const { watched, live } = watchedFetch();
+  const { watched, live } = watchedFetch(bob);
   const client = new ApolloClient({
-    link: new HttpLink({ uri: endpoint, fetch: watched, headers: authorized(bob) }),
+    link: new HttpLink({ uri: endpoint, fetch: watched }),
     cache: new InMemoryCache(),
   });
   const heard = new Log<string>();
@@ -101,8 +100,8 @@ test('a GET goes on after the event that Last-Event-ID names', async () => {
   const get = async (headers: Record<string, string>) => {
     const abort = new AbortController();
     stops.push(() => abort.abort());
-    const response = await fetch(`${endpoint}?query=${encodeURIComponent(print(HEAR))}`, {
-      headers: { accept: 'text/event-stream', ...authorized(bob), ...headers },
+    const response = await fetchAs(bob)(`${endpoint}?query=${encodeURIComponent(print(HEAR))}`, {
+      headers: { accept: 'text/event-stream', ...headers },
       signal: abort.signal,
     });
     assert.equal(response.status, 200);

@@ -11,7 +11,8 @@ import {
 import { persistedExchange } from '@urql/exchange-persisted';
 
 import { graphql } from '../gql/index.js';
-import { graphcache, HISTORY } from '../snippets/graphcache.js';
+import type { ConversationRef } from '../gql/graphql.js';
+import { graphcache, HISTORY, LIVE, SEND } from '../snippets/graphcache.js';
 import { urqlClient } from '../snippets/urql.js';
 import { Log } from '../support/log.js';
 import { Person } from '../support/people.js';
@@ -33,40 +34,10 @@ const SIDEBAR = graphql(`
   }
 `);
 
-const SEND = graphql(`
-  mutation UrqlSend($input: SendMessageInput!) {
-    sendMessage(input: $input) {
-      ...UrqlMessageParts
-    }
-  }
-`);
-
-const LIVE = graphql(`
-  subscription UrqlLive($after: String) {
-    newMessage(after: $after) {
-      cursor
-      message {
-        ...UrqlMessageParts
-        conversation {
-          id
-          unreadCount
-          members {
-            user {
-              id
-              directConversation {
-                id
-              }
-            }
-          }
-        }
-      }
-    }
-  }
-`);
-
 const stops: (() => void)[] = [];
 afterEach(() => {
   for (const stop of stops.splice(0)) stop();
+  mock.restoreAll();
 });
 
 /** Every state of a query or event of a subscription. */
@@ -91,10 +62,10 @@ function follow<Data, Variables extends AnyVariables, Seen>(
   return log;
 }
 
-const send = (client: Client, to: Person, body: string) =>
-  client
-    .mutation(SEND, { input: { to: { userId: to.id }, body, clientMessageId: randomUUID() } })
-    .toPromise();
+const sendTo = (client: Client, to: ConversationRef, body: string) =>
+  client.mutation(SEND, { input: { to, body, clientMessageId: randomUUID() } }).toPromise();
+
+const send = (client: Client, to: Person, body: string) => sendTo(client, { userId: to.id }, body);
 
 /** Holds the answers to requests back until it is released. */
 function holdAnswers(): () => void {
@@ -170,10 +141,12 @@ test('graphcache keeps users and conversations by id: one event updates the side
   const { data } = await client.query(SIDEBAR, {}).toPromise();
   follow(client, LIVE, { after: data!.streamCursor }, () => {});
   await unread.until((counts) => counts.at(-1) === 'no conversation', 'the sidebar');
+  const requests = mock.method(globalThis, 'fetch');
   await bob.send(ann, 'hello');
   await unread.until((counts) => counts.at(-1) === 1, 'one unread message');
   await bob.send(ann, 'are you there?');
   await unread.until((counts) => counts.at(-1) === 2, 'two unread messages');
+  assert.equal(requests.mock.callCount(), 0, 'nothing is asked for');
   assert.deepEqual(
     warned.mock.calls.map(({ arguments: [text] }) => text),
     [],
@@ -223,4 +196,63 @@ test('graphcache shows an optimistic message once, pages back, and takes live me
     await shows(() => bodies.slice(Math.max(0, 25 - 20 * page)), `page ${page}`);
   }
   assert.deepEqual(shown(), bodies);
+});
+
+/** Shows a history, and waits until it is this. */
+function openHistory(client: Client, conversation: ConversationRef) {
+  const history = follow(client, HISTORY, { in: conversation }, ({ messages }) => messages);
+  const shows = (wanted: string[], what: string) => {
+    const shown = () => history.last?.edges.map(({ node }) => node.body);
+    return history.until(() => same(shown(), wanted), what);
+  };
+  return { history, shows };
+}
+
+test('graphcache has one history of a conversation, by its user and by its id', async () => {
+  const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
+  const bodies: string[] = [];
+  const say = async () => {
+    bodies.push(`message ${bodies.length + 1}`);
+    return bob.send(ann, bodies.at(-1)!);
+  };
+  while (bodies.length < 30) await say();
+  const client = urqlClient(endpoint, ann, graphcache(ann.id));
+  const { data } = await client.query(SIDEBAR, {}).toPromise();
+  const live = follow(client, LIVE, { after: data!.streamCursor }, ({ newMessage }) => newMessage);
+  const byUser = openHistory(client, { userId: bob.id });
+  await byUser.shows(bodies.slice(-20), 'the newest page');
+  const { conversation } = await say();
+  await live.until((events) => events.length === 1, 'the conversation is known');
+  await byUser.shows(bodies.slice(10), 'by user');
+
+  const requests = mock.method(globalThis, 'fetch');
+  const byId = openHistory(client, { conversationId: conversation.id });
+  await byId.shows(bodies.slice(10), 'by id');
+  assert.equal(requests.mock.callCount(), 0, 'nothing is asked for');
+  for (const to of [{ userId: bob.id }, { conversationId: conversation.id }]) {
+    bodies.push(`message ${bodies.length + 1}`);
+    assert.equal((await sendTo(client, to, bodies.at(-1)!)).error, undefined);
+    await say();
+    for (const history of [byUser, byId]) await history.shows(bodies.slice(10), 'both show both');
+  }
+  const before = byId.history.last!.pageInfo.startCursor;
+  await client.query(HISTORY, { in: { conversationId: conversation.id }, before }).toPromise();
+  for (const history of [byUser, byId]) await history.shows(bodies, 'both show all');
+});
+
+test('graphcache goes on with a history that was opened by an id when it learns whose it is', async () => {
+  const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
+  const { conversation } = await bob.send(ann, 'hello');
+  const client = urqlClient(endpoint, ann, graphcache(ann.id));
+  const { data } = await client.query(SIDEBAR, {}).toPromise();
+  follow(client, LIVE, { after: data!.streamCursor }, () => {});
+  const byId = openHistory(client, { conversationId: conversation.id });
+  await byId.shows(['hello'], 'by id');
+  const requests = mock.method(globalThis, 'fetch');
+  await bob.send(ann, 'are you there?');
+  await byId.shows(['hello', 'are you there?'], 'both');
+  for (const { edges } of byId.history.items) assert.notEqual(edges.length, 0);
+  const byUser = openHistory(client, { userId: bob.id });
+  await byUser.shows(['hello', 'are you there?'], 'by user');
+  assert.equal(requests.mock.callCount(), 0, 'nothing is asked for');
 });
