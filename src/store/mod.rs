@@ -41,6 +41,8 @@ pub struct StoreLimits {
     pub open: Duration,
     /// How long a process may be silent before its users are taken offline.
     pub lease: Duration,
+    /// How often the embedded store folds its log into its database.
+    pub checkpoint: Duration,
 }
 
 impl Default for StoreLimits {
@@ -49,6 +51,7 @@ impl Default for StoreLimits {
             operation: Duration::from_secs(8),
             open: Duration::from_secs(10),
             lease: Duration::from_secs(20),
+            checkpoint: Duration::from_secs(3),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The store that needs no server: one SQLite file in the data directory.
 //!
 //! One thread writes and commits whatever waits as one transaction, so that all who wait for the disk share one sync;
-//! a few threads read, each job from one snapshot. The topics' files say what these threads are asked to do.
+//! a few threads read, each job from one snapshot; one more folds the log into the database now and then. The topics'
+//! files say what these threads are asked to do.
 
+mod checkpoints;
 mod columns;
 mod conversation;
 mod files;
@@ -20,6 +22,7 @@ use rusqlite::Connection;
 use tokio::time::timeout;
 
 use self::{
+    checkpoints::Checkpoints,
     files::Files,
     threads::{Jobs, Lane},
 };
@@ -33,6 +36,7 @@ pub struct EmbeddedStore(Arc<Lanes>);
 struct Lanes {
     writer: Lane,
     readers: Lane,
+    checkpoints: Checkpoints,
     limits: StoreLimits,
 }
 
@@ -66,6 +70,7 @@ impl EmbeddedStore {
             lock,
             writer,
             readers,
+            checkpointer,
         } = files::open(dir)?;
         let observe = Arc::clone(observer);
         let write = move |jobs: &Jobs| {
@@ -80,6 +85,8 @@ impl EmbeddedStore {
         Ok(Self(Arc::new(Lanes {
             writer: Lane::start("chinwag-write", [write]).map_err(refused)?,
             readers: Lane::start("chinwag-read", reads).map_err(refused)?,
+            checkpoints: Checkpoints::start(checkpointer, limits.checkpoint, Arc::clone(observer))
+                .map_err(refused)?,
             limits,
         })))
     }

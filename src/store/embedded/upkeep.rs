@@ -41,6 +41,7 @@ impl Upkeep for EmbeddedStore {
     async fn close(&self) {
         let closed = async {
             self.0.readers.close().await;
+            self.0.checkpoints.close().await;
             // Last, as SQLite folds its log into the database when the last connection to it closes.
             self.0.writer.close().await;
         };
