@@ -41,7 +41,9 @@ impl Chat {
             return Err(Error::Forbidden("Signing up is closed here."));
         }
         if let Some(throttles) = &self.0.throttles {
-            throttles.signup(origin, &username.key())?;
+            throttles
+                .signup(origin, &username.key())
+                .inspect_err(|_| note("signup limited", origin, Some(&username)))?;
         }
         let taken = || Error::conflict("input.username", "This username is taken.");
         let key = username.key();
@@ -62,6 +64,7 @@ impl Chat {
         if !self.0.store.create_user(&user, &hash).await? {
             return Err(taken());
         }
+        note("signed up", origin, Some(&user.username));
         self.sign_in(user).await
     }
 
@@ -77,7 +80,9 @@ impl Chat {
     ) -> Result<SignedIn> {
         let username = Username::parse("input.username", username).ok();
         if let Some(throttles) = &self.0.throttles {
-            throttles.login(origin, username.as_ref().map(Username::key).as_deref())?;
+            throttles
+                .login(origin, username.as_ref().map(Username::key).as_deref())
+                .inspect_err(|_| note("login limited", origin, username.as_ref()))?;
         }
         let found = match &username {
             Some(username) => self.0.store.credentials(&username.key()).await?,
@@ -87,9 +92,12 @@ impl Chat {
         let matches = self.0.hasher.verify(password, hash).await?;
         match user {
             Some(user) if matches => self.sign_in(user).await,
-            _ => Err(Error::Unauthenticated(
-                "The username or the password is wrong.",
-            )),
+            _ => {
+                note("login failed", origin, username.as_ref());
+                Err(Error::Unauthenticated(
+                    "The username or the password is wrong.",
+                ))
+            }
         }
     }
 
@@ -121,4 +129,11 @@ impl Chat {
     pub async fn viewer(&self, token: &str) -> Result<Result<Viewer, TokenError>> {
         self.0.sessions.viewer(token).await
     }
+}
+
+/// Tells the log what someone tried. The form is a promise: the README gives a filter of fail2ban's for it. What is no
+/// username is not shown, as it could hold anything, line breaks and addresses too.
+fn note(what: &'static str, Origin(address): Origin, username: Option<&Username>) {
+    let username = username.map_or_else(|| "(invalid)".to_owned(), Username::key);
+    tracing::info!(%address, %username, "{what}");
 }

@@ -10,7 +10,7 @@ use crate::support::store::StoreKind;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The README's code blocks in a language.
-fn blocks(language: &str) -> Vec<String> {
+pub fn blocks(language: &str) -> Vec<String> {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the README");
     let opening = format!("\n```{language}\n");
     readme

@@ -55,7 +55,7 @@ fn run(db: &Connection, every: Duration, ended: &Receiver<()>, observer: &Observ
         let folded = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         observer("sqlite.checkpoint", begun.elapsed());
         if let Err(error) = folded {
-            tracing::warn!(%error, "the write-ahead log could not be folded into chinwag.db; it is tried again soon");
+            tracing::warn!(%error, "the write-ahead log could not be folded into the database; it is tried again soon");
         }
     }
 }

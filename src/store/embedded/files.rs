@@ -12,6 +12,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use super::{presence, schema};
 use crate::{domain::Timestamp, store::OpenError};
 
+/// The name of the database's file.
+pub(super) const DATABASE: &str = "chinwag.db";
+
 /// The fewest and the most connections that read; in between, one a core.
 const READERS: (usize, usize) = (2, 4);
 
@@ -63,7 +66,7 @@ pub(super) fn open(dir: &Path) -> Result<Files, OpenError> {
         )),
         TryLockError::Error(error) => cannot("locked", &error),
     })?;
-    let path = dir.join("chinwag.db");
+    let path = dir.join(DATABASE);
     private_file(&path).map_err(|error| cannot("written", &error))?;
     connect(&path, lock)
 }

@@ -13,6 +13,7 @@ mod presence;
 mod schema;
 mod session;
 mod threads;
+mod unopened;
 mod upkeep;
 mod user;
 
@@ -26,6 +27,8 @@ use self::{
     files::Files,
     threads::{Jobs, Lane},
 };
+pub use unopened::Unopened;
+
 use super::{Observer, OpenError, StoreLimits};
 use crate::error::{Error, Result};
 
@@ -38,6 +41,7 @@ struct Lanes {
     readers: Lane,
     checkpoints: Checkpoints,
     limits: StoreLimits,
+    place: String,
 }
 
 impl EmbeddedStore {
@@ -88,6 +92,7 @@ impl EmbeddedStore {
             checkpoints: Checkpoints::start(checkpointer, limits.checkpoint, Arc::clone(observer))
                 .map_err(refused)?,
             limits,
+            place: format!("embedded store in {}", shown(dir)),
         })))
     }
 
@@ -115,6 +120,12 @@ impl EmbeddedStore {
             )))
         })
     }
+}
+
+/// A directory as a person finds it from anywhere.
+fn shown(dir: &Path) -> String {
+    let absolute = std::path::absolute(dir);
+    absolute.as_deref().unwrap_or(dir).display().to_string()
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@ impl Upkeep for EmbeddedStore {
         .await
     }
 
+    fn place(&self) -> &str {
+        &self.0.place
+    }
+
     async fn ping(&self) -> Result<()> {
         self.write(|_| Ok(())).await?;
         self.read(|db| Ok(db.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?))
