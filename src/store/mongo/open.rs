@@ -121,7 +121,8 @@ async fn client_options(uri: &str, limits: &StoreLimits) -> Result<ClientOptions
     let mut options = ClientOptions::parse(uri)
         .await
         .map_err(|failure| match &*failure.kind {
-            ErrorKind::DnsResolve { .. } | ErrorKind::Io(_) => reach::unresolved(&host(uri)),
+            ErrorKind::DnsResolve { .. } => reach::unresolved(&host(uri)),
+            ErrorKind::Io(_) if uri.starts_with("mongodb+srv:") => reach::unresolved(&host(uri)),
             // The driver's reason may quote any part of it.
             _ => OpenError::new(
                 "MONGODB_URI is not a valid connection string (mongodb://host:port/database).",
