@@ -74,7 +74,7 @@ pub struct Settings {
     /// Whether anyone may sign up
     #[arg(long, env, value_enum, default_value_t = Signup::Open, hide_env_values = true)]
     pub signup: Signup,
-    /// What is logged: a level (error, warn, info, debug, trace) or tracing directives
+    /// What is logged: a level (error, warn, info, debug, trace, off) or tracing directives
     #[arg(long, env, default_value = "info", value_parser = log_filter, hide_env_values = true)]
     pub log: LogFilter,
     /// How it is logged

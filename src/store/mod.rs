@@ -51,7 +51,7 @@ impl Default for StoreLimits {
             operation: Duration::from_secs(8),
             open: Duration::from_secs(10),
             lease: Duration::from_secs(20),
-            checkpoint: Duration::from_secs(3),
+            checkpoint: Duration::from_secs(5),
         }
     }
 }

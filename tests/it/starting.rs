@@ -90,6 +90,10 @@ async fn on_mongodb_beside(dir: &Path, database: &str) -> Ended {
     let ended = serving.ended().await;
     let all = format!("{}{}", ended.stdout, ended.stderr);
     assert!(!all.contains("canary"), "{all}");
+    let first = ended.stderr.lines().find(|line| line.contains("serving"));
+    let first = first.expect("the first line");
+    assert!(first.contains("MONGODB_URI=(set)"), "{first}");
+    assert!(first.contains("store=\"MongoDB at "), "{first}");
     ended
 }
 
