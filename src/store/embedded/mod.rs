@@ -37,7 +37,7 @@ use crate::error::{Error, Result};
 pub struct EmbeddedStore(Arc<Lanes>);
 
 struct Lanes {
-    writer: Lane,
+    writer: Arc<Lane>,
     readers: Lane,
     checkpoints: Checkpoints,
     limits: StoreLimits,
@@ -86,11 +86,18 @@ impl EmbeddedStore {
             move |jobs: &Jobs| threads::read(jobs, reader, &observe)
         });
         let refused = |error| OpenError::new(format!("the store's threads do not start: {error}"));
+        let writer = Arc::new(Lane::start("chinwag-write", [write]).map_err(refused)?);
+        let checkpoints = Checkpoints::start(
+            checkpointer,
+            Arc::clone(&writer),
+            limits.checkpoint,
+            Arc::clone(observer),
+        )
+        .map_err(refused)?;
         Ok(Self(Arc::new(Lanes {
-            writer: Lane::start("chinwag-write", [write]).map_err(refused)?,
+            writer,
             readers: Lane::start("chinwag-read", reads).map_err(refused)?,
-            checkpoints: Checkpoints::start(checkpointer, limits.checkpoint, Arc::clone(observer))
-                .map_err(refused)?,
+            checkpoints,
             limits,
             place: format!("embedded store in {}", shown(dir)),
         })))
