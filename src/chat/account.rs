@@ -43,7 +43,7 @@ impl Chat {
         if let Some(throttles) = &self.0.throttles {
             throttles
                 .signup(origin, &username.key())
-                .inspect_err(|_| note("signup limited", origin, Some(&username)))?;
+                .inspect_err(|_| log_attempt("signup limited", origin, Some(&username)))?;
         }
         let taken = || Error::conflict("input.username", "This username is taken.");
         let key = username.key();
@@ -64,7 +64,7 @@ impl Chat {
         if !self.0.store.create_user(&user, &hash).await? {
             return Err(taken());
         }
-        note("signed up", origin, Some(&user.username));
+        log_attempt("signed up", origin, Some(&user.username));
         self.sign_in(user).await
     }
 
@@ -82,7 +82,7 @@ impl Chat {
         if let Some(throttles) = &self.0.throttles {
             throttles
                 .login(origin, username.as_ref().map(Username::key).as_deref())
-                .inspect_err(|_| note("login limited", origin, username.as_ref()))?;
+                .inspect_err(|_| log_attempt("login limited", origin, username.as_ref()))?;
         }
         let found = match &username {
             Some(username) => self.0.store.credentials(&username.key()).await?,
@@ -93,7 +93,7 @@ impl Chat {
         match user {
             Some(user) if matches => self.sign_in(user).await,
             _ => {
-                note("login failed", origin, username.as_ref());
+                log_attempt("login failed", origin, username.as_ref());
                 Err(Error::Unauthenticated(
                     "The username or the password is wrong.",
                 ))
@@ -133,7 +133,7 @@ impl Chat {
 
 /// Tells the log what someone tried. The form is a promise: the README gives a filter of fail2ban's for it. What is no
 /// username is not shown, as it could hold anything, line breaks and addresses too.
-fn note(what: &'static str, Origin(address): Origin, username: Option<&Username>) {
+fn log_attempt(what: &'static str, Origin(address): Origin, username: Option<&Username>) {
     let username = username.map_or_else(|| "(invalid)".to_owned(), Username::key);
     tracing::info!(%address, %username, "{what}");
 }
