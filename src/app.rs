@@ -12,13 +12,18 @@ use crate::{
     graphql::Api,
     http::{self, Http, HttpSettings},
     metrics::Metrics,
-    store::{self, DynStore, Observer, OpenError, StoreLimits},
+    store::{self, DynStore, Observer, OpenError, StoreLimits, embedded::Unopened},
 };
+
+/// How long looking into a folder that is not used may hold up the start.
+const PATIENCE_FOR_UNUSED: Duration = Duration::from_secs(2);
 
 /// Everything that a server can be told.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub store: StoreConfig,
+    /// Folder of an embedded store that does not serve; whoever is in there is told of at the start.
+    pub unused_dir: Option<PathBuf>,
     /// At least 32 bytes each; the first signs, all verify. Without: one is made and kept with the data.
     pub jwt_secrets: Option<Vec<SecretString>>,
     /// How long a sign-in lasts.
@@ -49,6 +54,7 @@ impl Config {
     pub fn new(store: StoreConfig) -> Self {
         Self {
             store,
+            unused_dir: None,
             jwt_secrets: None,
             session_ttl: Duration::from_hours(360),
             bcrypt_cost: 12,
@@ -81,6 +87,7 @@ impl StartError {
 pub struct App {
     chat: Chat,
     http: Http,
+    place: String,
     limits: Limits,
     stopping: CancellationToken,
 }
@@ -93,11 +100,19 @@ impl App {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
         let store = open(&config, &metrics).await.map_err(StartError::new)?;
+        let unused = config.unused_dir.clone();
         let started = Self::start_over(store.clone(), config, metrics).await;
         if started.is_err() {
             store.close().await;
+        } else if let Some(dir) = unused {
+            tell_who_is_not_served(dir, &store).await;
         }
         started
+    }
+
+    /// Where everything is kept, for people: the folder, or the address without any secret.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     async fn start_over(
@@ -118,6 +133,7 @@ impl App {
             ],
         };
         let limits = config.limits.clone();
+        let place = store.place().to_owned();
         let chat = Chat::start(Parts {
             store,
             metrics: metrics.clone(),
@@ -143,6 +159,7 @@ impl App {
         Ok(Self {
             chat,
             http,
+            place,
             limits,
             stopping,
         })
@@ -165,6 +182,7 @@ impl App {
             http,
             limits,
             stopping,
+            ..
         } = self;
         let served = http::serve(listener, http.router(), &limits, stopping.clone());
         tokio::pin!(served);
@@ -190,6 +208,32 @@ async fn open(config: &Config, metrics: &Arc<Metrics>) -> Result<DynStore, OpenE
             Arc::new(store::mongo::open(uri.expose_secret(), config.store_limits, observer).await?)
         }
     })
+}
+
+/// One warning when a folder holds people who cannot sign in any more since another store serves. Whatever is wrong with
+/// the folder is no reason not to start.
+async fn tell_who_is_not_served(dir: PathBuf, store: &DynStore) {
+    let shown = dir.display().to_string();
+    let looking = tokio::task::spawn_blocking(move || Unopened::look(&dir));
+    let found = match tokio::time::timeout(PATIENCE_FOR_UNUSED, looking).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(late) => Err(late.to_string()),
+    };
+    match found {
+        Ok(Some(unopened)) if unopened.has_users() => {
+            let serving = store.place();
+            let served = store.count_users().await;
+            let served = served.map_or_else(|_| "?".to_owned(), |count| count.to_string());
+            tracing::warn!(
+                "{shown} (DATA_DIR) holds an embedded store that is not served: users there: {unopened}; users in \
+                 {serving}, which serves: {served}. To serve the folder again, unset MONGODB_URI and start anew; moving \
+                 its users and messages into MongoDB is not built yet."
+            );
+        }
+        Ok(_) => {}
+        Err(reason) => tracing::debug!(reason, "what lies in the unused DATA_DIR cannot be read"),
+    }
 }
 
 /// 256 bits as text.

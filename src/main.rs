@@ -1,10 +1,13 @@
 //! The program: read settings, start, run until a signal.
 
+mod banner;
+
 use std::{io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
+use banner::Banner;
 use chinwag::{
     app::App,
-    settings::{Command, Settings, Unreadable},
+    settings::{Command, LogFormat, Settings, Unreadable},
     telemetry,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,30 +19,32 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let settings = match Settings::read(std::env::args_os()) {
         Ok(settings) => settings,
-        Err(asked @ Unreadable::Asked(_)) => {
-            say(&asked.to_string());
+        Err(Unreadable::Asked(text)) => {
+            say(&text);
             return ExitCode::SUCCESS;
         }
-        Err(wrong @ Unreadable::Wrong(_)) => return failed(&wrong.to_string()),
+        // How to log is not known then.
+        Err(Unreadable::Wrong(reason)) => return failed(&reason, LogFormat::Text),
     };
     if let Some(Command::Schema) = settings.command {
         say(&chinwag::graphql::sdl());
         return ExitCode::SUCCESS;
     }
-    telemetry::start(&settings.log, settings.log_format);
+    let log_format = settings.log_format;
+    telemetry::start(&settings.log, log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("chinwag: no threads to run on: {error}")),
+        Err(error) => return failed(&format!("no threads to run on: {error}"), log_format),
     };
     let served = runtime.block_on(serve(settings));
     // What still runs by now was given its time.
     runtime.shutdown_timeout(Duration::from_millis(100));
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => failed(&reason),
+        Err(reason) => failed(&reason, log_format),
     }
 }
 
@@ -48,18 +53,14 @@ fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the one line that the person who starts it sees"
-)]
-fn failed(line: &str) -> ExitCode {
-    eprintln!("{line}");
+fn failed(reason: &str, format: LogFormat) -> ExitCode {
+    telemetry::write_failure(reason, format);
     ExitCode::FAILURE
 }
 
 async fn serve(settings: Settings) -> Result<(), String> {
-    let line = |error: chinwag::app::StartError| format!("chinwag: {error}");
-    let signals = |kind| signal(kind).map_err(|error| format!("chinwag: no signals: {error}"));
+    let line = |error: chinwag::app::StartError| error.to_string();
+    let signals = |kind| signal(kind).map_err(|error| format!("no signals: {error}"));
     let (mut terminate, mut interrupt) = (
         signals(SignalKind::terminate())?,
         signals(SignalKind::interrupt())?,
@@ -76,16 +77,20 @@ async fn serve(settings: Settings) -> Result<(), String> {
     };
     let address = listener
         .local_addr()
-        .map_err(|error| format!("chinwag: no address: {error}"))?;
-    let graphiql = if settings.config().http.graphiql {
-        format!("  GraphiQL   http://{address}/graphql\n")
-    } else {
-        String::new()
+        .map_err(|error| format!("no address: {error}"))?;
+    let banner = Banner {
+        address,
+        store: app.place(),
+        graphiql: settings.config().http.graphiql,
     };
-    say(&format!(
-        "chinwag serves on http://{address}\n  chat page  http://{address}/\n{graphiql}\
-         \x20 endpoint   http://{address}/graphql (and ws://{address}/graphql)\n"
-    ));
+    say(&banner.render(settings.log_format));
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        store = app.place(),
+        %address,
+        settings = settings.changed,
+        "serving"
+    );
     app.run(listener, async move {
         either(&mut terminate, &mut interrupt).await;
         tracing::info!("stopping");

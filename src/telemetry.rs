@@ -1,11 +1,17 @@
 //! Log lines, as text for people or JSON for machines, on stderr.
 
+use std::{
+    io::{IsTerminal, Write, stderr},
+    panic,
+};
+
+use serde_json::json;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::settings::LogFormat;
+use crate::settings::{LogFilter, LogFormat};
 
 /// Starts logging what `filter` lets through. A second call changes nothing.
-pub fn start(filter: &str, format: LogFormat) {
+pub fn start(LogFilter(filter): &LogFilter, format: LogFormat) {
     // Libraries that could show what people send are kept to what is wrong with them, whatever the level.
     let quiet = [
         "hyper",
@@ -26,11 +32,12 @@ pub fn start(filter: &str, format: LogFormat) {
             .collect::<Vec<_>>()
             .join(","),
     );
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    // A line that cannot be written is lost; to say so on the same stderr would panic.
+    let lines = fmt::layer().with_writer(stderr).log_internal_errors(false);
     let started = match format {
         LogFormat::Text => tracing_subscriber::registry()
             .with(filter)
-            .with(lines.with_target(false))
+            .with(lines.with_target(false).with_ansi(has_colours()))
             .try_init(),
         LogFormat::Json => tracing_subscriber::registry()
             .with(filter)
@@ -38,5 +45,33 @@ pub fn start(filter: &str, format: LogFormat) {
             .try_init(),
     };
     // A host that logs already goes on as it does.
-    drop(started);
+    if started.is_ok() && format == LogFormat::Json {
+        panic::set_hook(Box::new(|panic| {
+            let at = panic.location().map(ToString::to_string);
+            let reason = panic.payload_as_str().unwrap_or_default();
+            tracing::error!(at, reason, "panicked");
+        }));
+    }
+}
+
+/// Whether stderr is a terminal whose user did not ask for none (no-color.org).
+fn has_colours() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stderr().is_terminal() && !unwanted
+}
+
+/// Writes why the program ends, in one line that no filter holds back.
+pub fn write_failure(reason: &str, format: LogFormat) {
+    let line = match format {
+        LogFormat::Text => format!("chinwag: {reason}"),
+        LogFormat::Json => json!({
+            "timestamp": jiff::Timestamp::now().to_string(),
+            "level": "ERROR",
+            "fields": { "message": reason },
+            "target": "chinwag",
+        })
+        .to_string(),
+    };
+    // Whoever reads it may be gone; the exit code says it too.
+    let _ = writeln!(stderr(), "{line}");
 }

@@ -86,12 +86,16 @@ impl Chat {
         if !self.0.store.create_user(&user, &hash).await? {
             return Err(taken());
         }
+        log_attempt("signed up", origin, Some(&user.username));
+        log_attempt("signed up", origin, Some(&user.username));
         self.sign_in(user).await
     }
 
     fn throttle_signup(&self, origin: Origin, username: &Username) -> Result<()> {
         match &self.0.throttles {
-            Some(throttles) => throttles.signup(origin, &username.key()),
+            Some(throttles) => throttles
+                .signup(origin, &username.key())
+                .inspect_err(|_| log_attempt("signup limited", origin, Some(username))),
             None => Ok(()),
         }
     }
@@ -115,7 +119,9 @@ impl Chat {
     ) -> Result<SignedIn> {
         let username = Username::parse("input.username", username).ok();
         if let Some(throttles) = &self.0.throttles {
-            throttles.login(origin, username.as_ref().map(Username::key).as_deref())?;
+            throttles
+                .login(origin, username.as_ref().map(Username::key).as_deref())
+                .inspect_err(|_| log_attempt("login limited", origin, username.as_ref()))?;
         }
         let found = match &username {
             Some(username) => self.0.store.credentials(&username.key()).await?,
@@ -125,9 +131,12 @@ impl Chat {
         let matches = self.0.hasher.verify(password, hash).await?;
         match user {
             Some(user) if matches => self.sign_in(user).await,
-            _ => Err(Error::Unauthenticated(
-                "The username or the password is wrong.",
-            )),
+            _ => {
+                log_attempt("login failed", origin, username.as_ref());
+                Err(Error::Unauthenticated(
+                    "The username or the password is wrong.",
+                ))
+            }
         }
     }
 
@@ -163,4 +172,11 @@ impl Chat {
 
 fn taken() -> Error {
     Error::conflict("input.username", "This username is taken.")
+}
+
+/// Tells the log what someone tried. The form is a promise: the README gives a filter of fail2ban's for it. What is no
+/// username is not shown, as it could hold anything, line breaks and addresses too.
+fn log_attempt(what: &'static str, Origin(address): Origin, username: Option<&Username>) {
+    let username = username.map_or_else(|| "(invalid)".to_owned(), Username::key);
+    tracing::info!(%address, %username, "{what}");
 }

@@ -99,8 +99,9 @@ impl From<&Error> for ErrorReply {
                 reply.extensions.field = Some(field.clone());
             }
             Error::RateLimited { retry_after, .. } => {
-                reply.extensions.retry_after_ms =
-                    Some(u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX));
+                // Rounded up: a try that comes a part of a millisecond too early is refused again.
+                let wait = retry_after.as_nanos().div_ceil(1_000_000);
+                reply.extensions.retry_after_ms = Some(u64::try_from(wait).unwrap_or(u64::MAX));
             }
             _ => {}
         }
@@ -119,5 +120,23 @@ impl From<ServerError> for ErrorReply {
         reply.locations = error.locations;
         reply.path = error.path;
         reply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_as_long_as_told_has_waited_long_enough() {
+        for (nanoseconds, milliseconds) in [(1_000_000, 1), (1_000_001, 2), (1_999_999, 2)] {
+            let reply = ErrorReply::from(&Error::RateLimited {
+                message: "Wait.".to_owned(),
+                retry_after: Duration::from_nanos(nanoseconds),
+            });
+            assert_eq!(reply.extensions.retry_after_ms, Some(milliseconds));
+        }
     }
 }

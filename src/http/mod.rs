@@ -2,6 +2,7 @@
 
 mod accept;
 mod cookie;
+mod cors;
 mod origin;
 mod over_http;
 mod pages;
@@ -9,21 +10,21 @@ mod serve;
 mod socket;
 mod streaming;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     Extension, Router,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use tracing::Instrument;
 
 pub use origin::{AllowedOrigin, Peer};
+pub use pages::GRAPHIQL_BUNDLED;
 pub use serve::{listen, serve};
 
 use crate::{
@@ -119,26 +120,12 @@ impl Http {
             .merge(pages::router())
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
             .with_state(self.clone());
-        if let Some(cors) = self.cors() {
+        if let Some(cors) = cors::layer(&self.0.origins) {
             router = router.layer(cors);
         }
-        router.layer(from_fn(with_request_id))
-    }
-
-    fn cors(&self) -> Option<CorsLayer> {
-        let allowed = self.0.origins.allowed_headers();
-        (!allowed.is_empty()).then(|| {
-            CorsLayer::new()
-                .allow_origin(AllowOrigin::list(allowed))
-                .allow_credentials(true)
-                .allow_methods(AllowMethods::list([
-                    axum::http::Method::GET,
-                    axum::http::Method::POST,
-                ]))
-                .allow_headers(AllowHeaders::mirror_request())
-                .expose_headers([REQUEST_ID])
-                .max_age(Duration::from_mins(10))
-        })
+        router
+            .layer(from_fn_with_state(self.clone(), cors::refuse_foreign))
+            .layer(from_fn(with_request_id))
     }
 }
 

@@ -151,6 +151,21 @@ impl OriginPolicy {
     }
 }
 
+/// Characters of an origin that the log shows: more than any real one has.
+const SHOWN: usize = 300;
+
+/// Tells the log of what a page of another origin was refused. The origin is whatever a client sent: it is cut short here,
+/// and escaped by the log.
+pub(super) fn note_refusal(what: &str, headers: &HeaderMap) {
+    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+    let origin = String::from_utf8_lossy(origin.unwrap_or_default());
+    let origin = origin.chars().take(SHOWN).collect::<String>();
+    tracing::info!(
+        origin,
+        "refused a {what}: the setting ALLOWED_ORIGINS does not name the page's origin"
+    );
+}
+
 /// Headers that a page cannot add without a preflight and that neither browsers nor proxies add.
 fn is_custom(name: &HeaderName) -> bool {
     let name = name.as_str();

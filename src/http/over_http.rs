@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::{
     Http, Peer,
     accept::{GRAPHQL_RESPONSE, JSON, prefers_html, response_type, stream_format},
+    origin::note_refusal,
     socket, streaming,
 };
 use crate::{
@@ -55,10 +56,10 @@ fn wants_websocket(headers: &HeaderMap) -> bool {
 
 async fn upgrade(http: Http, peer: Peer, parts: &mut Parts) -> Response {
     if http.0.origins.is_foreign(peer, &parts.headers) {
-        tracing::info!("refused a WebSocket from a page of another origin");
+        note_refusal("WebSocket", &parts.headers);
         return (
             StatusCode::FORBIDDEN,
-            "This origin may not open a WebSocket here.",
+            "Pages of this origin may not open a WebSocket here; the setting ALLOWED_ORIGINS names those that may.",
         )
             .into_response();
     }

@@ -41,6 +41,8 @@ pub struct StoreLimits {
     pub open: Duration,
     /// How long a process may be silent before its users are taken offline.
     pub lease: Duration,
+    /// How often the embedded store folds its log into its database.
+    pub checkpoint: Duration,
 }
 
 impl Default for StoreLimits {
@@ -49,6 +51,7 @@ impl Default for StoreLimits {
             operation: Duration::from_secs(8),
             open: Duration::from_secs(10),
             lease: Duration::from_secs(20),
+            checkpoint: Duration::from_secs(5),
         }
     }
 }
@@ -82,6 +85,9 @@ pub trait Users: Send + Sync {
 
     /// The user with this username key (see [`crate::domain::Username::key`]) and the password's hash.
     async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>>;
+
+    /// How many there are.
+    async fn count_users(&self) -> Result<u64>;
 
     /// Those of `ids` that exist, in any order.
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>>;
@@ -223,6 +229,9 @@ pub trait Presence: Send + Sync {
 pub trait Upkeep: Send + Sync {
     /// Gives the kept signing secret, keeping `fresh` when there is none yet. All processes get the same one.
     async fn signing_secret(&self, fresh: &str) -> Result<String>;
+
+    /// Where everything is kept, for people: the folder, or the address without any secret.
+    fn place(&self) -> &str;
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<()>;

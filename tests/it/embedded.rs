@@ -1,6 +1,6 @@
 //! What the embedded store alone promises: about its directory, its versions and being opened again.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use chinwag::{
     domain::{
@@ -14,7 +14,7 @@ use chinwag::{
 };
 use rusqlite::Connection;
 
-use crate::support::store::TempDir;
+use crate::support::{eventually, store::TempDir};
 
 async fn open(dir: &Path) -> Result<EmbeddedStore, OpenError> {
     EmbeddedStore::open(dir, StoreLimits::default(), Arc::new(|_, _| {})).await
@@ -102,6 +102,37 @@ async fn a_store_that_is_opened_again_has_everything() {
     assert_eq!(store.signing_secret("another").await, Ok(secret));
     let (_, more) = talk(&store, 1).await;
     assert_eq!(more[0].position, 11);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_database_file_alone_soon_holds_what_was_written() {
+    let dir = TempDir::new();
+    let limits = StoreLimits {
+        checkpoint: Duration::from_millis(50),
+        ..StoreLimits::default()
+    };
+    let store = EmbeddedStore::open(dir.path(), limits, Arc::new(|_, _| {}))
+        .await
+        .expect("opens");
+    let (_, mut sent) = talk(&store, 500).await;
+    for round in 0..3 {
+        eventually("a copy of the file alone holds all", async || {
+            let copy = TempDir::new();
+            let copy = copy.path();
+            fs::create_dir_all(copy).expect("is made");
+            fs::copy(dir.path().join("chinwag.db"), copy.join("chinwag.db")).expect("is copied");
+            // A copy that is made while the file is written may be half of each.
+            let Ok(copied) = open(copy).await else {
+                return false;
+            };
+            let log = copied.log_after(0, 1_000).await;
+            copied.close().await;
+            log.as_ref() == Ok(&sent)
+        })
+        .await;
+        sent.extend(talk(&store, 1 + round).await.1);
+    }
     store.close().await;
 }
 

@@ -28,6 +28,7 @@ const SHORT: StoreLimits = StoreLimits {
     operation: Duration::from_secs(2),
     open: Duration::from_secs(4),
     lease: Duration::from_secs(1),
+    checkpoint: Duration::from_secs(5),
 };
 
 /// The server that an expression starts; where none can be had, the test ends with a loud word, or fails in CI.

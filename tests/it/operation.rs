@@ -1,7 +1,11 @@
 //! The program at work: how it stops, what it logs, what it tells of itself.
 
+mod accounts;
+mod backup;
 mod health;
+mod lines;
 mod logs;
+mod origins;
 mod stopping;
 
 use crate::support::{

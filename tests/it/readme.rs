@@ -18,7 +18,7 @@ fn text(path: &str) -> String {
 }
 
 /// A document's code blocks in a language.
-fn blocks(document: &str, language: &str) -> Vec<String> {
+pub fn blocks(document: &str, language: &str) -> Vec<String> {
     let opening = format!("\n```{language}\n");
     text(document)
         .split(opening.as_str())

@@ -1,5 +1,7 @@
 //! What the program can be told, and what it says to nonsense.
 
+use std::{collections::BTreeSet, fs};
+
 use serde_json::json;
 
 use crate::support::{launch::Launch, store::TempDir};
@@ -56,11 +58,29 @@ async fn help_lists_every_setting_and_tells_no_value() {
 }
 
 #[tokio::test]
+async fn the_readme_lists_what_help_does() {
+    let help = Launch::bare().args(&["--help"]).ends().await.stdout;
+    let variable = |entry: &str| {
+        let (_, rest) = entry.split_once("[env: ")?;
+        Some(rest.split([']', '=']).next()?.to_owned())
+    };
+    let known = help.lines().filter_map(variable).collect::<BTreeSet<_>>();
+    assert!(known.contains("PORT"), "{help}");
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let readme = readme.expect("the README");
+    let rows = readme.lines().filter(|line| line.starts_with("| `--"));
+    let told = rows.map(|row| row.split('`').nth(3).expect("a variable").to_owned());
+    assert_eq!(told.collect::<BTreeSet<_>>(), known);
+}
+
+#[tokio::test]
 async fn a_bad_setting_is_one_line_that_names_it() {
     let root = TempDir::new();
     for (n, (flag, variable, value)) in [
         ("--host", "HOST", "nonsense-canary"),
         ("--host", "HOST", "300.1.1.1"),
+        ("--host", "HOST", "canary.invalid"),
+        ("--host", "HOST", ""),
         ("--port", "PORT", "canary"),
         ("--port", "PORT", "65536"),
         ("--port", "PORT", "-1"),
@@ -98,6 +118,9 @@ async fn a_bad_setting_is_one_line_that_names_it() {
         ("--rate-limits", "RATE_LIMITS", ""),
         ("--log", "LOG", "canary=canary=canary"),
         ("--log", "LOG", ""),
+        ("--log", "LOG", "canary"),
+        ("--log", "LOG", "info,canary"),
+        ("--log", "LOG", "chinwag=canary"),
         ("--log-format", "LOG_FORMAT", "canary"),
         ("--signup", "SIGNUP", "canary"),
         ("--public-metrics", "PUBLIC_METRICS", "canary"),
@@ -119,13 +142,15 @@ async fn a_bad_setting_is_one_line_that_names_it() {
     {
         let dir = root.path().join(n.to_string());
         let joined = format!("{flag}={value}");
-        for launch in [
-            Launch::over(&dir).args(&[&joined]),
-            Launch::over(&dir).env(variable, value),
+        let prefixed = format!("CHINWAG_{variable}");
+        for (launch, named) in [
+            (Launch::over(&dir).args(&[&joined]), flag),
+            (Launch::over(&dir).env(variable, value), variable),
+            (Launch::over(&dir).env(&prefixed, value), prefixed.as_str()),
         ] {
             let ended = launch.ends().await;
             assert!(
-                ended.stderr.contains(flag) || ended.stderr.contains(variable),
+                ended.stderr.contains(named),
                 "{variable}={value}: {}",
                 ended.stderr
             );
@@ -170,6 +195,92 @@ async fn a_flag_wins_over_the_environment() {
         .serves()
         .await;
     serving.anonymous().sign_up("ann").await;
+}
+
+#[tokio::test]
+async fn a_prefixed_variable_wins_over_the_short_one_and_a_flag_over_both() {
+    let dir = TempDir::new();
+    let launch = || {
+        Launch::over(dir.path())
+            .env("PORT", "nonsense")
+            .env("CHINWAG_PORT", "0")
+            .env("SIGNUP", "open")
+            .env("CHINWAG_SIGNUP", "closed")
+    };
+    let serving = launch().serves().await;
+    let signup =
+        "mutation { signup(input: { username: \"ann\", password: \"password1\" }) { token } }";
+    serving
+        .anonymous()
+        .fails("FORBIDDEN", signup, json!({}))
+        .await;
+    drop(serving);
+    let serving = launch().args(&["--signup", "open"]).serves().await;
+    serving.anonymous().sign_up("ann").await;
+    let help = Launch::bare().args(&["--help"]).ends().await;
+    assert!(help.stdout.contains("`CHINWAG_PORT` wins over `PORT`"));
+}
+
+#[tokio::test]
+async fn a_host_may_be_a_name() {
+    let dir = TempDir::new();
+    let serving = Launch::over(dir.path())
+        .env("HOST", "localhost")
+        .serves()
+        .await;
+    assert_eq!(serving.address.ip().to_string(), "127.0.0.1");
+    serving.anonymous().sign_up("ann").await;
+}
+
+#[tokio::test]
+async fn levels_and_directives_say_what_is_logged() {
+    for (filter, shown) in [
+        ("info", true),
+        ("DEBUG", true),
+        ("chinwag=debug,hyper=warn", true),
+        ("warn,chinwag::chat=info", false),
+        ("error", false),
+        ("off", false),
+    ] {
+        let dir = TempDir::new();
+        let serving = Launch::over(dir.path()).env("LOG", filter).serves().await;
+        serving.signal("-TERM");
+        let log = serving.ended().await.stderr;
+        assert_eq!(log.contains("stopping"), shown, "{filter}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_line_tells_the_settings_that_were_changed_and_no_secret() {
+    let dir = TempDir::new();
+    let serving = Launch::bare()
+        .env("CHINWAG_PORT", "0")
+        .env("DATA_DIR", dir.path().to_str().expect("UTF-8"))
+        .env("JWT_SECRET", "canary-of-at-least-thirty-two-bytes!")
+        .env("ALLOWED_ORIGINS", "https://a.example,https://b.example")
+        .env("SESSION_TTL", "15d")
+        .args(&["--bcrypt-cost", "10", "--signup=closed"])
+        .serves()
+        .await;
+    let address = serving.address;
+    serving.signal("-TERM");
+    let ended = serving.ended().await;
+    let first = ended.stderr.lines().next().expect("a line");
+    for told in [
+        " INFO ".to_owned(),
+        format!("version=\"{}\"", env!("CARGO_PKG_VERSION")),
+        format!("store=\"embedded store in {}\"", dir.path().display()),
+        format!("address={address}"),
+        format!(
+            "settings=\"PORT=0 DATA_DIR={} JWT_SECRET=(set) BCRYPT_COST=10 \
+             ALLOWED_ORIGINS=https://a.example,https://b.example SIGNUP=closed\"",
+            dir.path().display()
+        ),
+    ] {
+        assert!(first.contains(&told), "{told}: {first}");
+    }
+    let all = ended.stderr + &ended.stdout;
+    assert!(!all.contains("canary"), "{all}");
 }
 
 #[tokio::test]

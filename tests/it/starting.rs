@@ -1,15 +1,16 @@
 //! Starting the program: what it says, and that a bad start leaves nothing behind.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     fs,
     net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use crate::support::{
-    launch::Launch,
+    launch::{Ended, Launch},
     mongod,
     store::{TempDir, mongo_is_there},
 };
@@ -27,10 +28,179 @@ async fn it_prints_where_it_serves() {
     for line in [
         format!("chinwag serves on http://{address}"),
         format!("http://{address}/\n"),
-        format!("GraphiQL   http://{address}/graphql\n"),
+        format!("GraphiQL   http://{address}/graphql"),
         format!("endpoint   http://{address}/graphql"),
+        format!("store      embedded store in {}\n", dir.path().display()),
     ] {
         assert!(ended.stdout.contains(&line), "{line}: {}", ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn it_says_that_graphiql_is_off_or_stood_in_for() {
+    let dir = TempDir::new();
+    let serving = Launch::over(dir.path())
+        .env("INTROSPECTION", "off")
+        .serves()
+        .await;
+    let (address, said) = (serving.address, serving.stdout());
+    assert!(said.contains("GraphiQL   off"), "{said}");
+    assert!(!said.contains(&format!("GraphiQL   http://{address}")));
+    drop(serving);
+    let said = Launch::over(dir.path()).serves().await.stdout();
+    let stood_in_for = said.contains("built without npm");
+    assert_eq!(stood_in_for, !chinwag::http::GRAPHIQL_BUNDLED, "{said}");
+}
+
+#[tokio::test]
+async fn what_it_prints_is_json_when_the_log_is() {
+    let dir = TempDir::new();
+    let launch = || Launch::over(dir.path()).env("LOG_FORMAT", "json");
+    let serving = launch().serves().await;
+    let address = serving.address;
+    let refused = launch().ends().await;
+    serving.signal("-TERM");
+    let ended = serving.ended().await;
+    let banner = serde_json::from_str::<Value>(&ended.stdout).expect("one JSON object");
+    assert_eq!(banner["chatPage"], format!("http://{address}/"));
+    assert_eq!(banner["endpoint"], format!("http://{address}/graphql"));
+    assert_eq!(banner["webSocket"], format!("ws://{address}/graphql"));
+    let store = format!("embedded store in {}", dir.path().display());
+    assert_eq!(banner["store"], store);
+    for line in ended.stderr.lines() {
+        serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    }
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
+    let line = serde_json::from_str::<Value>(&refused.stderr).expect("one JSON object");
+    assert_eq!(line["level"], "ERROR");
+    let message = line["fields"]["message"].as_str().expect("a text");
+    assert!(message.contains("in use"), "{message}");
+}
+
+/// Starts on MongoDB beside a folder, and gives what it said and logged, secrets looked for.
+async fn on_mongodb_beside(dir: &Path, database: &str) -> Ended {
+    let uri = mongod::shared().await.expect("a mongod").uri_for(database);
+    let serving = Launch::over(dir)
+        .env("MONGODB_URI", &format!("{uri}&appName=canary"))
+        .env("LOG", "debug")
+        .serves()
+        .await;
+    serving.anonymous().sign_up("zoe").await;
+    serving.signal("-TERM");
+    let ended = serving.ended().await;
+    let all = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(!all.contains("canary"), "{all}");
+    let first = ended.stderr.lines().find(|line| line.contains("serving"));
+    let first = first.expect("the first line");
+    assert!(first.contains("MONGODB_URI=(set)"), "{first}");
+    assert!(first.contains("store=\"MongoDB at "), "{first}");
+    ended
+}
+
+#[tokio::test]
+async fn those_whom_mongodb_leaves_behind_in_the_folder_are_told_of() {
+    if !mongo_is_there().await {
+        return;
+    }
+    let dir = TempDir::new();
+    let database = mongod::fresh_database();
+    let ended = on_mongodb_beside(dir.path(), &database).await;
+    let told = "not served";
+    assert!(!ended.stderr.contains(told), "{}", ended.stderr);
+    assert!(!dir.path().exists(), "nothing is made");
+    let place = format!(", database {database}\n");
+    assert!(
+        ended.stdout.contains("store      MongoDB at ") && ended.stdout.contains(&place),
+        "{}",
+        ended.stdout
+    );
+
+    let serving = Launch::over(dir.path()).serves().await;
+    serving.signal("-TERM");
+    serving.ended().await;
+    let ended = on_mongodb_beside(dir.path(), &mongod::fresh_database()).await;
+    assert!(!ended.stderr.contains(told), "nobody is in there");
+
+    let serving = Launch::over(dir.path()).serves().await;
+    for name in ["ann", "bob"] {
+        serving.anonymous().sign_up(name).await;
+    }
+    serving.signal("-TERM");
+    serving.ended().await;
+    let before = contents(dir.path());
+    let database = mongod::fresh_database();
+    let ended = on_mongodb_beside(dir.path(), &database).await;
+    assert_eq!(contents(dir.path()), before, "the folder is left as it is");
+    let warnings = ended.stderr.lines().filter(|line| line.contains(told));
+    let [warning] = warnings.collect::<Vec<_>>()[..] else {
+        panic!("not one warning: {}", ended.stderr);
+    };
+    let folder = dir.path().to_str().expect("UTF-8");
+    for part in [
+        "WARN",
+        folder,
+        "users there: 2;",
+        &database,
+        "which serves: 0.",
+        "unset MONGODB_URI",
+        "not built yet",
+    ] {
+        assert!(warning.contains(part), "{part}: {warning}");
+    }
+    let again = Launch::over(dir.path()).serves().await;
+    again.anonymous().sign_up("cem").await;
+    let ended = on_mongodb_beside(dir.path(), &mongod::fresh_database()).await;
+    assert!(
+        ended.stderr.contains("users there: 2 or more;")
+            || ended.stderr.contains("users there: 3 or more;"),
+        "while another serves it: {}",
+        ended.stderr
+    );
+    again.anonymous().sign_up("dan").await;
+}
+
+#[tokio::test]
+async fn those_whom_a_killed_server_left_in_its_log_are_told_of_too() {
+    if !mongo_is_there().await {
+        return;
+    }
+    let dir = TempDir::new();
+    let serving = Launch::over(dir.path()).serves().await;
+    serving.anonymous().sign_up("ann").await;
+    serving.signal("-KILL");
+    serving.ended().await;
+    let before = contents(dir.path());
+    let ended = on_mongodb_beside(dir.path(), &mongod::fresh_database()).await;
+    assert!(ended.stderr.contains(" or more;"), "{}", ended.stderr);
+    assert_eq!(contents(dir.path()), before, "the folder is left as it is");
+    let again = Launch::over(dir.path()).serves().await;
+    let signup =
+        "mutation { signup(input: { username: \"ann\", password: \"password1\" }) { token } }";
+    again.anonymous().fails("CONFLICT", signup, json!({})).await;
+}
+
+/// The names and bytes of all that a folder holds.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = fs::read_dir(dir).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .map(|path| (path.clone(), fs::read(path).expect("a file")))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_read_does_not_trouble_mongodb() {
+    if !mongo_is_there().await {
+        return;
+    }
+    let dir = TempDir::new();
+    fs::create_dir_all(dir.path()).expect("a folder");
+    let file = dir.path().join("chinwag.db");
+    for rubbish in [String::new(), "no database ".repeat(1_000)] {
+        fs::write(&file, &rubbish).expect("a file");
+        let ended = on_mongodb_beside(dir.path(), &mongod::fresh_database()).await;
+        assert!(!ended.stderr.contains("WARN"), "{}", ended.stderr);
+        assert_eq!(fs::read_to_string(&file).expect("a text"), rubbish);
     }
 }
 
@@ -132,29 +302,33 @@ async fn a_mongodb_that_is_not_there_is_named_without_the_password() {
     let starts = [
         (
             closed.to_string(),
+            "the connection was refused",
             format!("mongodb://ann:canary@{closed}/db"),
         ),
         (
             silent.to_string(),
+            "nothing answered",
             format!(
                 "mongodb://ann:canary@{silent}/db?connectTimeoutMS=60000&serverSelectionTimeoutMS=60000"
             ),
         ),
         (
             "nowhere.invalid".into(),
+            "the name does not resolve",
             "mongodb://ann:canary@nowhere.invalid/db".into(),
         ),
         (
             "nowhere.invalid".into(),
+            "the name does not resolve",
             "mongodb+srv://ann:canary@nowhere.invalid/db".into(),
         ),
     ];
-    let starts = starts.map(|(address, uri)| {
+    let starts = starts.map(|(address, why, uri)| {
         let launch = Launch::over(dir.path()).env("MONGODB_URI", &uri);
-        async move { (address, launch.ends().await) }
+        async move { (address, why, launch.ends().await) }
     });
-    for (address, ended) in futures_util::future::join_all(starts).await {
-        ended.refused(&["MongoDB", &address]);
+    for (address, why, ended) in futures_util::future::join_all(starts).await {
+        ended.refused(&["MongoDB", &address, why]);
         assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
     }
     assert!(

@@ -12,6 +12,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 use super::{presence, schema};
 use crate::{domain::Timestamp, store::OpenError};
 
+/// The name of the database's file.
+pub(super) const DATABASE: &str = "chinwag.db";
+
 /// The fewest and the most connections that read; in between, one a core.
 const READERS: (usize, usize) = (2, 4);
 
@@ -24,9 +27,9 @@ const BUSY: Duration = Duration::from_secs(1);
 /// For every connection: at most 8 MiB of pages in memory, and sorting there too.
 const SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
 
-/// For the writer: a commit returns when it is on disk. The log is folded into the database every 4,000 pages (16 MiB),
-/// which writes a page that changes often once instead of many times; what it outgrows in a burst is given back
-/// beyond 64 MiB.
+/// For the writer: a commit returns when it is on disk. The log is folded into the database by a thread of its own; the
+/// writer does so only when the log has outgrown 4,000 pages (16 MiB) all the same, and what it outgrows in a burst is
+/// given back beyond 64 MiB.
 const WRITER_SETTINGS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA wal_autocheckpoint = 4000;
@@ -38,6 +41,8 @@ pub(super) struct Files {
     pub(super) lock: File,
     pub(super) writer: Connection,
     pub(super) readers: Vec<Connection>,
+    /// Folds the log into the database.
+    pub(super) checkpointer: Connection,
 }
 
 /// Opens `dir`, made when there is none, for this process alone.
@@ -61,17 +66,12 @@ pub(super) fn open(dir: &Path) -> Result<Files, OpenError> {
         )),
         TryLockError::Error(error) => cannot("locked", &error),
     })?;
-    let path = dir.join("chinwag.db");
+    let path = dir.join(DATABASE);
     private_file(&path).map_err(|error| cannot("written", &error))?;
-    let (writer, readers) = connect(&path)?;
-    Ok(Files {
-        lock,
-        writer,
-        readers,
-    })
+    connect(&path, lock)
 }
 
-fn connect(path: &Path) -> Result<(Connection, Vec<Connection>), OpenError> {
+fn connect(path: &Path, lock: File) -> Result<Files, OpenError> {
     let failed = |error: rusqlite::Error| {
         OpenError::new(match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => format!("{} is not a database", path.display()),
@@ -103,7 +103,12 @@ fn connect(path: &Path) -> Result<(Connection, Vec<Connection>), OpenError> {
     let (fewest, most) = READERS;
     let count = available_parallelism().map_or(fewest, |cores| cores.get().clamp(fewest, most));
     let readers = (0..count).map(|_| connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY));
-    Ok((writer, readers.collect::<Result<_, _>>().map_err(failed)?))
+    Ok(Files {
+        lock,
+        writer,
+        readers: readers.collect::<Result<_, _>>().map_err(failed)?,
+        checkpointer: connection(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?,
+    })
 }
 
 fn connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {

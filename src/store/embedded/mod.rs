@@ -1,8 +1,10 @@
 //! The store that needs no server: one SQLite file in the data directory.
 //!
 //! One thread writes and commits whatever waits as one transaction, so that all who wait for the disk share one sync;
-//! a few threads read, each job from one snapshot. The topics' files say what these threads are asked to do.
+//! a few threads read, each job from one snapshot; one more folds the log into the database now and then. The topics'
+//! files say what these threads are asked to do.
 
+mod checkpoints;
 mod columns;
 mod conversation;
 mod files;
@@ -11,6 +13,7 @@ mod presence;
 mod schema;
 mod session;
 mod threads;
+mod unopened;
 mod upkeep;
 mod user;
 
@@ -20,9 +23,12 @@ use rusqlite::Connection;
 use tokio::time::timeout;
 
 use self::{
+    checkpoints::Checkpoints,
     files::Files,
     threads::{Jobs, Lane},
 };
+pub use unopened::Unopened;
+
 use super::{Observer, OpenError, StoreLimits};
 use crate::error::{Error, Result};
 
@@ -31,9 +37,11 @@ use crate::error::{Error, Result};
 pub struct EmbeddedStore(Arc<Lanes>);
 
 struct Lanes {
-    writer: Lane,
+    writer: Arc<Lane>,
     readers: Lane,
+    checkpoints: Checkpoints,
     limits: StoreLimits,
+    place: String,
 }
 
 impl EmbeddedStore {
@@ -66,6 +74,7 @@ impl EmbeddedStore {
             lock,
             writer,
             readers,
+            checkpointer,
         } = files::open(dir)?;
         let observe = Arc::clone(observer);
         let write = move |jobs: &Jobs| {
@@ -77,10 +86,20 @@ impl EmbeddedStore {
             move |jobs: &Jobs| threads::read(jobs, reader, &observe)
         });
         let refused = |error| OpenError::new(format!("the store's threads do not start: {error}"));
+        let writer = Arc::new(Lane::start("chinwag-write", [write]).map_err(refused)?);
+        let checkpoints = Checkpoints::start(
+            checkpointer,
+            Arc::clone(&writer),
+            limits.checkpoint,
+            Arc::clone(observer),
+        )
+        .map_err(refused)?;
         Ok(Self(Arc::new(Lanes {
-            writer: Lane::start("chinwag-write", [write]).map_err(refused)?,
+            writer,
             readers: Lane::start("chinwag-read", reads).map_err(refused)?,
+            checkpoints,
             limits,
+            place: format!("embedded store in {}", shown(dir)),
         })))
     }
 
@@ -108,6 +127,12 @@ impl EmbeddedStore {
             )))
         })
     }
+}
+
+/// A directory as a person finds it from anywhere.
+fn shown(dir: &Path) -> String {
+    let absolute = std::path::absolute(dir);
+    absolute.as_deref().unwrap_or(dir).display().to_string()
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ pub(super) fn take_offline_those_left(db: &Connection, now: Timestamp) -> rusqli
     set_alive(db, now)
 }
 
-fn set_alive(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+/// Remembers a sign of life of this process.
+pub(super) fn set_alive(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     db.prepare_cached(
         "INSERT INTO meta (name, value) VALUES ('alive_at', ?1)
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",

@@ -58,18 +58,28 @@ impl Lane {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let closed = || Error::Unavailable("embedded store: closed".to_owned());
-        let queue = self.queue.lock().clone().ok_or_else(closed)?;
-        let (reply, answer) = oneshot::channel();
-        let task = Task {
-            work: Some(work),
-            outcome: None,
-            reply,
-        };
-        queue.send(Box::new(task)).await.map_err(|_| closed())?;
+        let queue = self.queue()?;
+        let (task, answer) = Task::job(work);
+        queue.send(task).await.map_err(|_| closed())?;
         // The threads end when the last sender is gone; who waits for an answer must not hold one.
         drop(queue);
         answer.await.map_err(|_| closed())?
+    }
+
+    /// The same, for a thread that may wait.
+    pub(super) fn run_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let queue = self.queue()?;
+        let (task, answer) = Task::job(work);
+        queue.blocking_send(task).map_err(|_| closed())?;
+        drop(queue);
+        answer.blocking_recv().map_err(|_| closed())?
+    }
+
+    fn queue(&self) -> Result<mpsc::Sender<Box<dyn Job>>> {
+        self.queue.lock().clone().ok_or_else(closed)
     }
 
     /// Takes no more jobs and returns when those that wait are done and the threads have ended.
@@ -88,6 +98,10 @@ impl Lane {
     }
 }
 
+fn closed() -> Error {
+    Error::Unavailable("embedded store: closed".to_owned())
+}
+
 /// Work for a thread, and the way back to who asked for it.
 pub(super) trait Job: Send {
     /// Whether nobody waits for the answer any more; such a job that has not begun is not done.
@@ -104,6 +118,23 @@ struct Task<W, T> {
     work: Option<W>,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
+}
+
+impl<W, T> Task<W, T>
+where
+    W: FnOnce(&Connection) -> Result<T> + Send + 'static,
+    T: Send + 'static,
+{
+    /// The job, and where its answer comes out.
+    fn job(work: W) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>) {
+        let (reply, answer) = oneshot::channel();
+        let task = Self {
+            work: Some(work),
+            outcome: None,
+            reply,
+        };
+        (Box::new(task), answer)
+    }
 }
 
 impl<W, T> Job for Task<W, T>

@@ -21,6 +21,10 @@ impl Upkeep for EmbeddedStore {
         .await
     }
 
+    fn place(&self) -> &str {
+        &self.0.place
+    }
+
     async fn ping(&self) -> Result<()> {
         self.write(|_| Ok(())).await?;
         self.read(|db| Ok(db.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?))
@@ -41,6 +45,7 @@ impl Upkeep for EmbeddedStore {
     async fn close(&self) {
         let closed = async {
             self.0.readers.close().await;
+            self.0.checkpoints.close().await;
             // Last, as SQLite folds its log into the database when the last connection to it closes.
             self.0.writer.close().await;
         };

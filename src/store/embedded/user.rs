@@ -40,6 +40,12 @@ const MANY_KEYS: usize = 1_000;
 /// At how many users it looks so, as those that fit may all stand elsewhere in the list.
 const LOOKED_AT: usize = 5 * MANY_KEYS;
 
+/// How many there are.
+pub(super) fn count(db: &Connection) -> rusqlite::Result<u64> {
+    let count = db.query_row("SELECT count(*) FROM users", [], |row| row.get(0));
+    count.map(i64::cast_unsigned)
+}
+
 #[async_trait]
 impl Users for EmbeddedStore {
     async fn create_user(&self, user: &User, password_hash: &str) -> Result<bool> {
@@ -58,6 +64,10 @@ impl Users for EmbeddedStore {
             Ok(found.optional()?)
         })
         .await
+    }
+
+    async fn count_users(&self) -> Result<u64> {
+        self.read(|db| Ok(count(db)?)).await
     }
 
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {

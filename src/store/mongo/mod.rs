@@ -13,6 +13,7 @@ mod error;
 mod message;
 mod open;
 mod presence;
+mod reach;
 mod session;
 mod turns;
 mod user;
@@ -38,7 +39,7 @@ use self::{append::Log, bumps::Bumps, document::Fields, presence::Here};
 use super::{Observer, StoreLimits, Upkeep, broken};
 use crate::error::{Error, Result};
 
-pub use open::open;
+pub use open::{is_connection_string, open};
 
 /// How many connections to one server the driver may hold.
 const POOL: u32 = 64;
@@ -62,6 +63,7 @@ struct Inner {
     db: Database,
     collections: Collections,
     limits: StoreLimits,
+    place: String,
     observer: Observer,
     calls: Arc<Semaphore>,
     /// Tells this opening of the store from all others.
@@ -104,12 +106,19 @@ impl Collections {
 }
 
 impl MongoStore {
-    fn new(client: Client, db: Database, limits: StoreLimits, observer: Observer) -> Self {
+    fn new(
+        client: Client,
+        db: Database,
+        place: String,
+        limits: StoreLimits,
+        observer: Observer,
+    ) -> Self {
         let stop = CancellationToken::new();
         let inner = Arc::new(Inner {
             collections: Collections::of(&db),
             client,
             db,
+            place,
             limits,
             observer,
             calls: Arc::new(Semaphore::new(CALLS)),
@@ -281,6 +290,10 @@ impl Upkeep for MongoStore {
                 .map(str::to_owned)
         })
         .await
+    }
+
+    fn place(&self) -> &str {
+        &self.inner.place
     }
 
     async fn ping(&self) -> Result<()> {

@@ -1,20 +1,21 @@
 //! Opening: find the server, check what it lets us do, make what is missing, heal what a crash left.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use mongodb::{
     Client, Collection, Database, IndexModel,
     bson::{Document, RawDocumentBuf, doc},
     error::ErrorKind,
     options::{
-        ClientOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+        ClientOptions, ConnectionString, IndexOptions, ReadConcern, ReadPreference,
+        SelectionCriteria, WriteConcern,
     },
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     Inner, MongoStore, POOL, conversation, document::Fields, durable, error, message, presence,
-    session, user,
+    reach, session, user,
 };
 use crate::{
     error::Error,
@@ -33,6 +34,11 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 
 /// An idle connection may have been forgotten by something in between.
 const IDLE: Duration = Duration::from_mins(1);
+
+/// Whether the driver can read this as a connection string.
+pub fn is_connection_string(text: &str) -> bool {
+    ConnectionString::parse(text).is_ok()
+}
 
 /// Opens the store at a connection string, making collections and indexes where they are missing.
 ///
@@ -53,48 +59,70 @@ pub async fn open(
         let deadline = Instant::now() + limits.open;
         let options = timeout_at(deadline, client_options(&uri, &limits))
             .await
-            .map_err(|_| cannot_reach(&host(&uri)))??;
-        let address = options
-            .hosts
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(",");
-        let database = options
-            .default_database
-            .clone()
-            .unwrap_or_else(|| DATABASE.to_owned());
-        let client =
-            Client::with_options(options).map_err(|failure| refused(&address, &failure))?;
-        let store = MongoStore::new(client.clone(), client.database(&database), limits, observer);
-        let check = {
-            let (db, address) = (store.inner.db.clone(), address.clone());
-            tokio::spawn(async move { check(&db, &address).await })
-        };
-        timeout_at(deadline, check)
-            .await
-            .map_err(|_| cannot_reach(&address))?
-            .map_err(OpenError::new)??;
-        prepare(&store.inner)
-            .await
-            .map_err(|failure| refused(&address, &failure))?;
-        heal(&store.inner).await.map_err(|failure| {
-            OpenError::new(format_args!(
-                "MongoDB at {address} could not be read: {}",
-                error::detail(&failure)
-            ))
-        })?;
-        Inner::keep_bumping(&store.inner);
-        Ok(store)
+            .map_err(|_| reach::unresolved(&host(&uri)))??;
+        let hosts = options.hosts.clone();
+        match open_with(options, deadline, limits, observer).await {
+            Ok(store) => Ok(store),
+            Err(Refusal::Unreachable) => Err(reach::unreachable(&hosts).await),
+            Err(Refusal::Told(reason)) => Err(reason),
+        }
     });
     opening.await.map_err(OpenError::new)?
+}
+
+/// Why there is no store.
+enum Refusal {
+    /// No server that is ready was found in time; why not is still to be found out.
+    Unreachable,
+    Told(OpenError),
+}
+
+impl Refusal {
+    fn told(reason: impl fmt::Display) -> Self {
+        Self::Told(OpenError::new(reason))
+    }
+}
+
+async fn open_with(
+    options: ClientOptions,
+    deadline: Instant,
+    limits: StoreLimits,
+    observer: Observer,
+) -> Result<MongoStore, Refusal> {
+    let address = reach::addresses(&options.hosts);
+    let named = options.default_database.clone();
+    let database = named.unwrap_or_else(|| DATABASE.to_owned());
+    let place = format!("MongoDB at {address}, database {database}");
+    let client = Client::with_options(options).map_err(|failure| refused(&address, &failure))?;
+    let db = client.database(&database);
+    let store = MongoStore::new(client, db, place, limits, observer);
+    let check = {
+        let (db, address) = (store.inner.db.clone(), address.clone());
+        tokio::spawn(async move { check(&db, &address).await })
+    };
+    timeout_at(deadline, check)
+        .await
+        .map_err(|_| Refusal::Unreachable)?
+        .map_err(Refusal::told)??;
+    prepare(&store.inner)
+        .await
+        .map_err(|failure| refused(&address, &failure))?;
+    heal(&store.inner).await.map_err(|failure| {
+        let detail = error::detail(&failure);
+        Refusal::told(format_args!(
+            "MongoDB at {address} could not be read: {detail}"
+        ))
+    })?;
+    Inner::keep_bumping(&store.inner);
+    Ok(store)
 }
 
 async fn client_options(uri: &str, limits: &StoreLimits) -> Result<ClientOptions, OpenError> {
     let mut options = ClientOptions::parse(uri)
         .await
         .map_err(|failure| match &*failure.kind {
-            ErrorKind::DnsResolve { .. } | ErrorKind::Io(_) => cannot_reach(&host(uri)),
+            ErrorKind::DnsResolve { .. } => reach::unresolved(&host(uri)),
+            ErrorKind::Io(_) if uri.starts_with("mongodb+srv:") => reach::unresolved(&host(uri)),
             // The driver's reason may quote any part of it.
             _ => OpenError::new(
                 "MONGODB_URI is not a valid connection string (mongodb://host:port/database).",
@@ -117,7 +145,7 @@ async fn client_options(uri: &str, limits: &StoreLimits) -> Result<ClientOptions
 }
 
 /// Finds out whether the server answers, which kind it is, and whether its data is ours to read.
-async fn check(db: &Database, address: &str) -> Result<(), OpenError> {
+async fn check(db: &Database, address: &str) -> Result<(), Refusal> {
     let refused = |failure: mongodb::error::Error| refused(address, &failure);
     let hello = db.run_command(doc! { "hello": 1 }).await.map_err(refused)?;
     let is_router = hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid");
@@ -135,7 +163,7 @@ async fn check(db: &Database, address: &str) -> Result<(), OpenError> {
         .map_err(refused)?;
     let version = match &schema {
         Some(schema) => schema.number("version").map_err(|failure| {
-            OpenError::new(format_args!(
+            Refusal::told(format_args!(
                 "MongoDB at {address}: {}",
                 error::detail(&failure)
             ))
@@ -143,7 +171,7 @@ async fn check(db: &Database, address: &str) -> Result<(), OpenError> {
         None => VERSION,
     };
     if version > VERSION {
-        return Err(OpenError::new(format_args!(
+        return Err(Refusal::told(format_args!(
             "The data in MongoDB at {address} is of version {version}, and this program knows up to {VERSION}: use a newer one."
         )));
     }
@@ -271,12 +299,8 @@ fn with(mut model: IndexModel, change: impl FnOnce(&mut IndexOptions)) -> IndexM
     model
 }
 
-fn cannot_reach(address: &str) -> OpenError {
-    OpenError::new(format_args!("MongoDB at {address} cannot be reached."))
-}
-
 /// Why the server at an address would not have us.
-fn refused(address: &str, failure: &mongodb::error::Error) -> OpenError {
+fn refused(address: &str, failure: &mongodb::error::Error) -> Refusal {
     const UNAUTHORIZED: i32 = 13;
     const AUTHENTICATION_FAILED: i32 = 18;
     let code = match &*failure.kind {
@@ -284,18 +308,18 @@ fn refused(address: &str, failure: &mongodb::error::Error) -> OpenError {
         _ => 0,
     };
     match &*failure.kind {
-        ErrorKind::Authentication { .. } => OpenError::new(format_args!(
+        ErrorKind::Authentication { .. } => Refusal::told(format_args!(
             "MongoDB at {address} does not accept the user name and password."
         )),
-        _ if code == AUTHENTICATION_FAILED => OpenError::new(format_args!(
+        _ if code == AUTHENTICATION_FAILED => Refusal::told(format_args!(
             "MongoDB at {address} does not accept the user name and password."
         )),
-        _ if code == UNAUTHORIZED => OpenError::new(format_args!(
+        _ if code == UNAUTHORIZED => Refusal::told(format_args!(
             "MongoDB at {address} does not let this user read, write and create indexes in the database."
         )),
         _ => match error::from_driver(failure) {
-            Error::Unavailable(_) => cannot_reach(address),
-            other => OpenError::new(format_args!(
+            Error::Unavailable(_) => Refusal::Unreachable,
+            other => Refusal::told(format_args!(
                 "MongoDB at {address}: {}",
                 error::detail(&other)
             )),

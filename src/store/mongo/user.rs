@@ -111,6 +111,15 @@ impl Users for MongoStore {
         .await
     }
 
+    async fn count_users(&self) -> Result<u64> {
+        self.bounded(|inner| async move {
+            let users = inner.collections.users.count_documents(doc! {});
+            let count = users.max_time(inner.patience());
+            inner.timed("mongodb.aggregate", count).await
+        })
+        .await
+    }
+
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>> {
         let filter = doc! { "_id": { "$in": document::ids(ids.iter().map(|id| id.0)) } };
         self.bounded(|inner| async move {

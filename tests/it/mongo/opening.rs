@@ -9,9 +9,21 @@ use crate::support::mongod::{self, fresh_database};
 #[tokio::test]
 async fn an_address_where_nothing_listens_is_named_without_the_password() {
     let line = refusal("mongodb://ann:s3cret@127.0.0.1:1/chat").await;
-    assert_eq!(line, "MongoDB at 127.0.0.1:1 cannot be reached.");
+    assert_eq!(
+        line,
+        "MongoDB at 127.0.0.1:1 cannot be reached: the connection was refused."
+    );
     let line = refusal("mongodb+srv://ann:s3cret@no-such-host.invalid/chat").await;
-    assert_eq!(line, "MongoDB at no-such-host.invalid cannot be reached.");
+    assert_eq!(
+        line,
+        "MongoDB at no-such-host.invalid cannot be reached: the name does not resolve."
+    );
+    let line = refusal("mongodb://ann:s3cret@127.0.0.1:1,no-such-host.invalid/chat").await;
+    assert_eq!(
+        line,
+        "MongoDB at 127.0.0.1:1,no-such-host.invalid:27017 cannot be reached: 127.0.0.1:1: the connection was \
+         refused; no-such-host.invalid:27017: the name does not resolve."
+    );
     let line = refusal("mongodb://ann:s3cret@pass@127.0.0.1:1:2/chat").await;
     assert!(
         line.contains("MONGODB_URI") && !line.contains("s3cret"),
@@ -24,9 +36,10 @@ async fn a_frozen_server_is_refused_at_the_start() {
     let server = server_or_skip!(mongod::own());
     server.stop();
     let line = refusal(&server.uri_for("chat")).await;
-    assert_eq!(
-        line,
-        format!("MongoDB at {} cannot be reached.", server.address())
+    let at = format!("MongoDB at {} cannot be reached: ", server.address());
+    assert!(
+        line.starts_with(&at) && line.contains("nothing answered"),
+        "{line}"
     );
 }
 
@@ -103,6 +116,11 @@ async fn a_user_without_the_rights_or_with_a_wrong_password_is_refused() {
         .await
         .expect("enough rights");
     assert_eq!(store.ping().await, Ok(()));
+    assert_eq!(
+        store.place(),
+        format!("MongoDB at {address}, database chat"),
+        "without the user and the options"
+    );
     store.close().await;
 }
 

@@ -8,9 +8,18 @@ on_every_store!(
     a_username_is_given_once_whatever_its_case_and_however_many_race_for_it,
     credentials_are_found_by_the_username_key_alone,
     users_are_found_by_id_each_once,
+    users_are_counted,
     the_sidebar_lists_everyone_else_by_name_and_pages_through_all,
     a_search_finds_those_of_whom_a_word_starts_with_it_and_no_character_is_special,
 );
+
+async fn users_are_counted(store: DynStore) {
+    for count in 0..3 {
+        assert_eq!(store.count_users().await, Ok(count));
+        let someone = user("Someone", &format!("someone-{count}"));
+        assert_eq!(store.create_user(&someone, "hash").await, Ok(true));
+    }
+}
 
 async fn a_username_is_given_once_whatever_its_case_and_however_many_race_for_it(store: DynStore) {
     let spellings = ["annika", "Annika", "ANNIKA", "aNNiKa", "annikA"];

@@ -84,6 +84,29 @@ impl Launch {
         self
     }
 
+    /// With its log written elsewhere.
+    pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
+        self.0.stderr(to);
+        self
+    }
+
+    /// Started by way of another program, which is given the command as its last word.
+    pub fn by(self, wrapper: &[&str]) -> Self {
+        let (program, first) = wrapper.split_first().expect("a program");
+        let words = std::iter::once(self.0.get_program()).chain(self.0.get_args());
+        let words = words.map(|word| word.to_str().expect("UTF-8"));
+        let command = words.collect::<Vec<_>>().join(" ");
+        let mut wrapped = Command::new(program);
+        wrapped.args(first).arg(command).env_clear();
+        let set = self.0.get_envs();
+        wrapped.envs(set.filter_map(|(name, value)| Some((name, value?))));
+        wrapped
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self(wrapped)
+    }
+
     /// Waits until it ends by itself.
     pub async fn ends(mut self) -> Ended {
         let mut child = self.0.spawn().expect("the program starts");
@@ -95,11 +118,10 @@ impl Launch {
     pub async fn serves(mut self) -> Serving {
         let mut child = self.0.spawn().expect("the program starts");
         let (stdout, stderr) = outputs(&mut child);
-        let begin = "chinwag serves on http://";
         let began = Instant::now();
         let address = loop {
             let line = stdout.lock().lines().find_map(|line| {
-                let address = line.strip_prefix(begin)?;
+                let address = served_on(line)?;
                 Some(address.parse().expect("an address"))
             });
             if let Some(address) = line {
@@ -124,6 +146,11 @@ impl Serving {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([signal, &id]).status();
         assert!(sent.expect("kill is there").success(), "kill {signal} {id}");
+    }
+
+    /// What it printed so far.
+    pub fn stdout(&self) -> String {
+        self.stdout.lock().clone()
     }
 
     /// Waits until it ends, now that it was told to.
@@ -151,11 +178,20 @@ impl Drop for Serving {
     }
 }
 
+/// The address in a line of the banner, which is text or JSON.
+fn served_on(line: &str) -> Option<String> {
+    let url = match serde_json::from_str::<serde_json::Value>(line) {
+        Ok(banner) => banner["serves"].as_str()?.to_owned(),
+        Err(_) => line.strip_prefix("chinwag serves on ")?.to_owned(),
+    };
+    Some(url.strip_prefix("http://")?.to_owned())
+}
+
 /// Gathers both outputs in threads, so that a full pipe stops nothing.
 fn outputs(child: &mut Child) -> (Lines, Lines) {
-    let stdout = child.stdout.take().expect("an output");
-    let stderr = child.stderr.take().expect("an output");
-    (gather(stdout), gather(stderr))
+    let stdout = child.stdout.take().map(gather).unwrap_or_default();
+    let stderr = child.stderr.take().map(gather).unwrap_or_default();
+    (stdout, stderr)
 }
 
 fn gather(output: impl Read + Send + 'static) -> Lines {

@@ -132,6 +132,20 @@ impl OwnMongod {
     /// Freezes it: connections stay open, nothing answers.
     pub fn stop(&self) {
         self.signal("-STOP");
+        // The signal has arrived before all threads have heard of it.
+        while !self.is_frozen() {
+            std::thread::yield_now();
+        }
+    }
+
+    fn is_frozen(&self) -> bool {
+        let tasks = format!("/proc/{}/task", self.server());
+        let tasks = fs::read_dir(tasks).expect("a running server");
+        tasks.flatten().all(|task| {
+            // A thread that is gone is as still as one can be.
+            let state = fs::read_to_string(task.path().join("stat"));
+            state.map_or(true, |state| state.contains(") T "))
+        })
     }
 
     /// Lets it go on after [`OwnMongod::stop`].
@@ -242,12 +256,16 @@ impl OwnMongod {
             .any(|argument| argument == "--replSet")
     }
 
-    fn signal(&self, signal: &str) {
-        let server = &self
+    fn server(&self) -> &str {
+        &self
             .running
             .as_ref()
             .expect("the server was started")
-            .server;
+            .server
+    }
+
+    fn signal(&self, signal: &str) {
+        let server = self.server();
         let sent = Command::new("kill")
             .args([signal, server])
             .status()

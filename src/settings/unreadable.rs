@@ -1,0 +1,72 @@
+//! Settings that cannot be read, in one line for the person who gave them.
+
+use clap::error::ErrorKind;
+
+/// Why settings gave nothing to run with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Help or the version was asked for: print it and exit with 0.
+    Asked(String),
+    /// Something is wrong: print this one line on stderr and exit with 1.
+    Wrong(String),
+}
+
+impl Unreadable {
+    /// One line that names the setting; its value is left out, as it may be a secret.
+    pub(super) fn from_clap(error: &clap::Error, command: &clap::Command) -> Self {
+        use clap::error::{ContextKind, ContextValue};
+        if matches!(
+            error.kind(),
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+        ) {
+            return Self::Asked(error.render().to_string());
+        }
+        let name = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(name)) => name.clone(),
+            Some(ContextValue::Strings(names)) => names.join(", "),
+            _ => String::new(),
+        };
+        let flag = name.split_whitespace().next().unwrap_or_default();
+        let variable = variable_of(flag, command);
+        let reason = std::error::Error::source(error).map(ToString::to_string);
+        Self::Wrong(match error.kind() {
+            ErrorKind::UnknownArgument if flag.starts_with("--") => {
+                format!("there is no setting {}", before_value(flag))
+            }
+            ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+                "there is no such command; see --help".into()
+            }
+            ErrorKind::InvalidValue if reason.is_none() && flag.starts_with("--") => {
+                match error.get(ContextKind::ValidValue) {
+                    Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
+                        format!(
+                            "{flag} (or {variable}) must be one of: {}",
+                            valid.join(", ")
+                        )
+                    }
+                    _ => format!("{flag} (or {variable}) needs a value"),
+                }
+            }
+            ErrorKind::ArgumentConflict => format!("{flag} was given more than once"),
+            _ => {
+                let reason = reason.unwrap_or_else(|| "its value cannot be read".into());
+                format!("{flag} (or {variable}) is wrong: {reason}")
+            }
+        })
+    }
+}
+
+/// The variable that is read in the flag's place.
+fn variable_of(flag: &str, command: &clap::Command) -> String {
+    let long = flag.trim_start_matches('-');
+    let argument = command
+        .get_arguments()
+        .find(|argument| argument.get_long() == Some(long));
+    let variable = argument.and_then(clap::Arg::get_env).unwrap_or_default();
+    variable.to_string_lossy().into_owned()
+}
+
+/// An unknown flag may have come with a value that is nobody's business.
+fn before_value(flag: &str) -> &str {
+    flag.split('=').next().unwrap_or_default()
+}
