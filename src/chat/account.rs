@@ -87,7 +87,6 @@ impl Chat {
             return Err(taken());
         }
         log_attempt("signed up", origin, Some(&user.username));
-        log_attempt("signed up", origin, Some(&user.username));
         self.sign_in(user).await
     }
 
