@@ -192,7 +192,7 @@ async fn open(config: &Config, metrics: &Arc<Metrics>) -> Result<DynStore, OpenE
     })
 }
 
-/// 256 bits as text.
+/// 256 bits as text, of a cryptographic generator that the operating system has seeded.
 fn fresh_secret() -> String {
     format!(
         "{:032x}{:032x}",
