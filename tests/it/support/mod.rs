@@ -13,6 +13,7 @@ pub mod reader;
 pub mod record;
 pub mod schema;
 pub mod store;
+pub mod strace;
 pub mod ws;
 
 pub use app::TestApp;
