@@ -236,7 +236,7 @@ async fn tell_who_is_not_served(dir: PathBuf, store: &DynStore) {
     }
 }
 
-/// 256 bits as text.
+/// 256 bits as text, of a cryptographic generator that the operating system has seeded.
 fn fresh_secret() -> String {
     format!(
         "{:032x}{:032x}",

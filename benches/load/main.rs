@@ -19,6 +19,8 @@ mod login;
 #[expect(dead_code, reason = "tests use all of it")]
 mod mongod;
 mod pages;
+#[path = "../../tests/it/support/pip.rs"]
+mod pip;
 mod place;
 mod presence;
 mod process;

@@ -53,7 +53,8 @@ id!(
     now_v7
 );
 id!(
-    /// Names a session; random through and through, as it stands in tokens.
+    /// Names a session; random through and through, as it stands in tokens. What `uuid` draws from is fit for that: rand's
+    /// generator of each thread, a cryptographic one that the operating system seeds now and then.
     SessionId,
     new_v4
 );

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -214,7 +214,10 @@ impl Api {
             input_types: &self.0.input_types,
         };
         let validate = |request, root_field: &Name| self.validate(request, root_field);
-        let (document, variables) = self.0.documents.find(params, &rules, validate)?;
+        let find = || self.0.documents.find(params, &rules, validate);
+        let found = catch_unwind(AssertUnwindSafe(find))
+            .unwrap_or_else(|panic| Err(vec![ErrorReply::from(&panicked(panic.as_ref()))]));
+        let (document, variables) = found?;
         Ok(Operation {
             document,
             variables,

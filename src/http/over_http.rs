@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::{
     body::{Body, HttpBody},
-    extract::{FromRequestParts, Request, State, WebSocketUpgrade},
-    http::{HeaderMap, HeaderName, Method, StatusCode, header, request::Parts},
+    extract::{Request, State},
+    http::{Extensions, HeaderMap, HeaderName, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -15,7 +15,8 @@ use super::{
     Http, Peer,
     accept::{GRAPHQL_RESPONSE, JSON, prefers_html, response_type, stream_format},
     origin::note_refusal,
-    socket, streaming,
+    socket::{self, Handshake},
+    streaming,
 };
 use crate::{
     auth::Viewer,
@@ -26,14 +27,14 @@ use crate::{
 
 /// Everything at `/graphql`.
 pub(super) async fn graphql(State(http): State<Http>, request: Request) -> Response {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let Some(peer) = parts.extensions.get::<Peer>().copied() else {
         tracing::error!("a connection without its peer");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     match parts.method {
-        Method::GET | Method::HEAD if wants_websocket(&parts.headers) => {
-            upgrade(http, peer, &mut parts).await
+        Method::GET if wants_websocket(&parts.headers) => {
+            upgrade(http, peer, Request::from_parts(parts, body)).await
         }
         Method::GET | Method::HEAD => get(&http, peer, &parts).await,
         Method::POST => post(&http, peer, &parts, body).await,
@@ -54,9 +55,10 @@ fn wants_websocket(headers: &HeaderMap) -> bool {
         .is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-async fn upgrade(http: Http, peer: Peer, parts: &mut Parts) -> Response {
-    if http.0.origins.is_foreign(peer, &parts.headers) {
-        note_refusal("WebSocket", &parts.headers);
+async fn upgrade(http: Http, peer: Peer, mut request: Request) -> Response {
+    let headers = request.headers();
+    if http.0.origins.is_foreign(peer, headers) {
+        note_refusal("WebSocket", headers);
         return (
             StatusCode::FORBIDDEN,
             "Pages of this origin may not open a WebSocket here; the setting ALLOWED_ORIGINS names those that may.",
@@ -66,14 +68,12 @@ async fn upgrade(http: Http, peer: Peer, parts: &mut Parts) -> Response {
     if http.0.stopping.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "The server is stopping.").into_response();
     }
-    let id = request_id(parts);
-    match WebSocketUpgrade::from_request_parts(parts, &()).await {
-        Ok(upgrade) => {
-            let token = token(&http, &parts.headers);
-            let origin = Origin(http.0.origins.client(peer, &parts.headers));
-            socket::open(http, upgrade, token, origin, id)
-        }
-        Err(rejection) => rejection.into_response(),
+    let token = token(&http, headers);
+    let origin = Origin(http.0.origins.client(peer, headers));
+    let id = request_id(request.extensions());
+    match Handshake::of(&mut request).await {
+        Ok(handshake) => socket::open(http, handshake, token, origin, id),
+        Err(refusal) => refusal,
     }
 }
 
@@ -244,7 +244,7 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
     };
     let origin = Origin(http.0.origins.client(peer, headers));
     let context = RequestContext::new(
-        request_id(parts),
+        request_id(&parts.extensions),
         &http.0.api,
         viewer,
         token.is_some(),
@@ -273,8 +273,8 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
 }
 
 /// The id that every request is given before it comes here.
-fn request_id(parts: &Parts) -> RequestId {
-    let id = parts.extensions.get().copied();
+fn request_id(extensions: &Extensions) -> RequestId {
+    let id = extensions.get().copied();
     id.unwrap_or_else(RequestId::fresh)
 }
 

@@ -1,6 +1,8 @@
 //! The `graphql-transport-ws` protocol, to the letter of enisdenjo/graphql-ws's PROTOCOL.md: one task a socket.
 
 mod bell;
+mod handshake;
+mod link;
 mod message;
 mod operations;
 mod receiving;
@@ -14,10 +16,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::ws::{WebSocket, WebSocketUpgrade},
-    response::Response,
-};
+use axum::response::Response;
 use futures_util::future::OptionFuture;
 use tokio::time::{Instant, Sleep, timeout};
 
@@ -27,6 +26,8 @@ use self::{
     operations::{Event, Operations},
     wire::{Received, Wire},
 };
+pub(super) use handshake::Handshake;
+
 use super::Http;
 use crate::{
     auth::Viewer,
@@ -35,8 +36,6 @@ use crate::{
 };
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
-/// Bytes read ahead for each socket, which is a good part of what an idle one costs; what clients say is mostly shorter.
-const READ_BUFFER: usize = 1024;
 /// How long the other end has to answer a close.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 /// How long operations under way have to answer when their session ends.
@@ -57,32 +56,39 @@ enum End {
     Cut,
 }
 
-/// Answers an upgrade by the request with this id. `token` is what it carried.
+/// Answers the handshake of the request with this id. `token` is what it carried.
 pub(super) fn open(
     http: Http,
-    upgrade: WebSocketUpgrade,
+    handshake: Handshake,
     token: Option<String>,
     origin: Origin,
     id: RequestId,
 ) -> Response {
-    let limit = http.0.limits.request_bytes;
-    let upgrade = upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_message_size(limit)
-        .max_frame_size(limit)
-        .protocols([SUBPROTOCOL]);
-    let agreed = upgrade.selected_protocol().is_some();
-    upgrade.on_upgrade(async move |socket| {
-        let sockets = http.0.sockets.clone();
+    let Handshake {
+        response,
+        agreed,
+        upgrade,
+    } = handshake;
+    let sockets = http.0.sockets.clone();
+    sockets.clone().spawn(async move {
+        let upgraded = match upgrade.await {
+            Ok(upgraded) => upgraded,
+            Err(error) => {
+                id.span()
+                    .in_scope(|| tracing::debug!(%error, "a handshake came to nothing"));
+                return;
+            }
+        };
+        let wire = Wire::new(upgraded, http.0.limits.request_bytes).await;
         // A task of its own, as the one that upgrades holds more memory than a socket that waits should.
         if agreed {
-            let socket = Box::new(Socket::new(http, socket, token, origin, id));
+            let socket = Box::new(Socket::new(http, wire, token, origin, id));
             sockets.spawn(socket.run());
         } else {
-            sockets.spawn(say_goodbye(Wire::new(socket), Goodbye::Subprotocol, id));
+            sockets.spawn(say_goodbye(wire, Goodbye::Subprotocol, id));
         }
-    })
+    });
+    response
 }
 
 async fn say_goodbye(wire: Wire, goodbye: Goodbye, id: RequestId) {
@@ -118,18 +124,12 @@ struct Socket {
 }
 
 impl Socket {
-    fn new(
-        http: Http,
-        socket: WebSocket,
-        token: Option<String>,
-        origin: Origin,
-        id: RequestId,
-    ) -> Self {
+    fn new(http: Http, wire: Wire, token: Option<String>, origin: Origin, id: RequestId) -> Self {
         let now = Instant::now();
         Self {
             id,
             http,
-            wire: Wire::new(socket),
+            wire,
             token,
             origin,
             greeted: None,

@@ -10,7 +10,7 @@ use std::{
 use chinwag::app::Config;
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-use crate::support::{TestApp, npm, store::StoreKind};
+use crate::support::{TestApp, npm, or_skipped, store::StoreKind};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_meet_on_the_page_and_talk() {
@@ -97,13 +97,9 @@ async fn run(script: &'static str, set_up: impl FnOnce(&mut Config)) {
     // A browser takes a machine's memory and cores: one at a time.
     static TURN: Mutex<()> = Mutex::const_new(());
     let _turn = TURN.lock().await;
-    let tools = match spawn_blocking(Tools::find).await.expect("no panic") {
-        Ok(tools) => tools,
-        Err(reason) if env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: there is no browser to test with: {reason}");
-            return;
-        }
-        Err(reason) => panic!("there is no browser to test with: {reason}"),
+    let tools = spawn_blocking(Tools::find).await.expect("no panic");
+    let Some(tools) = or_skipped("browser", tools) else {
+        return;
     };
     let app = TestApp::with(StoreKind::Embedded, set_up).await;
     let server = app.url("");

@@ -1,8 +1,9 @@
 //! The clients that frontends use, Apollo, urql, graphql-ws and graphql-sse, against the real server: compiles
 //! `tests/clients` and runs its tests with Node.
 
+mod python;
+
 use std::{
-    env,
     fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
@@ -11,7 +12,7 @@ use std::{
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use crate::support::{
-    TestApp, npm,
+    TestApp, npm, or_skipped,
     store::{StoreKind, mongo_is_there},
 };
 
@@ -88,11 +89,8 @@ async fn compiled() -> Option<&'static Path> {
     let compile = || async { spawn_blocking(compile).await.expect("no panic") };
     match COMPILED.get_or_init(compile).await {
         Ok(folder) => Some(folder),
-        Err(Failure::NoTools(reason)) if env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: the clients are not tested: {reason}");
-            None
-        }
-        Err(Failure::NoTools(reason) | Failure::Broken(reason)) => panic!("{reason}"),
+        Err(Failure::NoTools(reason)) => or_skipped("Node", Err(reason.clone())),
+        Err(Failure::Broken(reason)) => panic!("{reason}"),
     }
 }
 
@@ -146,14 +144,14 @@ async fn in_folder(
         .expect("no panic")
 }
 
-/// All files below a folder, but for what working in it leaves.
+/// All files below a folder that concern Node, but for what working in it leaves.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder");
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.expect("an entry").path())
         .collect();
     paths.sort();
-    let left = ["node_modules", "dist", "gql"];
+    let left = ["node_modules", "dist", "gql", "python"];
     paths.retain(|path| !left.iter().any(|name| path.ends_with(name)));
     let below = |path: PathBuf| {
         if path.is_dir() {

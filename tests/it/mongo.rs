@@ -34,13 +34,9 @@ const SHORT: StoreLimits = StoreLimits {
 /// The server that an expression starts; where none can be had, the test ends with a loud word, or fails in CI.
 macro_rules! server_or_skip {
     ($server:expr) => {
-        match $server.await {
-            Ok(server) => server,
-            Err(reason) if std::env::var_os("CI").is_none() => {
-                eprintln!("SKIPPED: no MongoDB to test on: {reason}");
-                return;
-            }
-            Err(reason) => panic!("no MongoDB to test on: {reason}"),
+        match $crate::support::or_skipped("MongoDB", $server.await) {
+            Some(server) => server,
+            None => return,
         }
     };
 }

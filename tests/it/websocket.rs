@@ -2,6 +2,7 @@
 
 mod closing;
 mod greeting;
+mod handshake;
 mod limits;
 mod links;
 mod operations;

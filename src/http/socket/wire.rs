@@ -3,15 +3,34 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
-use futures_util::{Sink, SinkExt, StreamExt};
+use axum::body::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
 use tokio::time::Instant;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message, Utf8Bytes,
+        error::ProtocolError,
+        protocol::{
+            CloseFrame, Role, WebSocketConfig,
+            frame::{
+                Frame,
+                coding::{Data, OpCode},
+            },
+        },
+    },
+};
 
-use super::bell::Bell;
+use super::{bell::Bell, link::Link};
+
+/// Bytes read ahead for each socket, which is a good part of what an idle one costs; what clients say is mostly shorter.
+const READ_BUFFER: usize = 1024;
 
 /// Frames that may wait before nothing more is taken from subscriptions.
 const ROOM_FOR_EVENTS: usize = 8;
@@ -22,7 +41,7 @@ const ROOM_IN_BYTES: usize = 1024 * 1024;
 
 /// What a WebSocket's client did.
 pub(super) enum Received {
-    Text(axum::extract::ws::Utf8Bytes),
+    Text(Utf8Bytes),
     Binary,
     /// Nothing to react to, but it lives.
     Alive,
@@ -36,26 +55,24 @@ pub(super) enum Received {
     Gone,
 }
 
-impl From<axum::Error> for Received {
-    fn from(error: axum::Error) -> Self {
-        use tungstenite::{Error, error::ProtocolError};
-        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref());
-        match cause {
-            Some(Error::Capacity(_)) => Self::TooBig,
-            Some(Error::Utf8(_)) => Self::NotUtf8,
-            Some(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Self::Gone,
-            Some(Error::Protocol(_)) => Self::Malformed,
+impl From<Error> for Received {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Capacity(_) => Self::TooBig,
+            Error::Utf8(_) => Self::NotUtf8,
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
+            Error::Protocol(_) => Self::Malformed,
             _ => Self::Gone,
         }
     }
 }
 
-/// A WebSocket with its outbox.
+/// A WebSocket with its outbox. The library reads, and writes its answers to pings and closes.
 pub(super) struct Wire {
-    socket: WebSocket,
+    socket: WebSocketStream<Link>,
     /// Rings when there may be something to read.
     bell: Arc<Bell>,
-    outbox: VecDeque<Message>,
+    outbox: VecDeque<Frame>,
     waiting_bytes: usize,
     flushing: bool,
     /// Pongs that the library has queued since everything was last handed to the network.
@@ -69,9 +86,16 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(socket: WebSocket) -> Self {
+    /// Over a connection whose handshake is done, for messages of so many bytes at most.
+    pub(super) async fn new(upgraded: Upgraded, longest_message: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(longest_message))
+            .max_frame_size(Some(longest_message));
+        let link = Link::new(upgraded);
         Self {
-            socket,
+            socket: WebSocketStream::from_raw_socket(link, Role::Server, Some(config)).await,
             bell: Bell::new(),
             outbox: VecDeque::new(),
             waiting_bytes: 0,
@@ -85,20 +109,20 @@ impl Wire {
 
     /// Lets a text wait to be written.
     pub(super) fn send(&mut self, text: String) {
-        self.push(Message::Text(text.into()));
+        self.push(Frame::message(text, OpCode::Data(Data::Text), true));
     }
 
     /// Lets a WebSocket ping wait to be written.
     pub(super) fn ping(&mut self) {
-        self.push(Message::Ping(axum::body::Bytes::new()));
+        self.push(Frame::ping(Bytes::new()));
     }
 
-    fn push(&mut self, message: Message) {
+    fn push(&mut self, frame: Frame) {
         if self.closed {
             return;
         }
-        self.waiting_bytes += size(&message);
-        self.outbox.push_back(message);
+        self.waiting_bytes += frame.payload().len();
+        self.outbox.push_back(frame);
     }
 
     /// Whether there is room for another event.
@@ -136,7 +160,7 @@ impl Wire {
                 self.flushing = true;
                 Received::Alive
             }
-            Some(Ok(Message::Pong(_))) => Received::Alive,
+            Some(Ok(Message::Pong(_) | Message::Frame(_))) => Received::Alive,
             Some(Ok(Message::Close(_))) => {
                 // The library has queued the answer, which goes out with the next flush.
                 self.closed = true;
@@ -161,57 +185,41 @@ impl Wire {
         &mut self,
         context: &mut Context<'_>,
         now: Instant,
-    ) -> Result<(), axum::Error> {
-        let mut socket = std::pin::Pin::new(&mut self.socket);
-        while let Some(message) = self.outbox.front() {
-            if socket.as_mut().poll_ready(context)?.is_pending() {
-                self.stuck_since.get_or_insert(now);
-                return Ok(());
-            }
-            self.waiting_bytes -= size(message);
-            if let Some(message) = self.outbox.pop_front() {
-                socket.as_mut().start_send(message)?;
-            }
-            self.flushing = true;
-            self.stuck_since = None;
-        }
-        if self.flushing {
-            if socket.poll_flush(context)?.is_pending() {
+    ) -> Result<(), Error> {
+        while !self.is_drained() {
+            // Before each frame as well, so that it does not go into the middle of something.
+            if self.socket.poll_flush_unpin(context)?.is_pending() {
                 self.stuck_since.get_or_insert(now);
                 return Ok(());
             }
             self.flushing = false;
             self.pongs = 0;
+            if let Some(frame) = self.outbox.pop_front() {
+                self.waiting_bytes -= frame.payload().len();
+                self.socket.get_mut().send(frame)?;
+                self.flushing = true;
+            }
+            self.stuck_since = None;
         }
-        self.stuck_since = None;
         Ok(())
     }
 
     /// Says goodbye and waits until the other end has, without a time limit of its own.
     pub(super) async fn close(mut self, code: u16, reason: String) {
+        let written = poll_fn(|context| match self.poll_write(context, Instant::now()) {
+            Ok(()) if !self.is_drained() => Poll::Pending,
+            written => Poll::Ready(written),
+        });
         let frame = CloseFrame {
-            code,
+            code: code.into(),
             reason: reason.into(),
         };
-        for message in std::mem::take(&mut self.outbox) {
-            if self.socket.feed(message).await.is_err() {
-                return;
-            }
-        }
-        if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
+        if written.await.is_ok() && self.socket.send(Message::Close(Some(frame))).await.is_ok() {
             while let Some(Ok(_)) = self.socket.next().await {}
             if self.unreadable {
                 // To hang up on what was not read would reset the connection, and take the close from the client.
                 std::future::pending::<()>().await;
             }
         }
-    }
-}
-
-fn size(message: &Message) -> usize {
-    match message {
-        Message::Text(text) => text.len(),
-        Message::Binary(bytes) | Message::Ping(bytes) | Message::Pong(bytes) => bytes.len(),
-        Message::Close(_) => 0,
     }
 }

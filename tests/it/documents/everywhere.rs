@@ -1,6 +1,6 @@
 //! The same texts over sockets, by GET, and for subscriptions.
 
-use reqwest::Method;
+use reqwest::{Method, header};
 
 use super::*;
 
@@ -142,4 +142,67 @@ fn query_string(pairs: &[(&str, String)]) -> String {
     let mut url = url::Url::parse("http://localhost").expect("a URL");
     url.query_pairs_mut().extend_pairs(pairs);
     url.query().expect("pairs").to_owned()
+}
+
+/// Validating these has panicked; whatever it does, someone is told.
+const IN_NO_TYPE: [&str; 2] = [
+    "query($v: [Nope] = false) { me { id } }",
+    "subscription($v: [Nope] = false) { newMessage { cursor } }",
+];
+
+/// An answer's errors are of the form that all have, and tell nothing of what is inside.
+fn is_told(document: &str, errors: &Value) {
+    let code = at(errors, "0.extensions.code");
+    let codes = ["INTERNAL_SERVER_ERROR", "GRAPHQL_VALIDATION_FAILED"];
+    assert!(
+        codes.iter().any(|known| code == *known),
+        "{document}: {errors}"
+    );
+    let sentence = at(errors, "0.message");
+    let sentence = sentence.as_str().expect("a sentence");
+    assert!(!sentence.contains("panic"), "{document}: {sentence}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_on_which_validation_fails_is_answered_over_http() {
+    let app = app().await;
+    let ann = app.user("ann").await;
+    for document in IN_NO_TYPE {
+        for (accept, status) in [
+            ("application/json", 200),
+            ("application/graphql-response+json", 400),
+            ("text/event-stream", 400),
+            ("multipart/mixed;subscriptionSpec=1.0", 400),
+        ] {
+            let by_post = ann.request(document, json!({}));
+            let url = reqwest::Url::parse_with_params(&app.url("/graphql"), [("query", document)]);
+            let by_get = ann.raw(Method::GET, url.expect("an address").as_str());
+            for request in [by_post, by_get] {
+                let request = request.header(header::ACCEPT, accept);
+                let response = request.send().await.expect("an answer");
+                assert_eq!(response.status(), status, "{document} {accept}");
+                let answer = response.json::<Value>().await.expect("JSON");
+                is_told(document, &answer["errors"]);
+                assert!(answer.get("data").is_none(), "{document}: {answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_on_which_validation_fails_leaves_the_socket_and_its_operations_be() {
+    let app = app().await;
+    let [ann, bob] = two(&app).await;
+    let mut socket = app.socket(&ann).await;
+    let subscription = "subscription { newMessage { message { body } } }";
+    socket.subscribe("goes on", subscription, json!({})).await;
+    for document in IN_NO_TYPE {
+        socket.subscribe("fails", document, json!({})).await;
+        let answer = socket.message_of("fails").await;
+        assert_eq!(answer["type"], "error", "{document}: {answer}");
+        is_told(document, &answer["payload"]);
+    }
+    bob.send(&ann, "still there").await;
+    let event = socket.event("goes on").await;
+    assert_eq!(at(&event, "newMessage.message.body"), "still there");
 }

@@ -1,7 +1,7 @@
 //! What may be sent, and to whom.
 
 use super::*;
-use crate::support::json;
+use crate::support::{app::Place, json, strace};
 
 on_both_stores!(
     a_body_has_1_to_4000_characters_of_any_script_and_comes_back_as_it_was,
@@ -277,4 +277,26 @@ async fn a_message_has_all_that_the_schema_says(kind: StoreKind) {
         assert_eq!(read["messages"]["nodes"], json!([sent]));
     }
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_are_drawn_without_asking_the_system_for_each() {
+    const MESSAGES: usize = 200;
+    let place = Place::fresh(StoreKind::Embedded).await;
+    let Some((program, drawn)) = strace::start("getrandom", &place).await else {
+        return;
+    };
+    let ann = program.anonymous().sign_up("ann").await;
+    let bob = program.anonymous().sign_up("bob").await;
+    let before = drawn.calls();
+    assert!(before > 0, "generators are seeded by the system");
+    for number in 0..MESSAGES {
+        ann.send(&bob, &number.to_string()).await;
+    }
+    // A thread that is new seeds a generator of its own.
+    let calls = drawn.calls() - before;
+    assert!(
+        calls < MESSAGES / 2,
+        "{calls} calls for {MESSAGES} messages"
+    );
 }

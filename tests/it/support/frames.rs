@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::ws::PATIENCE;
+use super::{raw, ws::PATIENCE};
 
 pub const TEXT: u8 = 0x81;
 pub const CLOSE: u8 = 0x88;
@@ -85,10 +85,7 @@ pub async fn handshake(address: SocketAddr, subprotocol: &str) -> TcpStream {
          Sec-WebSocket-Protocol: {subprotocol}\r\n\r\n"
     );
     write(&mut tcp, request.as_bytes()).await;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(tcp.read_u8().await.expect("an answer"));
-    }
-    assert!(head.starts_with(b"HTTP/1.1 101"), "{}", head.escape_ascii());
+    let head = raw::head(&mut tcp).await;
+    assert!(head.starts_with("HTTP/1.1 101"), "{head}");
     tcp
 }

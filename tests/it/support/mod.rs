@@ -6,17 +6,31 @@ pub mod frames;
 pub mod launch;
 pub mod mongod;
 pub mod npm;
+pub mod pip;
 pub mod program;
 pub mod raw;
 pub mod reader;
 pub mod record;
 pub mod schema;
 pub mod store;
+pub mod strace;
 pub mod ws;
 
 pub use app::TestApp;
 pub use client::{Client, json};
 pub use reader::Reader;
+
+/// What a test needs that this machine may lack. Where it does, CI fails, and elsewhere it is said aloud.
+pub fn or_skipped<T>(what: &str, found: Result<T, String>) -> Option<T> {
+    match found {
+        Ok(found) => Some(found),
+        Err(reason) if std::env::var_os("CI").is_none() => {
+            eprintln!("SKIPPED: there is no {what} to test with: {reason}");
+            None
+        }
+        Err(reason) => panic!("there is no {what} to test with: {reason}"),
+    }
+}
 
 /// Asks again and again until the answer is yes.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {

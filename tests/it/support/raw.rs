@@ -27,3 +27,15 @@ pub async fn exchange(address: SocketAddr, request: &str) -> String {
         .await
         .expect("an answer in time")
 }
+
+/// Reads the head of an answer, up to its empty line.
+pub async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let reading = async {
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("an answer"));
+        }
+    };
+    timeout(PATIENCE, reading).await.expect("an answer in time");
+    String::from_utf8_lossy(&head).into_owned()
+}

@@ -12,7 +12,7 @@ use std::{
 
 use chinwag::store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo};
 
-use super::mongod;
+use super::{mongod, or_skipped};
 
 /// The stores that one suite holds to the same contract.
 #[derive(Clone, Copy, Debug)]
@@ -37,14 +37,8 @@ pub async fn fresh(kind: StoreKind) -> (DynStore, Guard) {
 
 /// Whether there is a MongoDB to test with. Without one CI fails, and elsewhere it is said aloud.
 pub async fn mongo_is_there() -> bool {
-    match mongod::shared().await {
-        Ok(_) => true,
-        Err(reason) if std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: there is no MongoDB to test with: {reason}");
-            false
-        }
-        Err(reason) => panic!("there is no MongoDB to test with: {reason}"),
-    }
+    let shared = mongod::shared().await.map(|_| ());
+    or_skipped("MongoDB", shared).is_some()
 }
 
 async fn mongo() -> (DynStore, Guard) {

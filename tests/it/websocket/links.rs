@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -219,4 +219,44 @@ async fn a_thousand_sockets_that_came_and_went_leave_nothing_behind() {
         app.metric_becomes(gauge, 0.0).await;
     }
     app.metric_becomes("chinwag_online", 0.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pong_waits_for_the_end_of_a_frame_that_is_half_written() {
+    const PAGES: usize = 20;
+    let app = TestApp::start(StoreKind::Embedded).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    for _ in 0..100 {
+        bob.send(&ann, &"x".repeat(4_000)).await;
+    }
+    let mut socket = Ws::open_narrow(app.address).await;
+    socket.init(json!({ "token": ann.token })).await;
+    let document =
+        "query($in: ConversationRef!) { messages(in: $in, last: 100) { nodes { body } } }";
+    for id in 0..PAGES {
+        let variables = json!({ "in": { "userId": bob.id } });
+        socket.subscribe(&id.to_string(), document, variables).await;
+    }
+    // More is asked for than the network holds, so the server is in the middle of an answer most of the time.
+    let mut tcp = socket.into_tcp();
+    let (mut complete, mut pinged) = (0, 0_u8);
+    while complete < PAGES {
+        pinged += 1;
+        write(&mut tcp, &frame(PING, &[pinged])).await;
+        match frames::read(&mut tcp).await.expect("it goes on") {
+            (TEXT, text) => {
+                let message = serde_json::from_slice::<Value>(&text).expect("JSON");
+                match message["type"].as_str() {
+                    Some("next") => {
+                        let nodes = &message["payload"]["data"]["messages"]["nodes"];
+                        assert_eq!(nodes.as_array().map(Vec::len), Some(100));
+                    }
+                    Some("complete") => complete += 1,
+                    _ => panic!("{message}"),
+                }
+            }
+            (PONG, payload) => assert!((1..=pinged).contains(&payload[0]), "{payload:?}"),
+            (first, payload) => panic!("{first:#x} {}", payload.escape_ascii()),
+        }
+    }
 }
