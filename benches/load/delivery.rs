@@ -19,8 +19,15 @@ pub const SOCKETS_PER_USER: usize = 50;
 /// The cost of a delivery, to both members of a conversation and to many sockets.
 pub async fn delivery(bench: &Bench) -> Result<()> {
     to_both(bench).await?;
-    to_many(bench).await
+    to_many(bench, LISTEN, "").await?;
+    to_many(bench, PAGE, ", by the chat page's document").await
 }
+
+/// What the chat page selects of a new message.
+const PAGE: &str = "subscription NewMessage { newMessage { cursor message { ...ArrivalParts } } }
+    fragment ArrivalParts on Message { ...MessageParts conversation { id kind title members { user { ...UserParts } } } }
+    fragment MessageParts on Message { id seq body sentAt clientMessageId sender { id username } }
+    fragment UserParts on User { id username displayName avatarUrl }";
 
 /// A hundred pairs talk, first unheard, then both members listen.
 async fn to_both(bench: &Bench) -> Result<()> {
@@ -54,7 +61,7 @@ async fn to_both(bench: &Bench) -> Result<()> {
 }
 
 /// Two people talk, one message at a time, first unheard, then heard on as many sockets as they may have.
-async fn to_many(bench: &Bench) -> Result<()> {
+async fn to_many(bench: &Bench, document: &'static str, by: &str) -> Result<()> {
     let place = bench.place();
     let people = place.people(2, "-").await?;
     let server = Server::start(&place).await?;
@@ -72,7 +79,7 @@ async fn to_many(bench: &Bench) -> Result<()> {
     let base = meter.stop()?;
 
     let sockets = people.iter().flat_map(|one| [one; SOCKETS_PER_USER]);
-    let mut audience = Audience::gather(&server, sockets, LISTEN, read).await?;
+    let mut audience = Audience::gather(&server, sockets, document, read).await?;
     let listeners = 2 * u32::try_from(SOCKETS_PER_USER)?;
     let meter = Meter::start(server.process, bench.database)?;
     for number in heard.clone() {
@@ -82,7 +89,7 @@ async fn to_many(bench: &Bench) -> Result<()> {
     let cost = meter.stop()?;
     check(&audience.dismiss().await?, &heard)?;
     Line::new(
-        format!("delivery to one of {listeners} sockets of two users"),
+        format!("delivery to one of {listeners} sockets of two users{by}"),
         count * listeners,
     )
     .cost(cost.beyond(base))

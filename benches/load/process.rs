@@ -78,6 +78,7 @@ impl Server {
                 .env("RATE_LIMITS", "off")
                 .env("BCRYPT_COST", "10")
                 .env("JWT_SECRET", JWT_SECRET)
+                .env("LOG", "warn")
                 .env(variable, value),
         )
         .await

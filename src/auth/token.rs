@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     domain::{Session, SessionId},
@@ -57,7 +58,7 @@ impl Signer {
     /// [`Error::Internal`] when it cannot be signed.
     pub fn sign(&self, session: &Session) -> Result<String> {
         let claims = Claims {
-            sid: session.id.to_string(),
+            sid: session.id.0.to_string(),
             iat: session.created_at.0.div_euclid(1_000),
             // Rounded up: the session's row is what ends it to the millisecond.
             exp: session.expires_at.0.div_euclid(1_000) + 1,
@@ -75,7 +76,8 @@ impl Signer {
             .verifying
             .iter()
             .find_map(|key| jsonwebtoken::decode::<Claims>(token, key, &self.0.validation).ok())
-            .and_then(|data| SessionId::parse(&data.claims.sid))
+            .and_then(|data| Uuid::try_parse(&data.claims.sid).ok())
+            .map(SessionId)
             .ok_or(TokenError)
     }
 }
@@ -121,7 +123,7 @@ mod tests {
         let signer = Signer::new([NEW]).expect("secret");
         let expired = signer.sign(&session(-5_000)).expect("signed");
         let claims = Claims {
-            sid: SessionId::new().to_string(),
+            sid: SessionId::new().0.to_string(),
             iat: 0,
             exp: i64::MAX / 2,
         };

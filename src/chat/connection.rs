@@ -18,7 +18,7 @@ pub struct Connection {
     viewer: Viewer,
     revocation: Revocation,
     attachment: Attachment,
-    resume: Option<String>,
+    resume: Vec<String>,
     live: AtomicBool,
 }
 
@@ -30,19 +30,19 @@ pub struct TooManySockets;
 pub struct Held {
     pub(super) receiver: broadcast::Receiver<Arc<MessageEvent>>,
     pub(super) head: Position,
-    /// The cursor that the socket was opened with, while it counts.
-    pub(super) resume: Option<String>,
+    /// The cursors that the socket was opened with, while they count.
+    pub(super) resume: Vec<String>,
 }
 
 impl Chat {
-    /// Counts a socket of the viewer. `resume` is the last cursor that its client had on an earlier one.
+    /// Counts a socket of the viewer. `resume` are the last cursors that its client had on an earlier one.
     ///
     /// # Errors
     /// [`TooManySockets`].
     pub fn connect(
         &self,
         viewer: Viewer,
-        resume: Option<String>,
+        resume: Vec<String>,
     ) -> Result<Connection, TooManySockets> {
         if !self.0.presence.opened(viewer.user_id) {
             return Err(TooManySockets);
@@ -72,10 +72,11 @@ impl Connection {
     /// Takes hold of the messages from here on.
     pub fn hold_messages(&self) -> Held {
         let (receiver, head) = self.attachment.messages();
-        let resume = self
-            .resume
-            .clone()
-            .filter(|_| !self.live.load(Ordering::Relaxed));
+        let resume = if self.live.load(Ordering::Relaxed) {
+            Vec::new()
+        } else {
+            self.resume.clone()
+        };
         Held {
             receiver,
             head,
@@ -98,7 +99,7 @@ impl Connection {
         self.attachment.changes()
     }
 
-    /// Notes that a live event went out, after which the cursor that the socket was opened with is out of date.
+    /// Notes that a live event went out, after which the cursors that the socket was opened with are out of date.
     pub(super) fn went_live(&self) {
         self.live.store(true, Ordering::Relaxed);
     }

@@ -11,6 +11,43 @@ use crate::domain::{Position, UserId};
 const POSITION_BYTES: usize = 8;
 const TAG_BYTES: usize = 12;
 
+/// What of the log a subscription tells. A cursor that claims more fits one that tells less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Everything that happens in conversations.
+    Everything,
+    /// New messages alone.
+    Messages,
+}
+
+/// What a cursor claims that its reader has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) news: News,
+    /// In one conversation alone.
+    pub(super) scope: Option<Uuid>,
+}
+
+impl Claim {
+    /// Everything, everywhere.
+    pub(super) const WHOLE: Self = Self {
+        news: News::Everything,
+        scope: None,
+    };
+
+    /// All that fit where this one is wanted.
+    fn fitting(self) -> [Self; 4] {
+        let Self { news, scope } = self;
+        [
+            (News::Everything, None),
+            (News::Everything, scope),
+            (news, None),
+            (news, scope),
+        ]
+        .map(|(news, scope)| Self { news, scope })
+    }
+}
+
 /// Makes and reads cursors.
 pub(super) struct CursorKey {
     /// The first makes, all read, as with tokens.
@@ -30,18 +67,18 @@ impl CursorKey {
         }
     }
 
-    /// The cursor of someone who has had everything up to `position`; with a `scope` only of that conversation.
-    pub(super) fn write(&self, viewer: UserId, scope: Option<Uuid>, position: Position) -> String {
+    /// The cursor of someone who has had what it claims, up to `position`.
+    pub(super) fn write(&self, viewer: UserId, claim: Claim, position: Position) -> String {
         let mut bytes = [0; POSITION_BYTES + TAG_BYTES];
         bytes[..POSITION_BYTES].copy_from_slice(&position.to_be_bytes());
         if let Some(mac) = self.macs.first() {
-            bytes[POSITION_BYTES..].copy_from_slice(&tag(mac, viewer, scope, position));
+            bytes[POSITION_BYTES..].copy_from_slice(&tag(mac, viewer, claim, position));
         }
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The position of a cursor that fits a subscription to `scope`: one for all conversations fits each of them.
-    pub(super) fn read(&self, viewer: UserId, scope: Option<Uuid>, text: &str) -> Option<Position> {
+    /// The position of a cursor that claims at least this: one for all conversations fits each of them.
+    pub(super) fn read(&self, viewer: UserId, claim: Claim, text: &str) -> Option<Position> {
         let mut bytes = [0; POSITION_BYTES + TAG_BYTES];
         // The decoder's estimate of the size is up to two bytes above the size.
         let mut buffer = [0; POSITION_BYTES + TAG_BYTES + 2];
@@ -55,10 +92,10 @@ impl CursorKey {
         );
         let (position, given) = bytes.split_first_chunk()?;
         let position = Position::from_be_bytes(*position);
-        let scopes = [None, scope];
+        let claims = claim.fitting();
         let fits = self.macs.iter().any(|mac| {
-            scopes.iter().any(|scope| {
-                keyed(mac, viewer, *scope, position)
+            claims.iter().any(|claim| {
+                keyed(mac, viewer, *claim, position)
                     .verify_truncated_left(given)
                     .is_ok()
             })
@@ -67,28 +104,21 @@ impl CursorKey {
     }
 }
 
-fn keyed(
-    mac: &Hmac<Sha256>,
-    viewer: UserId,
-    scope: Option<Uuid>,
-    position: Position,
-) -> Hmac<Sha256> {
+fn keyed(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, position: Position) -> Hmac<Sha256> {
     let mut mac = mac.clone();
     mac.update(viewer.0.as_bytes());
     mac.update(&position.to_be_bytes());
-    if let Some(scope) = scope {
+    if let Some(scope) = claim.scope {
         mac.update(scope.as_bytes());
+    }
+    if claim.news == News::Messages {
+        mac.update(b"messages");
     }
     mac
 }
 
-fn tag(
-    mac: &Hmac<Sha256>,
-    viewer: UserId,
-    scope: Option<Uuid>,
-    position: Position,
-) -> [u8; TAG_BYTES] {
-    let whole = keyed(mac, viewer, scope, position).finalize().into_bytes();
+fn tag(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, position: Position) -> [u8; TAG_BYTES] {
+    let whole = keyed(mac, viewer, claim, position).finalize().into_bytes();
     let mut tag = [0; TAG_BYTES];
     tag.copy_from_slice(&whole[..TAG_BYTES]);
     tag
@@ -99,28 +129,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_its_viewers_and_keeps_to_its_scope() {
+    fn a_cursor_is_its_viewers_and_claims_no_more_than_it_says() {
         let key = CursorKey::new(&["new".into(), "old".into()]);
         let (ann, bob, chat) = (UserId::new(), UserId::new(), Uuid::new_v4());
-        let whole = key.write(ann, None, 7);
-        assert_eq!(key.read(ann, None, &whole), Some(7));
-        assert_eq!(key.read(ann, Some(chat), &whole), Some(7));
-        assert_eq!(key.read(bob, None, &whole), None);
-        let part = key.write(ann, Some(chat), 7);
-        assert_eq!(key.read(ann, Some(chat), &part), Some(7));
-        assert_eq!(
-            key.read(ann, None, &part),
-            None,
-            "it would claim messages of other conversations"
-        );
-        let old = CursorKey::new(&["old".into()]).write(ann, None, 9);
-        assert_eq!(key.read(ann, None, &old), Some(9));
+        let whole = Claim::WHOLE;
+        let part = Claim {
+            scope: Some(chat),
+            ..whole
+        };
+        let messages = Claim {
+            news: News::Messages,
+            ..whole
+        };
+        let part_of_messages = Claim {
+            news: News::Messages,
+            ..part
+        };
+        let fits =
+            |made: Claim, wanted: Claim| key.read(ann, wanted, &key.write(ann, made, 7)).is_some();
+        let all = [whole, part, messages, part_of_messages];
+        let fitting = all.map(|made| all.map(|wanted| fits(made, wanted)));
+        let expected = [
+            [true, true, true, true],
+            [false, true, false, true],
+            [false, false, true, true],
+            [false, false, false, true],
+        ];
+        assert_eq!(fitting, expected, "made by row, wanted by column");
+        assert_eq!(key.read(bob, whole, &key.write(ann, whole, 7)), None);
+        let old = CursorKey::new(&["old".into()]).write(ann, whole, 9);
+        assert_eq!(key.read(ann, whole, &old), Some(9));
     }
 
     #[test]
     fn what_is_no_cursor_is_refused() {
         let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
-        let good = key.write(ann, None, 1);
+        let good = key.write(ann, Claim::WHOLE, 1);
         let longer = format!("{good}AA");
         for bad in [
             "",
@@ -131,7 +175,7 @@ mod tests {
             &good.replace(&good[2..3], "_"),
             &"A".repeat(100_000),
         ] {
-            assert_eq!(key.read(ann, None, bad), None, "{bad:.40}");
+            assert_eq!(key.read(ann, Claim::WHOLE, bad), None, "{bad:.40}");
         }
     }
 }

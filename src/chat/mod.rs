@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use account::{SignedIn, Signup};
 pub use connection::{Connection, Held, TooManySockets};
 pub use conversation::Target;
+pub use cursor::News;
 pub use message::{NewMessage, Sent};
 pub use stream::{Delivery, MessageStream};
 
@@ -135,6 +136,11 @@ impl Chat {
         chat.spawn_until_stopped(Self::follow_typing);
         chat.spawn_until_stopped(Self::tidy_up);
         Ok(chat)
+    }
+
+    /// Whether anyone may make an account.
+    pub fn signup_is_open(&self) -> bool {
+        self.0.signup_open
     }
 
     /// What it allows.

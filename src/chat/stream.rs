@@ -2,14 +2,15 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tokio::sync::broadcast::{self, error::RecvError};
-use uuid::Uuid;
-
-use super::{Chat, Connection, Held, Target};
+use super::{
+    Chat, Connection, Held, Target,
+    cursor::{Claim, News},
+};
 use crate::{
     domain::{ConversationRef, MessageEvent, Position, UserId},
     error::{Error, Result},
 };
+use tokio::sync::broadcast::{self, error::RecvError};
 
 /// Messages read from the store at a time.
 const REPLAY_PAGE: usize = 200;
@@ -19,6 +20,8 @@ pub struct Delivery {
     pub event: Arc<MessageEvent>,
     /// What its reader has had with it.
     pub cursor: Arc<str>,
+    /// What its reader has had before it.
+    pub previous: Arc<str>,
 }
 
 /// One subscription's way through the log.
@@ -27,7 +30,9 @@ pub struct MessageStream {
     connection: Arc<Connection>,
     viewer: UserId,
     target: Option<Target>,
-    scope: Option<Uuid>,
+    claim: Claim,
+    /// The cursor of what was delivered last; at first that of where it began.
+    cursor: Arc<str>,
     receiver: broadcast::Receiver<Arc<MessageEvent>>,
     /// Where the log stood when it began; what comes after is live, also when it is read from the store.
     began: Position,
@@ -41,7 +46,7 @@ pub struct MessageStream {
 impl Chat {
     /// The cursor of someone who has seen everything up to `position`.
     pub fn cursor(&self, viewer: UserId, position: Position) -> String {
-        self.0.cursors.write(viewer, None, position)
+        self.0.cursors.write(viewer, Claim::WHOLE, position)
     }
 
     /// Begins a stream at the later of `after` and the cursor that the socket was opened with; without both, at
@@ -54,6 +59,7 @@ impl Chat {
         &self,
         connection: Arc<Connection>,
         held: Held,
+        news: News,
         only: Option<ConversationRef>,
         after: Option<&str>,
     ) -> Result<MessageStream> {
@@ -63,18 +69,25 @@ impl Chat {
             None => None,
         };
         let scope = target.as_ref().map(|target| target.scope(viewer));
-        let read = |field: &str, text: &str| {
-            self.0.cursors.read(viewer, scope, text).ok_or_else(|| {
-                Error::bad_input(field, "This is not a cursor of this subscription.")
-            })
+        let claim = Claim { news, scope };
+        let read = |text: &str| self.0.cursors.read(viewer, claim, text);
+        let refused =
+            |field: &str| Error::bad_input(field, "This is not a cursor of this subscription.");
+        let mut given = Vec::new();
+        if let Some(after) = after {
+            given.push((read(after).ok_or_else(|| refused("after"))?, after));
+        }
+        let resumed = held.resume.iter();
+        let resumed = resumed.filter_map(|text| Some((read(text)?, text.as_str())));
+        let resumed = resumed.collect::<Vec<_>>();
+        if resumed.is_empty() && !held.resume.is_empty() {
+            return Err(refused("resume"));
+        }
+        given.extend(resumed);
+        let (since, cursor) = match given.into_iter().max_by_key(|(position, _)| *position) {
+            Some((position, text)) => (position, text.to_owned()),
+            None => (held.head, self.0.cursors.write(viewer, claim, held.head)),
         };
-        let after = after.map(|text| read("after", text)).transpose()?;
-        let resume = held
-            .resume
-            .as_deref()
-            .map(|text| read("resume", text))
-            .transpose()?;
-        let since = after.max(resume).unwrap_or(held.head);
         if since > self.0.hub.head() {
             // Another process was ahead of this one; a log that ends before the cursor was put back in time.
             self.catch_up().await?;
@@ -87,7 +100,8 @@ impl Chat {
             connection,
             viewer,
             target,
-            scope,
+            claim,
+            cursor: cursor.into(),
             receiver: held.receiver,
             began: held.head,
             delivered: since,
@@ -161,11 +175,12 @@ impl MessageStream {
             self.connection.went_live();
         }
         self.delivered = position;
+        let cursor = self.chat.0.cursors.write(self.viewer, self.claim, position);
+        let previous = std::mem::replace(&mut self.cursor, cursor.into());
         Delivery {
-            cursor: (self.chat.0.cursors)
-                .write(self.viewer, self.scope, position)
-                .into(),
             event,
+            cursor: self.cursor.clone(),
+            previous,
         }
     }
 

@@ -118,6 +118,16 @@ pub struct ConversationActivity {
     pub last_activity_at: Timestamp,
 }
 
+impl ConversationActivity {
+    /// How many messages by others somebody has not read. Sending reads, so that one's own messages are never behind
+    /// one's mark. The marks are to be read after this: those read before could be behind a message sent meanwhile.
+    pub fn unread(&self, by: UserId, marks: &[ReadMark]) -> i32 {
+        let mark = marks.iter().find(|mark| mark.user_id == by);
+        let unread = self.last_seq - mark.map_or(0, |mark| mark.seq);
+        i32::try_from(unread.max(0)).unwrap_or(i32::MAX)
+    }
+}
+
 /// How far a member has read: everything up to `seq`, 0 when nothing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReadMark {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Conversation, ConversationId, Message, User, UserId};
+use super::{Conversation, Message, User, UserId};
 
 /// A message that was just written, with what the usual documents select beside it.
 #[derive(Debug)]
@@ -10,12 +10,6 @@ pub struct MessageEvent {
     pub message: Arc<Message>,
     pub conversation: Arc<Conversation>,
     pub sender: Arc<User>,
-}
-
-/// Something about a conversation changed; what it is now is read from the store.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConversationEvent {
-    pub conversation_id: ConversationId,
 }
 
 /// A member started or stopped typing.

@@ -55,6 +55,10 @@ pub struct Limits {
     pub presence_gather: Duration,
     /// Ids that `onlineUsersChanged(among:)` takes.
     pub watched_users: usize,
+    /// People in one event of those that list who is online.
+    pub listed_at_once: usize,
+    /// People that `onlineUsers` gives.
+    pub online_users: usize,
     /// How long "is typing" lasts when nothing renews it.
     pub typing_fade: Duration,
 
@@ -101,6 +105,8 @@ impl Default for Limits {
             presence_grace: Duration::from_secs(2),
             presence_gather: Duration::from_millis(100),
             watched_users: 500,
+            listed_at_once: 500,
+            online_users: 1_000,
             typing_fade: Duration::from_secs(6),
             sign_ins_per_minute: 10,
             sends_per_second: 20,

@@ -17,8 +17,8 @@ pub use conversation::{
     Conversation, ConversationActivity, ConversationKind, ConversationRef, Member, MemberRole,
     Pair, ReadMark,
 };
-pub use event::{ConversationEvent, MessageEvent, OnlineChange, TypingEvent};
-pub use id::{ConversationId, MessageId, SessionId, UserId};
+pub use event::{MessageEvent, OnlineChange, TypingEvent};
+pub use id::{ConversationId, Identifies, MessageId, SessionId, TypeId, UserId};
 pub use limits::Limits;
 pub use message::{Body, ClientMessageId, Draft, Message, Position, Seq};
 pub use page::{Page, PageArgs, Window};

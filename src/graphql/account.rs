@@ -1,16 +1,17 @@
 //! Accounts: signing up, in and out.
 
-use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
+use async_graphql::InputObject;
 
 use super::{
-    context::{ContextExt, SessionCookie},
-    error::all_of,
+    Mutation, RequestContext,
+    context::SessionCookie,
+    engine::{fields, object},
     scalar::DateTime,
     user::User,
 };
 use crate::{
     chat::{SignedIn, Signup},
-    domain::Password,
+    domain::{Password, Timestamp},
     error::Error,
 };
 
@@ -37,48 +38,52 @@ struct LoginInput {
 }
 
 /// A fresh sign-in.
-#[derive(SimpleObject)]
+#[derive(Clone)]
 struct AuthPayload {
-    /// Send it as `Authorization: Bearer …`, or as `token` in the WebSocket's `connection_init` payload. Browsers need neither: an `HttpOnly` cookie carries it too.
     token: String,
-    /// When the session ends by itself.
-    expires_at: DateTime,
-    /// Who is signed in now.
+    expires_at: Timestamp,
     user: User,
 }
 
+object! {
+    /// A fresh sign-in.
+    AuthPayload, |payload, cx| {
+        /// Send it as `Authorization: Bearer …`, or as `token` in the WebSocket's `connection_init` payload. Browsers need neither: an `HttpOnly` cookie carries it too.
+        token: String = each => payload.token.as_str();
+        /// When the session ends by itself.
+        expiresAt: DateTime = each => payload.expires_at;
+        /// Who is signed in now.
+        user: User = each => &payload.user;
+    }
+}
+
 impl AuthPayload {
-    fn new(ctx: &Context<'_>, signed_in: SignedIn) -> Result<Self> {
+    fn new(cx: &RequestContext, signed_in: SignedIn) -> Self {
         let SignedIn {
             user,
             session,
             token,
         } = signed_in;
-        let expires_at = DateTime(session.expires_at);
+        let expires_at = session.expires_at;
         let cookie = SessionCookie::Set {
             token: token.clone(),
             session,
         };
-        *ctx.request()?.cookie.lock() = Some(Box::new(cookie));
-        Ok(Self {
+        *cx.cookie.lock() = Some(Box::new(cookie));
+        Self {
             token,
             expires_at,
             user: User(user),
-        })
+        }
     }
 }
 
-#[derive(Default)]
-pub(super) struct AccountMutation;
-
-#[Object]
-impl AccountMutation {
+fields! { mutations of Mutation, |_mutation, cx| {
     /// Makes an account and signs it in.
-    async fn signup(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Who signs up.")] input: SignupInput,
-    ) -> Result<AuthPayload> {
+    signup(
+        /// Who signs up.
+        input: SignupInput,
+    ): AuthPayload = each loads {
         let SignupInput {
             username,
             password,
@@ -91,38 +96,29 @@ impl AccountMutation {
             display_name,
             avatar_url,
         };
-        let signed_up = ctx.chat()?.signup(ctx.request()?.origin, signup).await;
-        AuthPayload::new(ctx, signed_up.map_err(|errors| all_of(ctx, errors))?)
-    }
-
+        Ok(AuthPayload::new(&cx, cx.chat.signup(cx.origin, signup).await?))
+    };
     /// Signs someone in. An unknown username and a wrong password get the same answer.
-    async fn login(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Who logs in.")] input: LoginInput,
-    ) -> Result<AuthPayload> {
+    login(
+        /// Who logs in.
+        input: LoginInput,
+    ): AuthPayload = each loads {
         let password = Password::attempt("input.password", &input.password)?;
-        let signed_in = ctx
-            .chat()?
-            .login(ctx.request()?.origin, &input.username, password)
-            .await?;
-        AuthPayload::new(ctx, signed_in)
-    }
-
+        let signed_in = cx.chat.login(cx.origin, &input.username, password).await?;
+        Ok(AuthPayload::new(&cx, signed_in))
+    };
     /// Ends this session (or all of the viewer's) for good: its token stops working at once, its open sockets are closed. Clears the cookie.
-    async fn logout(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(default = false, desc = "End all of the viewer's sessions.")] everywhere: bool,
-    ) -> Result<bool> {
-        let request = ctx.request()?;
-        *request.cookie.lock() = Some(Box::new(SessionCookie::Clear));
-        match &request.viewer {
-            Some(viewer) => request.chat.logout(viewer, everywhere).await?,
+    logout(
+        /// End all of the viewer's sessions.
+        everywhere: bool = false,
+    ): bool = each loads {
+        *cx.cookie.lock() = Some(Box::new(SessionCookie::Clear));
+        match &cx.viewer {
+            Some(viewer) => cx.chat.logout(viewer, everywhere).await?,
             // The session is over already, which is all that was asked for.
-            None if request.had_token => {}
+            None if cx.had_token => {}
             None => return Err(Error::signed_out().into()),
         }
         Ok(true)
-    }
-}
+    };
+} }

@@ -1,22 +1,32 @@
 //! Pages in GraphQL: connections, edges and cursors after the GraphQL cursor connections specification.
 
-use async_graphql::SimpleObject;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
+use super::engine::object;
 use crate::domain::{ConversationId, Seq, Timestamp, UserId};
 
 /// Where a page stands in its list.
-#[derive(SimpleObject)]
+#[derive(Clone)]
 pub(super) struct PageInfo {
-    /// Whether there is more before this page.
-    pub(super) has_previous_page: bool,
-    /// Whether there is more after this page.
-    pub(super) has_next_page: bool,
-    /// The first edge's cursor; null for an empty page.
-    pub(super) start_cursor: Option<String>,
-    /// The last edge's cursor; null for an empty page.
-    pub(super) end_cursor: Option<String>,
+    pub(super) has_previous: bool,
+    pub(super) has_next: bool,
+    pub(super) start: Option<String>,
+    pub(super) end: Option<String>,
+}
+
+object! {
+    /// Where a page stands in its list.
+    PageInfo, |page, cx| {
+        /// Whether there is more before this page.
+        hasPreviousPage: bool = everyone => page.has_previous;
+        /// Whether there is more after this page.
+        hasNextPage: bool = everyone => page.has_next;
+        /// The first edge's cursor; null for an empty page.
+        startCursor: Option<String> = everyone => page.start.as_deref();
+        /// The last edge's cursor; null for an empty page.
+        endCursor: Option<String> = everyone => page.end.as_deref();
+    }
 }
 
 /// A cursor of a list, opaque to clients.
@@ -90,81 +100,68 @@ pub(super) trait Listed {
     fn cursor(&self) -> Self::Cursor;
 }
 
-/// Defines a connection and its edge for one type of node.
+/// Declares a connection and its edge for one type of node.
 macro_rules! connection {
-    ($connection:ident, $edge:ident, $node:ident, $doc:literal) => {
-        #[doc = $doc]
+    ($(#[doc = $doc:literal])+ $connection:ident, $edge:ident, $node:ident) => {
+        $(#[doc = $doc])+
+        #[derive(Clone)]
         pub(super) struct $connection {
-            pub(super) items: Vec<$node>,
-            pub(super) has_previous: bool,
-            pub(super) has_next: bool,
+            items: Vec<$node>,
+            has_previous: bool,
+            has_next: bool,
         }
 
-        #[doc = $doc]
-        #[async_graphql::Object]
+        #[allow(dead_code, reason = "some lists are paged forwards only, some both ways")]
         impl $connection {
-            /// The items with their cursors.
-            async fn edges(&self) -> $crate::graphql::at_hand::AllAtHand<$edge> {
-                let edge = |node: &$node| $edge {
-                    cursor: $crate::graphql::connection::cursor(node),
-                    node: $crate::graphql::at_hand::AtHand(node.clone()),
+            /// A page with what is around it.
+            pub(super) fn new(items: Vec<$node>, has_previous: bool, has_next: bool) -> Self {
+                Self {
+                    items,
+                    has_previous,
+                    has_next,
+                }
+            }
+
+            /// A page of `limit` of a list that is paged forwards, of which one more was looked for.
+            pub(super) fn after(mut items: Vec<$node>, limit: usize, has_previous: bool) -> Self {
+                let has_next = items.len() > limit;
+                items.truncate(limit);
+                Self::new(items, has_previous, has_next)
+            }
+        }
+
+        $crate::graphql::engine::object! {
+            $(#[doc = $doc])+
+            [page] $connection, |page, cx| {
+                /// The items with their cursors.
+                edges: Vec<$edge> = everyone[counted] =>
+                    page.items.iter().cloned().map($edge).collect::<Vec<_>>();
+                /// The items alone.
+                nodes: Vec<$node> = everyone[counted] => page.items.as_slice();
+                /// Where this page stands in the list.
+                pageInfo: $crate::graphql::connection::PageInfo = everyone => {
+                    use $crate::graphql::connection::cursor;
+                    $crate::graphql::connection::PageInfo {
+                        has_previous: page.has_previous,
+                        has_next: page.has_next,
+                        start: page.items.first().map(cursor),
+                        end: page.items.last().map(cursor),
+                    }
                 };
-                self.items.iter().map(edge).collect()
-            }
-
-            /// The items alone.
-            async fn nodes(&self) -> $crate::graphql::at_hand::AllAtHand<&$node> {
-                self.items.iter().collect()
-            }
-
-            /// Where this page stands in the list.
-            async fn page_info(&self) -> $crate::graphql::connection::PageInfo {
-                use $crate::graphql::connection::cursor;
-                $crate::graphql::connection::PageInfo {
-                    has_previous_page: self.has_previous,
-                    has_next_page: self.has_next,
-                    start_cursor: self.items.first().map(cursor),
-                    end_cursor: self.items.last().map(cursor),
-                }
             }
         }
 
         /// An item and its cursor.
-        pub(super) struct $edge {
-            cursor: String,
-            node: $crate::graphql::at_hand::AtHand<$node>,
-        }
+        #[derive(Clone)]
+        pub(super) struct $edge($node);
 
-        /// An item and its cursor.
-        #[async_graphql::Object]
-        impl $edge {
-            /// Pass it as `after` or `before` to page on from here.
-            async fn cursor(&self) -> &str {
-                &self.cursor
-            }
-
-            /// The item.
-            async fn node(&self) -> &$crate::graphql::at_hand::AtHand<$node> {
-                &self.node
-            }
-        }
-
-        impl $crate::graphql::at_hand::Fields for $edge {
-            fn of_type(&self) -> &'static str {
-                stringify!($edge)
-            }
-
-            fn at_hand<'a>(
-                &'a self,
-                field: &str,
-                _: &'a $crate::graphql::RequestContext,
-            ) -> Option<$crate::graphql::at_hand::Given<'a>> {
-                use $crate::graphql::at_hand::Given;
-                match field {
-                    "cursor" => Some(Given::Text(&self.cursor)),
-                    "node" => Some(Given::object(&self.node.0)),
-                    _ => None,
-                }
+        $crate::graphql::engine::object! {
+            /// An item and its cursor.
+            $edge, |edge, cx| {
+                /// Pass it as `after` or `before` to page on from here.
+                cursor: String = everyone => $crate::graphql::connection::cursor(&edge.0);
+                /// The item.
+                node: $node = everyone => &edge.0;
             }
         }
     };

@@ -2,12 +2,16 @@
 
 use std::{fmt, sync::Arc};
 
-use async_graphql::{Context, dataloader::DataLoader};
+use async_graphql::dataloader::DataLoader;
+use futures_util::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::{Api, event::Events, loaders::Loaders};
+use super::{
+    engine::{Api, Event, Events, Given, Gives},
+    loaders::Loaders,
+};
 use crate::{
     auth::Viewer,
     chat::{Changes, Chat, Connection, Held, Origin, PresenceReceiver},
@@ -42,6 +46,7 @@ impl fmt::Display for RequestId {
 pub struct RequestContext {
     pub id: RequestId,
     pub chat: Chat,
+    loaders: Arc<DataLoader<Loaders>>,
     pub viewer: Option<Viewer>,
     pub origin: Origin,
     /// Where the log stood before anything of the request ran.
@@ -52,7 +57,7 @@ pub struct RequestContext {
     pub cookie: Mutex<Option<Box<SessionCookie>>>,
     /// What a subscription took hold of when it arrived.
     pub hold: Mutex<Option<Box<Hold>>>,
-    /// The events of the subscription that the executor has begun.
+    /// The events of the subscription that has begun.
     pub(super) events: Mutex<Option<Events>>,
 }
 
@@ -70,6 +75,7 @@ impl RequestContext {
         Self {
             id,
             chat,
+            loaders: api.loaders().clone(),
             viewer,
             origin,
             head,
@@ -78,6 +84,47 @@ impl RequestContext {
             hold: Mutex::default(),
             events: Mutex::default(),
         }
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// Nobody is signed in.
+    pub(super) fn viewer(&self) -> Result<&Viewer> {
+        self.viewer.as_ref().ok_or(Error::signed_out())
+    }
+
+    pub(super) fn viewer_id(&self) -> Result<UserId> {
+        Ok(self.viewer()?.user_id)
+    }
+
+    /// What many fields ask for one by one, at once.
+    pub(super) fn loaders(&self) -> &DataLoader<Loaders> {
+        &self.loaders
+    }
+
+    pub(super) fn take_hold(&self) -> Result<Hold> {
+        self.viewer()?;
+        let hold = self.hold.lock().take().map(|hold| *hold);
+        hold.ok_or_else(|| Error::Internal("a subscription without its source".into()))
+    }
+
+    /// Begins the subscription that this request is.
+    pub(super) fn begin(
+        &self,
+        events: impl Stream<Item = Result<Event>> + Send + 'static,
+    ) -> Begun {
+        *self.events.lock() = Some(events.boxed());
+        Begun
+    }
+}
+
+/// A subscription has begun: what its field gives are its events, one by one.
+pub(super) struct Begun;
+
+impl<'a, T> Gives<'a, T> for Begun {
+    fn give(self) -> Given<'a> {
+        Given::Null
     }
 }
 
@@ -100,51 +147,13 @@ impl Hold {
     /// Takes hold for the subscription with this root field; `None` for a name that the schema does not have.
     pub fn take(connection: &Arc<Connection>, root_field: &str) -> Option<Self> {
         Some(match root_field {
-            "newMessage" => Self::Messages(connection.clone(), connection.hold_messages()),
+            "events" | "newMessage" => {
+                Self::Messages(connection.clone(), connection.hold_messages())
+            }
             "onlineUsersChanged" => Self::Presence(connection.hold_presence()),
             "typing" => Self::Typing(connection.hold_typing()),
             "conversationChanged" => Self::Changes(connection.hold_changes()),
             _ => return None,
         })
-    }
-}
-
-/// Short ways to what every resolver needs.
-pub(super) trait ContextExt {
-    fn request(&self) -> Result<&Arc<RequestContext>>;
-
-    fn chat(&self) -> Result<&Chat> {
-        Ok(&self.request()?.chat)
-    }
-
-    /// Who asks.
-    fn viewer(&self) -> Result<&Viewer> {
-        self.request()?.viewer.as_ref().ok_or(Error::signed_out())
-    }
-
-    fn viewer_id(&self) -> Result<UserId> {
-        Ok(self.viewer()?.user_id)
-    }
-
-    fn loaders(&self) -> Result<&DataLoader<Loaders>>;
-
-    fn take_hold(&self) -> Result<Hold> {
-        self.viewer()?;
-        self.request()?
-            .hold
-            .lock()
-            .take()
-            .map(|hold| *hold)
-            .ok_or_else(|| Error::Internal("a subscription without its source".into()))
-    }
-}
-
-impl ContextExt for Context<'_> {
-    fn request(&self) -> Result<&Arc<RequestContext>> {
-        self.data().map_err(|error| Error::Internal(error.message))
-    }
-
-    fn loaders(&self) -> Result<&DataLoader<Loaders>> {
-        self.data().map_err(|error| Error::Internal(error.message))
     }
 }

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object, OneofObject, Result, Subscription};
-use futures_util::{Stream, StreamExt, stream};
+use async_graphql::{Enum, ID, OneofObject};
+use futures_util::{StreamExt, stream};
 
 use super::{
-    RequestContext,
-    at_hand::{AllAtHand, AtHand, Fields, Given},
+    Mutation, Query, RequestContext, Subscription,
     connection::{ListCursor, Listed, connection},
-    context::{ContextExt, Hold},
-    error::{Nullable, nullable},
-    event::{Event, hand_over},
+    context::Hold,
+    engine::{Event, Given, Gives, Soon, fields, item, leaf, object},
     loaders::{ActivityOf, MarksOf, MessageAt},
     member::Member,
     message::{Message, MessageConnection, message_page},
@@ -22,7 +20,7 @@ use crate::{
     domain::{
         self, ConversationActivity, ConversationId, MessageId, PageArgs, Seq, Timestamp, UserId,
     },
-    error::Error,
+    error::{Error, Result},
 };
 
 /// Exactly one: the direct conversation with a user, which the first message starts, or a conversation by its id.
@@ -51,11 +49,19 @@ impl ConversationRef {
 /// Between two people, or a group.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::ConversationKind")]
-enum ConversationKind {
+pub(super) enum ConversationKind {
     /// Between two people; exists once for a pair.
     Direct,
     /// Of any number of people, with a title.
     Group,
+}
+
+leaf!(ConversationKind);
+
+impl<'a> Gives<'a, ConversationKind> for domain::ConversationKind {
+    fn give(self) -> Given<'a> {
+        item(ConversationKind::from(self))
+    }
 }
 
 /// People who write to each other.
@@ -74,137 +80,91 @@ impl Conversation {
         }
     }
 
-    async fn activity(&self, ctx: &Context<'_>) -> Result<ConversationActivity> {
+    async fn activity(&self, cx: &RequestContext) -> Result<ConversationActivity> {
         if let Some(activity) = self.activity {
-            Ok(activity)
-        } else {
-            let activity = ctx
-                .loaders()?
-                .load_one(ActivityOf(self.conversation.id))
-                .await?;
-            Ok(
-                activity
-                    .ok_or_else(|| Error::Internal("a conversation without activity".into()))?,
-            )
+            return Ok(activity);
         }
+        let activity = cx
+            .loaders()
+            .load_one(ActivityOf(self.conversation.id))
+            .await?;
+        activity.ok_or_else(|| Error::Internal("a conversation without activity".into()))
     }
 }
 
 /// The message with this seq, if it is not 0.
 pub(super) async fn message_at(
-    ctx: &Context<'_>,
+    cx: &RequestContext,
     conversation: &Arc<domain::Conversation>,
     seq: Seq,
-) -> Result<Option<AtHand<Message>>> {
+) -> Result<Option<Message>> {
     if seq == 0 {
         return Ok(None);
     }
-    let message = ctx
-        .loaders()?
+    let message = cx
+        .loaders()
         .load_one(MessageAt(conversation.id, seq))
         .await?;
-    Ok(message.map(|message| AtHand(Message::within(message, conversation.clone()))))
+    Ok(message.map(|message| Message::within(message, conversation.clone())))
 }
 
-/// People who write to each other.
-#[Object]
-impl Conversation {
-    /// Names the conversation for good.
-    async fn id(&self) -> ID {
-        self.conversation.id.to_string().into()
-    }
-
-    /// Between two people, or a group.
-    async fn kind(&self) -> ConversationKind {
-        self.conversation.kind.into()
-    }
-
-    /// Of a group; null for a direct conversation.
-    async fn title(&self) -> Option<&str> {
-        self.conversation.title.as_deref()
-    }
-
-    /// Who takes part.
-    async fn members(&self) -> AllAtHand<Member> {
-        Member::all(&self.conversation)
-    }
-
-    /// Message history, oldest first within a page; without `first` or `last`, the newest 50.
-    async fn messages(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Result<MessageConnection> {
-        let target = Target::Existing(self.conversation.clone());
-        message_page(
-            ctx,
-            &target,
-            PageArgs {
+object! {
+    /// People who write to each other.
+    Conversation, |conversation, cx| {
+        /// Names the conversation for good.
+        id: ID = everyone => conversation.conversation.id;
+        /// Between two people, or a group.
+        kind: ConversationKind = everyone => conversation.conversation.kind;
+        /// Of a group; null for a direct conversation.
+        title: Option<String> = everyone => conversation.conversation.title.as_deref();
+        /// Who takes part.
+        members: Vec<Member> = everyone[about 5] => Member::all(&conversation.conversation);
+        /// Message history, oldest first within a page; without `first` or `last`, the newest 50.
+        messages(
+            /// The first so many, 1 to 100.
+            first: Option<i32>,
+            /// Only what comes after this cursor.
+            after: Option<String>,
+            /// The last so many, 1 to 100.
+            last: Option<i32>,
+            /// Only what comes before this cursor.
+            before: Option<String>,
+        ): MessageConnection = each[page 50] loads {
+            let target = Target::Existing(conversation.conversation.clone());
+            let args = PageArgs {
                 first,
                 after,
                 last,
                 before,
-            },
-        )
-        .await
-    }
-
-    /// The newest message; null before the first.
-    async fn last_message(&self, ctx: &Context<'_>) -> Nullable<AtHand<Message>> {
-        nullable(async {
-            let activity = self.activity(ctx).await?;
-            message_at(ctx, &self.conversation, activity.last_seq).await
-        })
-        .await
-    }
-
-    /// Messages by others that the viewer has not read.
-    async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let viewer = ctx.viewer_id()?;
-        // In this order: marks read before could be behind a message that the viewer sent meanwhile.
-        let activity = self.activity(ctx).await?;
-        let marks = ctx
-            .loaders()?
-            .load_one(MarksOf(self.conversation.id))
-            .await?;
-        let read = marks
-            .unwrap_or_default()
-            .iter()
-            .find(|mark| mark.user_id == viewer)
-            .map_or(0, |mark| mark.seq);
-        // Sending reads, so that the viewer's own messages are never behind its mark.
-        Ok(i32::try_from((activity.last_seq - read).max(0)).unwrap_or(i32::MAX))
-    }
-
-    /// When the conversation was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.conversation.created_at)
-    }
-
-    /// Of the last message, or when it was created.
-    async fn last_activity_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
-        Ok(DateTime(self.activity(ctx).await?.last_activity_at))
-    }
-}
-
-impl Fields for Conversation {
-    fn of_type(&self) -> &'static str {
-        "Conversation"
-    }
-
-    fn at_hand<'a>(&'a self, field: &str, _: &'a RequestContext) -> Option<Given<'a>> {
-        let conversation = &self.conversation;
-        Some(match field {
-            "id" => Given::Id(conversation.id.0),
-            "kind" => Given::item(ConversationKind::from(conversation.kind)),
-            "title" => conversation.title.as_deref().into(),
-            "createdAt" => Given::DateTime(conversation.created_at),
-            "lastActivityAt" => Given::DateTime(self.activity?.last_activity_at),
-            _ => return None,
-        })
+            };
+            Ok(message_page(&cx, &target, args).await?)
+        };
+        /// The newest message; null before the first.
+        lastMessage: Option<Message> = each loads {
+            let activity = conversation.activity(&cx).await?;
+            Ok(message_at(&cx, &conversation.conversation, activity.last_seq).await?)
+        };
+        /// Messages by others that the viewer has not read.
+        unreadCount: i32 = each loads {
+            let viewer = cx.viewer_id()?;
+            // In this order: marks read before could be behind a message that the viewer sent meanwhile.
+            let activity = conversation.activity(&cx).await?;
+            let marks = cx.loaders().load_one(MarksOf(conversation.conversation.id)).await?;
+            Ok(activity.unread(viewer, &marks.unwrap_or_default()))
+        };
+        /// When the conversation was made.
+        createdAt: DateTime = everyone => conversation.conversation.created_at;
+        /// Of the last message, or when it was created.
+        lastActivityAt: DateTime = each soon {
+            let known = conversation.activity.map(|activity| activity.last_activity_at);
+            let (conversation, cx) = (conversation.clone(), cx.clone());
+            match known {
+                Some(at) => Soon::Now(at),
+                None => Soon::later(async move {
+                    Ok(conversation.activity(&cx).await?.last_activity_at)
+                }),
+            }
+        };
     }
 }
 
@@ -222,100 +182,67 @@ impl Listed for Conversation {
 }
 
 connection!(
+    /// A page of conversations.
     ConversationConnection,
     ConversationEdge,
-    Conversation,
-    "A page of conversations."
+    Conversation
 );
 
-#[derive(Default)]
-pub(super) struct ConversationQuery;
-
-#[Object]
-impl ConversationQuery {
+fields! { queries of Query, |_query, cx| {
     /// The viewer's conversations, most recent activity first.
-    async fn conversations(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(default = 50, desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-    ) -> Result<ConversationConnection> {
-        let viewer = ctx.viewer_id()?;
+    conversations(
+        /// How many, 1 to 100.
+        first: i32 = 50,
+        /// Only what comes after this cursor.
+        after: Option<String>,
+    ): ConversationConnection = each[page 50] loads {
+        let viewer = cx.viewer_id()?;
         let args = PageArgs {
             first: Some(first),
             after,
             ..PageArgs::default()
         };
         let window = args.window(0, ConversationCursor::read)?;
-        let mut listed = ctx
-            .chat()?
-            .conversations(viewer, window.after, window.limit + 1)
-            .await?;
-        let has_next = listed.len() > window.limit;
-        listed.truncate(window.limit);
+        let listed = cx.chat.conversations(viewer, window.after, window.limit + 1).await?;
         let item = |(conversation, activity)| Conversation {
             conversation,
             activity: Some(activity),
         };
-        Ok(ConversationConnection {
-            items: listed.into_iter().map(item).collect(),
-            has_previous: window.after.is_some(),
-            has_next,
-        })
-    }
-
+        let items = listed.into_iter().map(item).collect();
+        Ok(ConversationConnection::after(items, window.limit, window.after.is_some()))
+    };
     /// Null when it does not exist or the viewer is not a member.
-    async fn conversation(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The conversation's id.")] id: ID,
-    ) -> Nullable<Conversation> {
-        nullable(async {
-            let viewer = ctx.viewer_id()?;
-            let Some(id) = ConversationId::parse(&id) else {
-                return Ok(None);
-            };
-            Ok(ctx
-                .chat()?
-                .conversation(viewer, id)
-                .await?
-                .map(Conversation::new))
-        })
-        .await
-    }
-}
+    conversation(
+        /// The conversation's id.
+        id: ID,
+    ): Option<Conversation> = each loads {
+        let viewer = cx.viewer_id()?;
+        let Some(id) = ConversationId::parse(&id) else {
+            return Ok(None);
+        };
+        Ok(cx.chat.conversation(viewer, id).await?.map(Conversation::new))
+    };
+} }
 
-#[derive(Default)]
-pub(super) struct ConversationMutation;
-
-#[Object]
-impl ConversationMutation {
+fields! { mutations of Mutation, |_mutation, cx| {
     /// Marks everything up to and including this message as read by the viewer.
-    async fn mark_read(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The newest message that was read.")] message_id: ID,
-    ) -> Result<Conversation> {
-        let viewer = ctx.viewer_id()?;
-        let id = MessageId::parse(&message_id).ok_or_else(|| Error::no_message("messageId"))?;
-        Ok(Conversation::new(ctx.chat()?.mark_read(viewer, id).await?))
-    }
-}
+    markRead(
+        /// The newest message that was read.
+        messageId: ID,
+    ): Conversation = each loads {
+        let viewer = cx.viewer_id()?;
+        let id = MessageId::parse(&messageId).ok_or_else(|| Error::no_message("messageId"))?;
+        Ok(Conversation::new(cx.chat.mark_read(viewer, id).await?))
+    };
+} }
 
-#[derive(Default)]
-pub(super) struct ConversationSubscription;
-
-#[Subscription]
-impl ConversationSubscription {
+fields! { subscriptions of Subscription, |_subscription, cx| {
     /// A conversation of the viewer's was created, renamed, changed members, or was read by someone.
-    async fn conversation_changed(
-        &self,
-        ctx: &Context<'_>,
-    ) -> Result<impl Stream<Item = Result<Conversation>> + use<>> {
-        let Hold::Changes(changes) = ctx.take_hold()? else {
+    conversationChanged: Conversation = each loads {
+        let Hold::Changes(changes) = cx.take_hold()? else {
             return Err(Error::Internal("not a source of changes".into()).into());
         };
-        let (chat, viewer) = (ctx.chat()?.clone(), ctx.viewer_id()?);
+        let (chat, viewer) = (cx.chat.clone(), cx.viewer_id()?);
         let batches = stream::unfold(Some(changes), |changes| async move {
             let mut changes = changes?;
             match changes.next().await {
@@ -324,7 +251,7 @@ impl ConversationSubscription {
             }
         });
         let ids = batches.flat_map(stream::iter);
-        let conversations = ids.filter_map(move |id| {
+        Ok(cx.begin(ids.filter_map(move |id| {
             let chat = chat.clone();
             async move {
                 let conversation = match id {
@@ -332,9 +259,8 @@ impl ConversationSubscription {
                     Err(error) => Err(error),
                 };
                 let found = conversation.transpose()?;
-                Some(found.map(|found| Event::ConversationChanged(Conversation::new(found))))
+                Some(found.map(|found| Event::own(Conversation::new(found))))
             }
-        });
-        hand_over(ctx, conversations)
-    }
-}
+        })))
+    };
+} }

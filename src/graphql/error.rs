@@ -1,6 +1,5 @@
 //! Errors as clients see them: one place maps them all.
 
-use async_graphql::{Context, PathSegment, Pos, Result, ServerError};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -10,7 +9,7 @@ use crate::error::Error;
 pub struct ErrorReply {
     pub message: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub locations: Vec<Pos>,
+    pub locations: Vec<Location>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub path: Vec<PathSegment>,
     pub extensions: ErrorExtensions,
@@ -41,23 +40,31 @@ pub mod code {
     pub const NOT_PERSISTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
 }
 
-/// What a field that may be null gives. An error in it leaves null in its place and the rest of the response whole
-/// (GraphQL specification, 6.4.4); a `Result<Option<T>>` would take the field's parent along.
-pub(super) type Nullable<T> = Option<Result<T>>;
-
-/// Waits for what a field that may be null gives.
-pub(super) async fn nullable<T>(found: impl Future<Output = Result<Option<T>>>) -> Nullable<T> {
-    found.await.transpose()
+/// A line and a column of a document, from 1.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Location {
+    pub line: usize,
+    pub column: usize,
 }
 
-/// What a field gives that has several things to complain of: the first one. The response has the others behind it.
-pub(super) fn all_of(ctx: &Context<'_>, errors: Vec<Error>) -> async_graphql::Error {
-    let mut errors = errors.into_iter().map(async_graphql::Error::from);
-    let first = errors.next();
-    for error in errors {
-        ctx.add_error(ctx.set_error_path(error.into_server_error(ctx.item.pos)));
+impl Location {
+    /// Of a byte of a text.
+    pub(super) fn of(text: &str, at: usize) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+        }
     }
-    first.unwrap_or_else(|| Error::Internal("a failure without an error".into()).into())
+}
+
+/// A step on the way to a field of a response.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum PathSegment {
+    Field(String),
+    Index(usize),
 }
 
 impl ErrorReply {
@@ -76,7 +83,7 @@ impl ErrorReply {
     }
 
     /// The same error, at these places of the document.
-    pub fn at(mut self, locations: Vec<Pos>) -> Self {
+    pub fn at(mut self, locations: Vec<Location>) -> Self {
         self.locations = locations;
         self
     }
@@ -105,20 +112,6 @@ impl From<&Error> for ErrorReply {
             }
             _ => {}
         }
-        reply
-    }
-}
-
-impl From<ServerError> for ErrorReply {
-    fn from(error: ServerError) -> Self {
-        let mut reply = match error.source::<Error>() {
-            Some(ours) => Self::from(ours),
-            // What is left of an operation's own errors are values that do not fit their types.
-            None if !error.path.is_empty() => Self::new(code::BAD_USER_INPUT, error.message),
-            None => Self::new(code::VALIDATION_FAILED, error.message),
-        };
-        reply.locations = error.locations;
-        reply.path = error.path;
         reply
     }
 }

@@ -1,7 +1,7 @@
 //! Loaders: what many fields of a page ask for one by one is read from the store at once. Nothing is kept between
 //! batches, so nothing goes stale, and keys name the viewer where the answer depends on one.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::dataloader::Loader;
 
@@ -33,96 +33,31 @@ pub(super) struct MessageAt(pub(super) ConversationId, pub(super) Seq);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LastSeenOf(pub(super) UserId);
 
-/// Values by the loader's key, from values by another.
-fn rekeyed<K: Copy + Eq + Hash, I: Eq + Hash, V>(
-    keys: &[K],
-    inner: impl Fn(K) -> I,
-    mut found: HashMap<I, V>,
-) -> HashMap<K, V> {
-    keys.iter()
-        .filter_map(|key| found.remove(&inner(*key)).map(|value| (*key, value)))
-        .collect()
+/// Declares a loader: what the chat has for many keys, by what it calls them.
+macro_rules! loader {
+    ($key:ty => $value:ty, |$loaders:ident, $keys:ident| $load:expr, |$by:ident| $called:expr) => {
+        impl Loader<$key> for Loaders {
+            type Value = $value;
+            type Error = Error;
+
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $value>> {
+                let called = |$by: &$key| $called;
+                let ($loaders, $keys) = (&self.0, keys.iter().map(called).collect::<Vec<_>>());
+                let mut found = $load.await?;
+                let found = keys
+                    .iter()
+                    .filter_map(|key| Some((*key, found.remove(&called(key))?)));
+                Ok(found.collect())
+            }
+        }
+    };
 }
 
-impl Loader<UserId> for Loaders {
-    type Value = Arc<User>;
-    type Error = Error;
-
-    async fn load(&self, keys: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
-        self.0.users(keys).await
-    }
-}
-
-impl Loader<ConversationId> for Loaders {
-    type Value = Arc<Conversation>;
-    type Error = Error;
-
-    async fn load(
-        &self,
-        keys: &[ConversationId],
-    ) -> Result<HashMap<ConversationId, Arc<Conversation>>> {
-        self.0.conversations_by_id(keys).await
-    }
-}
-
-impl Loader<Pair> for Loaders {
-    type Value = Arc<Conversation>;
-    type Error = Error;
-
-    async fn load(&self, keys: &[Pair]) -> Result<HashMap<Pair, Arc<Conversation>>> {
-        self.0.direct_conversations(keys).await
-    }
-}
-
-impl Loader<ActivityOf> for Loaders {
-    type Value = ConversationActivity;
-    type Error = Error;
-
-    async fn load(&self, keys: &[ActivityOf]) -> Result<HashMap<ActivityOf, ConversationActivity>> {
-        let ids = keys.iter().map(|key| key.0).collect::<Vec<_>>();
-        Ok(rekeyed(keys, |key| key.0, self.0.activities(&ids).await?))
-    }
-}
-
-impl Loader<MarksOf> for Loaders {
-    type Value = Vec<ReadMark>;
-    type Error = Error;
-
-    async fn load(&self, keys: &[MarksOf]) -> Result<HashMap<MarksOf, Vec<ReadMark>>> {
-        let ids = keys.iter().map(|key| key.0).collect::<Vec<_>>();
-        Ok(rekeyed(keys, |key| key.0, self.0.read_marks(&ids).await?))
-    }
-}
-
-impl Loader<MessageAt> for Loaders {
-    type Value = Arc<Message>;
-    type Error = Error;
-
-    async fn load(&self, keys: &[MessageAt]) -> Result<HashMap<MessageAt, Arc<Message>>> {
-        let places = keys.iter().map(|key| (key.0, key.1)).collect::<Vec<_>>();
-        Ok(rekeyed(
-            keys,
-            |key| (key.0, key.1),
-            self.0.messages_at(&places).await?,
-        ))
-    }
-}
-
-impl Loader<MessageId> for Loaders {
-    type Value = Arc<Message>;
-    type Error = Error;
-
-    async fn load(&self, keys: &[MessageId]) -> Result<HashMap<MessageId, Arc<Message>>> {
-        self.0.messages(keys).await
-    }
-}
-
-impl Loader<LastSeenOf> for Loaders {
-    type Value = Timestamp;
-    type Error = Error;
-
-    async fn load(&self, keys: &[LastSeenOf]) -> Result<HashMap<LastSeenOf, Timestamp>> {
-        let ids = keys.iter().map(|key| key.0).collect::<Vec<_>>();
-        Ok(rekeyed(keys, |key| key.0, self.0.last_seen(&ids).await?))
-    }
-}
+loader!(UserId => Arc<User>, |chat, ids| chat.users(&ids), |id| *id);
+loader!(ConversationId => Arc<Conversation>, |chat, ids| chat.conversations_by_id(&ids), |id| *id);
+loader!(Pair => Arc<Conversation>, |chat, pairs| chat.direct_conversations(&pairs), |pair| *pair);
+loader!(ActivityOf => ConversationActivity, |chat, ids| chat.activities(&ids), |of| of.0);
+loader!(MarksOf => Vec<ReadMark>, |chat, ids| chat.read_marks(&ids), |of| of.0);
+loader!(MessageAt => Arc<Message>, |chat, places| chat.messages_at(&places), |at| (at.0, at.1));
+loader!(MessageId => Arc<Message>, |chat, ids| chat.messages(&ids), |id| *id);
+loader!(LastSeenOf => Timestamp, |chat, ids| chat.last_seen(&ids), |of| of.0);

@@ -2,32 +2,38 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Object, Result};
+use async_graphql::Enum;
 
 use super::{
-    RequestContext,
-    at_hand::{AllAtHand, AtHand, Fields, Given},
-    context::ContextExt,
     conversation::message_at,
-    error::{Nullable, nullable},
+    engine::{Given, Gives, item, leaf, object},
     loaders::MarksOf,
     message::Message,
     scalar::DateTime,
-    user::{User, load_user},
+    user::{User, existing},
 };
 use crate::domain;
 
 /// What a member may do.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::MemberRole")]
-enum MemberRole {
+pub(super) enum MemberRole {
     /// May rename the group, add and remove members.
     Owner,
     /// May read and write.
     Member,
 }
 
+leaf!(MemberRole);
+
+impl<'a> Gives<'a, MemberRole> for domain::MemberRole {
+    fn give(self) -> Given<'a> {
+        item(MemberRole::from(self))
+    }
+}
+
 /// A person's part in a conversation.
+#[derive(Clone)]
 pub(super) struct Member {
     member: domain::Member,
     conversation: Arc<domain::Conversation>,
@@ -35,7 +41,7 @@ pub(super) struct Member {
 
 impl Member {
     /// All who take part in a conversation.
-    pub(super) fn all(conversation: &Arc<domain::Conversation>) -> AllAtHand<Self> {
+    pub(super) fn all(conversation: &Arc<domain::Conversation>) -> Vec<Self> {
         let member = |member: &domain::Member| Self {
             member: member.clone(),
             conversation: conversation.clone(),
@@ -44,53 +50,22 @@ impl Member {
     }
 }
 
-/// A person's part in a conversation.
-#[Object]
-impl Member {
-    /// The person.
-    async fn user(&self, ctx: &Context<'_>) -> Result<AtHand<User>> {
-        load_user(ctx, self.member.user_id).await.map(AtHand)
-    }
-
-    /// What the member may do.
-    async fn role(&self) -> MemberRole {
-        self.member.role.into()
-    }
-
-    /// When the member joined.
-    async fn joined_at(&self) -> DateTime {
-        DateTime(self.member.joined_at)
-    }
-
-    /// The newest message this member has read.
-    async fn last_read(&self, ctx: &Context<'_>) -> Nullable<AtHand<Message>> {
-        nullable(async {
-            let marks = ctx
-                .loaders()?
-                .load_one(MarksOf(self.conversation.id))
-                .await?
-                .unwrap_or_default();
-            let mark = marks
-                .iter()
-                .find(|mark| mark.user_id == self.member.user_id);
-            message_at(ctx, &self.conversation, mark.map_or(0, |mark| mark.seq)).await
-        })
-        .await
-    }
-}
-
-impl Fields for Member {
-    fn of_type(&self) -> &'static str {
-        "Member"
-    }
-
-    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>> {
-        let member = &self.member;
-        Some(match field {
-            "user" => Given::object(User(request.chat.known_user(member.user_id)?)),
-            "role" => Given::item(MemberRole::from(member.role)),
-            "joinedAt" => Given::DateTime(member.joined_at),
-            _ => return None,
-        })
+object! {
+    /// A person's part in a conversation.
+    Member, |member, cx| {
+        /// The person.
+        user: User = everyone soon existing(cx, member.member.user_id);
+        /// What the member may do.
+        role: MemberRole = everyone => member.member.role;
+        /// When the member joined.
+        joinedAt: DateTime = everyone => member.member.joined_at;
+        /// The newest message this member has read.
+        lastRead: Option<Message> = each loads {
+            let marks = cx.loaders().load_one(MarksOf(member.conversation.id)).await?;
+            let marks = marks.unwrap_or_default();
+            let mark = marks.iter().find(|mark| mark.user_id == member.member.user_id);
+            let seq = mark.map_or(0, |mark| mark.seq);
+            Ok(message_at(&cx, &member.conversation, seq).await?)
+        };
     }
 }

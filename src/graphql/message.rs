@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject, Subscription};
-use futures_util::{Stream, stream};
+use async_graphql::{ID, InputObject};
+use futures_util::stream;
 
 use super::{
-    RequestContext,
-    at_hand::{AtHand, Fields, Given},
+    Mutation, Query, RequestContext, Subscription,
     connection::{ListCursor, Listed, connection},
-    context::{ContextExt, Hold},
+    context::{Begun, Hold},
     conversation::{Conversation, ConversationRef},
-    error::{Nullable, nullable},
-    event::{Event, hand_over},
+    engine::{Event, Hole, Soon, fields, interface, object},
     scalar::DateTime,
-    user::{User, load_user},
+    user::{User, existing},
 };
 use crate::{
-    chat::{Delivery, NewMessage as Outgoing, Target},
+    chat::{Delivery, NewMessage as Outgoing, News, Target},
     domain::{self, Body, ClientMessageId, MessageId, PageArgs, Seq},
-    error::Error,
+    error::{Error, Result},
 };
 
 /// How many messages a page holds when nobody says.
@@ -55,128 +53,73 @@ impl Message {
     }
 }
 
-/// Something that someone said.
-#[Object]
-impl Message {
-    /// Names the message for good.
-    async fn id(&self) -> ID {
-        self.message.id.to_string().into()
-    }
-
-    /// Where it was said.
-    async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        if let Some(conversation) = &self.conversation {
-            return Ok(Conversation::new(conversation.clone()));
-        }
-        let conversation = ctx
-            .loaders()?
-            .load_one(self.message.conversation_id)
-            .await?;
-        Ok(Conversation::new(conversation.ok_or_else(|| {
-            Error::Internal("a message of no conversation".into())
-        })?))
-    }
-
-    /// Who said it.
-    async fn sender(&self, ctx: &Context<'_>) -> Result<AtHand<User>> {
-        Ok(AtHand(match &self.sender {
-            Some(sender) => User(sender.clone()),
-            None => load_user(ctx, self.message.sender_id).await?,
-        }))
-    }
-
-    /// Empty when deleted.
-    async fn body(&self) -> &str {
-        self.message.body.as_str()
-    }
-
-    /// Place in its conversation: 1, 2, 3, … without holes.
-    async fn seq(&self) -> Result<i32> {
-        Ok(i32::try_from(self.message.seq)
-            .map_err(|_| Error::Internal("a seq beyond Int".into()))?)
-    }
-
-    /// What the sender's client called it, for replacing an optimistic entry; null to everyone else.
-    async fn client_message_id(&self, ctx: &Context<'_>) -> Nullable<ID> {
-        nullable(async {
-            let own = ctx.viewer_id()? == self.message.sender_id;
-            let id = self.message.client_message_id.as_ref().filter(|_| own);
-            Ok(id.map(|id| id.as_str().to_owned().into()))
-        })
-        .await
-    }
-
-    /// When the server took it in.
-    async fn sent_at(&self) -> DateTime {
-        DateTime(self.message.sent_at)
-    }
-
-    /// When it was last edited; null when never.
-    async fn edited_at(&self) -> Option<DateTime> {
-        None
-    }
-
-    /// When it was deleted; null when it was not.
-    async fn deleted_at(&self) -> Option<DateTime> {
-        None
-    }
-
-    /// The message that this one answers.
-    async fn reply_to(&self, ctx: &Context<'_>) -> Nullable<Message> {
-        nullable(async {
-            let Some(id) = self.message.reply_to else {
+object! {
+    /// Something that someone said.
+    Message, |message, cx| {
+        /// Names the message for good.
+        id: ID = everyone => message.message.id;
+        /// Where it was said.
+        conversation: Conversation = everyone soon if let Some(conversation) = &message.conversation { Soon::Now(Conversation::new(conversation.clone())) } else {
+            let (id, cx) = (message.message.conversation_id, cx.clone());
+            Soon::later(async move {
+                let conversation = cx.loaders().load_one(id).await?;
+                let conversation = conversation
+                    .ok_or_else(|| Error::Internal("a message of no conversation".into()))?;
+                Ok(Conversation::new(conversation))
+            })
+        };
+        /// Who said it.
+        sender: User = everyone soon match &message.sender {
+            Some(sender) => Soon::Now(User(sender.clone())),
+            None => existing(cx, message.message.sender_id),
+        };
+        /// Empty when deleted.
+        body: String = everyone => message.message.body.as_str();
+        /// Place in its conversation: 1, 2, 3, … without holes.
+        seq: i32 = everyone soon i32::try_from(message.message.seq)
+            .map_err(|_| Error::Internal("a seq beyond Int".into()))
+            .into();
+        /// What the sender's client called it, for replacing an optimistic entry; null to everyone else.
+        clientMessageId: Option<ID> = owner(message.message.sender_id) =>
+            message.message.client_message_id.as_ref().map(ClientMessageId::as_str);
+        /// When the server took it in.
+        sentAt: DateTime = everyone => message.message.sent_at;
+        /// When it was last edited; null when never.
+        editedAt: Option<DateTime> = everyone => None::<domain::Timestamp>;
+        /// When it was deleted; null when it was not.
+        deletedAt: Option<DateTime> = everyone => None::<domain::Timestamp>;
+        /// The message that this one answers.
+        replyTo: Option<Message> = each loads {
+            let Some(id) = message.message.reply_to else {
                 return Ok(None);
             };
             // A reply is in the conversation of what it answers, so whoever sees one may see the other.
-            let answered = ctx.loaders()?.load_one(id).await?;
-            Ok(answered.map(|message| Self {
-                message,
-                conversation: self.conversation.clone(),
+            let answered = cx.loaders().load_one(id).await?;
+            Ok(answered.map(|answered| Message {
+                message: answered,
+                conversation: message.conversation.clone(),
                 sender: None,
             }))
-        })
-        .await
-    }
-
-    /// Emoji that people put under it.
-    async fn reactions(&self) -> Vec<Reaction> {
-        Vec::new()
+        };
+        /// Emoji that people put under it.
+        reactions: Vec<Reaction> = everyone[about 5] => Vec::<Reaction>::new();
     }
 }
 
 /// An emoji under a message, and whose it is.
-#[derive(SimpleObject)]
+#[derive(Clone)]
 struct Reaction {
-    /// The emoji.
     emoji: String,
-    /// Who put it there.
     users: Vec<User>,
 }
 
-impl Fields for Message {
-    fn of_type(&self) -> &'static str {
-        "Message"
-    }
-
-    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>> {
-        let message = &self.message;
-        Some(match field {
-            "id" => Given::Id(message.id.0),
-            "conversation" => Given::object(Conversation::new(self.conversation.clone()?)),
-            "sender" => Given::object(User(match &self.sender {
-                Some(sender) => sender.clone(),
-                None => request.chat.known_user(message.sender_id)?,
-            })),
-            "body" => Given::Text(message.body.as_str()),
-            "seq" => Given::Int(i32::try_from(message.seq).ok()?),
-            "clientMessageId" => {
-                let own = request.viewer?.user_id == message.sender_id;
-                let id = message.client_message_id.as_ref().filter(|_| own);
-                id.map(ClientMessageId::as_str).into()
-            }
-            "sentAt" => Given::DateTime(message.sent_at),
-            _ => return None,
-        })
+object! {
+    /// An emoji under a message, and whose it is.
+    Reaction, |reaction, cx| {
+        /// The emoji.
+        emoji: String = everyone => reaction.emoji.as_str();
+        /// Who put it there.
+        users: Vec<User> = everyone[about 5] => reaction.users.as_slice();
     }
 }
 
@@ -189,22 +132,20 @@ impl Listed for Message {
 }
 
 connection!(
+    /// A page of messages, oldest first.
     MessageConnection,
     MessageEdge,
-    Message,
-    "A page of messages, oldest first."
+    Message
 );
 
 /// The page of a conversation's history that `args` ask for.
 pub(super) async fn message_page(
-    ctx: &Context<'_>,
+    cx: &RequestContext,
     target: &Target,
     args: PageArgs,
 ) -> Result<MessageConnection> {
-    let page = ctx
-        .chat()?
-        .history(target, &args.window(DEFAULT_PAGE, Seq::read)?)
-        .await?;
+    let window = args.window(DEFAULT_PAGE, Seq::read)?;
+    let page = cx.chat.history(target, &window).await?;
     let conversation = match target {
         Target::Existing(conversation) => Some(conversation),
         Target::Unstarted(_) => None,
@@ -215,51 +156,40 @@ pub(super) async fn message_page(
         sender: None,
     };
     let items = page.items.into_iter().map(node).collect();
-    Ok(MessageConnection {
+    Ok(MessageConnection::new(
         items,
-        has_previous: page.has_previous,
-        has_next: page.has_next,
-    })
+        page.has_previous,
+        page.has_next,
+    ))
 }
 
-#[derive(Default)]
-pub(super) struct MessageQuery;
-
-#[Object]
-impl MessageQuery {
+fields! { queries of Query, |_query, cx| {
     /// Message history, oldest first within a page; without `first` or `last`, the newest 50.
-    async fn messages(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "in", desc = "Whose history.")] r#in: ConversationRef,
-        #[graphql(desc = "The first so many, 1 to 100.")] first: Option<i32>,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-        #[graphql(desc = "The last so many, 1 to 100.")] last: Option<i32>,
-        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
-    ) -> Result<MessageConnection> {
-        let target = ctx
-            .chat()?
-            .target(ctx.viewer_id()?, "in", r#in.parse("in")?)
-            .await?;
-        message_page(
-            ctx,
-            &target,
-            PageArgs {
-                first,
-                after,
-                last,
-                before,
-            },
-        )
-        .await
-    }
-
+    messages(
+        /// Whose history.
+        r#in: ConversationRef,
+        /// The first so many, 1 to 100.
+        first: Option<i32>,
+        /// Only what comes after this cursor.
+        after: Option<String>,
+        /// The last so many, 1 to 100.
+        last: Option<i32>,
+        /// Only what comes before this cursor.
+        before: Option<String>,
+    ): MessageConnection = each[page 50] loads {
+        let target = cx.chat.target(cx.viewer_id()?, "in", r#in.parse("in")?).await?;
+        let args = PageArgs {
+            first,
+            after,
+            last,
+            before,
+        };
+        Ok(message_page(&cx, &target, args).await?)
+    };
     /// Where the viewer's stream of new messages stands, read before anything else in the request. Ask for it in the query that loads the screen and subscribe `after` it: nothing falls in between (what the screen already shows may come once more, with the same id).
-    async fn stream_cursor(&self, ctx: &Context<'_>) -> Result<String> {
-        let request = ctx.request()?;
-        Ok(request.chat.cursor(ctx.viewer_id()?, request.head))
-    }
-}
+    streamCursor: String = each soon
+        cx.viewer_id().map(|viewer| cx.chat.cursor(viewer, cx.head)).into();
+} }
 
 /// A message to send.
 #[derive(InputObject)]
@@ -274,18 +204,13 @@ struct SendMessageInput {
     reply_to_id: Option<ID>,
 }
 
-#[derive(Default)]
-pub(super) struct MessageMutation;
-
-#[Object]
-impl MessageMutation {
+fields! { mutations of Mutation, |_mutation, cx| {
     /// Sends a message. It is durable when the answer comes.
-    async fn send_message(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "What to send, and where.")] input: SendMessageInput,
-    ) -> Result<AtHand<Message>> {
-        let viewer = ctx.viewer_id()?;
+    sendMessage(
+        /// What to send, and where.
+        input: SendMessageInput,
+    ): Message = each loads {
+        let viewer = cx.viewer_id()?;
         let SendMessageInput {
             to,
             body,
@@ -301,70 +226,87 @@ impl MessageMutation {
             to: to.parse("input.to")?,
             reply_to: reply_to_id.map(reply_to).transpose()?,
         };
-        let sent = ctx.chat()?.send(viewer, outgoing).await?;
-        Ok(AtHand(Message {
+        let sent = cx.chat.send(viewer, outgoing).await?;
+        Ok(Message {
             message: sent.message,
             conversation: Some(sent.conversation),
             sender: Some(sent.sender),
-        }))
-    }
-}
+        })
+    };
+} }
 
 /// A message as it arrives.
 #[derive(Clone)]
-pub(super) struct NewMessage {
-    pub(super) event: Arc<domain::MessageEvent>,
-    pub(super) cursor: Arc<str>,
-}
+struct NewMessage(Arc<domain::MessageEvent>);
 
-/// A message as it arrives.
-#[Object]
-impl NewMessage {
-    /// Pass the last one you got as `after` when you subscribe again.
-    async fn cursor(&self) -> &str {
-        &self.cursor
-    }
-
-    /// The message.
-    async fn message(&self) -> AtHand<Message> {
-        AtHand(Message::from_event(&self.event))
+object! {
+    /// A message as it arrives.
+    NewMessage, |event, cx| {
+        /// Pass the last one you got as `after` when you subscribe again.
+        cursor: String = reader => Hole::Cursor;
+        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
+        previous: String = reader => Hole::Previous;
+        /// The message.
+        message: Message = everyone => Message::from_event(&event.0);
     }
 }
 
-#[derive(Default)]
-pub(super) struct MessageSubscription;
+interface! {
+    /// Something that happened in the viewer's conversations, at its place in the viewer's stream.
+    ChatEvent of NewMessage {
+        /// Pass the last one you got as `after` when you subscribe again.
+        cursor: String;
+        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
+        previous: String;
+    }
+}
 
-#[Subscription]
-impl MessageSubscription {
-    /// Every new message in the viewer's conversations (or only in one), the viewer's own from other devices too. With `after`, first all that was missed since that cursor, then live: no gap, no duplicate, in each conversation's order.
-    async fn new_message(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "in", desc = "Only there.")] r#in: Option<ConversationRef>,
-        #[graphql(desc = "A `streamCursor`, or the `cursor` of the last event.")] after: Option<
-            String,
-        >,
-    ) -> Result<impl Stream<Item = Result<NewMessage>> + use<>> {
-        let Hold::Messages(connection, held) = ctx.take_hold()? else {
-            return Err(Error::Internal("not a source of messages".into()).into());
-        };
-        let only = r#in.map(|reference| reference.parse("in")).transpose()?;
-        let messages = ctx
-            .chat()?
-            .stream(connection, held, only, after.as_deref())
-            .await?;
-        hand_over(
-            ctx,
-            stream::unfold(Some(messages), |messages| async move {
-                let mut messages = messages?;
-                match messages.next().await? {
-                    Ok(Delivery { event, cursor }) => {
-                        let message = NewMessage { event, cursor };
-                        Some((Ok(Event::NewMessage(message)), Some(messages)))
-                    }
-                    Err(error) => Some((Err(error), None)),
+/// Begins a stream of what the log holds for the viewer.
+async fn stream_of(
+    cx: &RequestContext,
+    news: News,
+    only: Option<ConversationRef>,
+    after: Option<String>,
+) -> Result<Begun> {
+    let Hold::Messages(connection, held) = cx.take_hold()? else {
+        return Err(Error::Internal("not a source of messages".into()));
+    };
+    let only = only.map(|reference| reference.parse("in")).transpose()?;
+    let messages = cx
+        .chat
+        .stream(connection, held, news, only, after.as_deref());
+    let messages = messages.await?;
+    Ok(
+        cx.begin(stream::unfold(Some(messages), |messages| async move {
+            let mut messages = messages?;
+            match messages.next().await? {
+                Ok(Delivery {
+                    event,
+                    cursor,
+                    previous,
+                }) => {
+                    let told = Event::shared(NewMessage(event.clone()), &event);
+                    Some((Ok(told.at(cursor, previous)), Some(messages)))
                 }
-            }),
-        )
-    }
+                Err(error) => Some((Err(error), None)),
+            }
+        })),
+    )
 }
+
+fields! { subscriptions of Subscription, |_subscription, cx| {
+    /// Everything that happens in the viewer's conversations (or only in one), in order, with one cursor: today new messages, later all that this server learns to tell. With `after`, first all that was missed since that cursor, then live: no gap, no repeat.
+    events(
+        /// Only there.
+        r#in: Option<ConversationRef>,
+        /// A `streamCursor`, or the `cursor` of the last event.
+        after: Option<String>,
+    ): ChatEvent = each loads { Ok(stream_of(&cx, News::Everything, r#in, after).await?) };
+    /// Every new message in the viewer's conversations (or only in one), the viewer's own from other devices too. With `after`, first all that was missed since that cursor, then live: no gap, no duplicate, in each conversation's order.
+    newMessage(
+        /// Only there.
+        r#in: Option<ConversationRef>,
+        /// A `streamCursor`, or the `cursor` of the last event.
+        after: Option<String>,
+    ): NewMessage = each loads { Ok(stream_of(&cx, News::Messages, r#in, after).await?) };
+} }

@@ -1,89 +1,68 @@
 //! Translation between GraphQL and the chat: a file a topic, each with its objects, queries, mutations and
-//! subscriptions.
+//! subscriptions, declared once. What becomes of the declarations is in `engine`.
+//!
+//! To add
+//! - a field: a line in its type's `object!`, with its audience, and its size if it holds many;
+//! - a type: a struct that is cheap to clone, and its `object!`; `connection!` gives it pages;
+//! - a query or a mutation: a line in its topic's `fields!`; a topic's first ones are also named below;
+//! - a subscription: a line in its topic's `fields!`, a [`Hold`] on its source, and `Event`s of objects;
+//! - what a client gives: an `InputObject` of async-graphql's. Then run `cargo run -- schema > schema.graphql`.
 
 mod account;
-mod at_hand;
-mod conflicts;
 mod connection;
 mod context;
 mod conversation;
-mod document;
+mod engine;
 pub mod error;
-mod event;
-mod json;
-mod limits;
 mod loaders;
 mod member;
 mod message;
-mod meter;
-mod omitted;
-mod operation;
-mod payload;
+mod node;
 mod presence;
-mod root_field;
 mod scalar;
-mod schema;
-mod sharing;
-mod subscription;
-mod tokens;
 mod typing;
 mod user;
-mod variables;
 
-use async_graphql::{
-    EmptyMutation, EmptySubscription, MergedObject, MergedSubscription, SDLExportOptions, Schema,
-};
+use std::sync::LazyLock;
 
 pub use context::{Hold, RequestContext, RequestId, SessionCookie};
+pub use engine::{Api, JsonObject, Operation, OperationKind, Outcome, Params, Payload, Reply, sdl};
 pub use error::ErrorReply;
-pub use operation::{Api, Operation, OperationKind, Params, Reply};
-pub use payload::Payload;
-pub use subscription::Outcome;
 
-/// What can be asked.
-#[derive(MergedObject, Default)]
-pub struct Query(
-    user::UserQuery,
-    conversation::ConversationQuery,
-    message::MessageQuery,
-);
+use engine::{Declared, Fields, Table};
 
-/// What can be done.
-#[derive(MergedObject, Default)]
-pub struct Mutation(
-    account::AccountMutation,
-    message::MessageMutation,
-    conversation::ConversationMutation,
-    typing::TypingMutation,
-);
+/// Declares a root type by its topics' fields.
+macro_rules! root {
+    ($(#[doc = $doc:literal])+ $name:ident, [$($topic:ident :: $fields:ident),+]) => {
+        $(#[doc = $doc])+
+        #[derive(Clone)]
+        pub struct $name;
 
-/// What can be listened to.
-#[derive(MergedSubscription, Default)]
-pub struct Subscription(
-    message::MessageSubscription,
-    presence::PresenceSubscription,
-    conversation::ConversationSubscription,
-    typing::TypingSubscription,
-);
-
-type ChatSchema = Schema<Query, Mutation, Subscription>;
-
-/// Of events as queries; never seen from outside.
-type EventSchema = Schema<event::EventQuery, EmptyMutation, EmptySubscription>;
-
-/// The schema in the schema definition language, as `schema.graphql` holds it.
-pub fn sdl() -> String {
-    let schema = Schema::new(
-        Query::default(),
-        Mutation::default(),
-        Subscription::default(),
-    );
-    let options = SDLExportOptions::new()
-        .sorted_fields()
-        .sorted_arguments()
-        .sorted_enum_items()
-        .include_specified_by()
-        .use_space_ident()
-        .prefer_single_line_descriptions();
-    schema.sdl_with_options(options)
+        impl Declared for $name {
+            fn table() -> &'static Table<Self> {
+                static TABLE: LazyLock<Table<$name>> = LazyLock::new(|| {
+                    let topics: [Fields<$name>; _] = [$($topic::$fields()),+];
+                    let fields = topics.into_iter().flatten().collect();
+                    Table::new(stringify!($name), concat!($($doc),+), fields)
+                });
+                &TABLE
+            }
+        }
+    };
 }
+
+root!(
+    /// What can be asked.
+    Query,
+    [node::queries, user::queries, conversation::queries, message::queries]
+);
+root!(
+    /// What can be done.
+    Mutation,
+    [account::mutations, message::mutations, conversation::mutations, typing::mutations]
+);
+root!(
+    /// What can be listened to.
+    Subscription,
+    [message::subscriptions, presence::subscriptions, conversation::subscriptions, typing::subscriptions]
+);

@@ -2,14 +2,14 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use async_graphql::{Context, ID, Object, Result, Subscription};
-use futures_util::{Stream, stream};
+use async_graphql::ID;
+use futures_util::stream;
 
 use super::{
-    at_hand::AllAtHand,
-    context::{ContextExt, Hold},
-    event::{Event, hand_over},
-    user::{User, users_in_order},
+    Subscription,
+    context::Hold,
+    engine::{Event, fields, object},
+    user::{User, in_order},
 };
 use crate::{
     chat::PresenceReceiver,
@@ -19,66 +19,53 @@ use crate::{
 
 /// Who came online and who went offline.
 #[derive(Clone)]
-pub(super) struct OnlineUsersChange(pub(super) Arc<domain::OnlineChange>);
+pub(super) struct OnlineUsersChange(Arc<domain::OnlineChange>);
 
-/// Who came online and who went offline.
-#[Object]
-impl OnlineUsersChange {
-    /// Those who came online.
-    async fn joined(&self, ctx: &Context<'_>) -> Result<AllAtHand<User>> {
-        users_in_order(ctx, &self.0.joined).await
-    }
-
-    /// Those who went offline.
-    async fn left(&self, ctx: &Context<'_>) -> Result<AllAtHand<User>> {
-        users_in_order(ctx, &self.0.left).await
+object! {
+    /// Who came online and who went offline.
+    OnlineUsersChange, |change, cx| {
+        /// Those who came online.
+        joined: Vec<User> = everyone[about 50] loads { Ok(in_order(&cx, &change.0.joined).await?) };
+        /// Those who went offline.
+        left: Vec<User> = everyone[about 50] loads { Ok(in_order(&cx, &change.0.left).await?) };
     }
 }
 
-#[derive(Default)]
-pub(super) struct PresenceSubscription;
-
-#[Subscription]
-impl PresenceSubscription {
-    /// Who came online and who went offline. The first event lists everyone online in `joined`; with `among`, only those users are watched.
-    async fn online_users_changed(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Watch only these users, at most 500.")] among: Option<Vec<ID>>,
-    ) -> Result<impl Stream<Item = OnlineUsersChange> + use<>> {
-        let Hold::Presence(receiver) = ctx.take_hold()? else {
+fields! { subscriptions of Subscription, |_subscription, cx| {
+    /// Who came online and who went offline. The first event lists everyone online in `joined`, or the first 500 of them and the next events the others; with `among`, only those users are watched.
+    onlineUsersChanged(
+        /// Watch only these users, at most 500.
+        among: Option<Vec<ID>>,
+    ): OnlineUsersChange = each loads {
+        let Hold::Presence(receiver) = cx.take_hold()? else {
             return Err(Error::Internal("not a presence source".into()).into());
         };
-        let most = ctx.chat()?.limits().watched_users;
+        let most = cx.chat.limits().watched_users;
         let among = match among {
             Some(ids) if ids.len() > most => {
-                return Err(Error::bad_input(
-                    "among",
-                    format!("At most {most} users can be named."),
-                )
-                .into());
+                let rule = format!("At most {most} users can be named.");
+                return Err(Error::bad_input("among", rule).into());
             }
-            Some(ids) => Some(
-                ids.iter()
-                    .filter_map(|id| UserId::parse(id))
-                    .collect::<HashSet<_>>(),
-            ),
+            Some(ids) => {
+                let ids = ids.iter().filter_map(|id| UserId::parse(id));
+                Some(ids.collect::<HashSet<_>>())
+            }
             None => None,
         };
         let watch = Watch {
             receiver,
             among,
             told: false,
+            rest: Vec::new(),
+            listed_at_once: cx.chat.limits().listed_at_once,
         };
-        hand_over(
-            ctx,
-            stream::unfold(watch, |mut watch| async move {
-                let change = OnlineUsersChange(watch.next().await?);
-                Some((Ok(Event::OnlineUsersChanged(change)), watch))
-            }),
-        )
-    }
-}
+        Ok(cx.begin(stream::unfold(watch, |mut watch| async move {
+            let change = watch.next().await?;
+            let event = Event::shared(OnlineUsersChange(change.clone()), &change);
+            Some((Ok(event), watch))
+        })))
+    };
+} }
 
 /// One subscription's view of who is online.
 struct Watch {
@@ -87,14 +74,29 @@ struct Watch {
     among: Option<HashSet<UserId>>,
     /// Whether the first event, which lists everyone, has been given.
     told: bool,
+    /// Those of it who did not fit.
+    rest: Vec<UserId>,
+    listed_at_once: usize,
 }
 
 impl Watch {
     /// The next change of someone who is watched; the first is given even when it is empty.
     async fn next(&mut self) -> Option<Arc<domain::OnlineChange>> {
         loop {
+            if !self.rest.is_empty() {
+                let most = self.listed_at_once.min(self.rest.len());
+                return Some(Arc::new(domain::OnlineChange {
+                    joined: self.rest.drain(..most).collect(),
+                    left: Vec::new(),
+                }));
+            }
             let change = self.receiver.next().await?;
+            let first = !std::mem::replace(&mut self.told, true);
             let Some(among) = &self.among else {
+                if first && change.joined.len() > self.listed_at_once {
+                    self.rest.clone_from(&change.joined);
+                    continue;
+                }
                 return Some(change);
             };
             let watched = |ids: &[UserId]| {
@@ -105,8 +107,7 @@ impl Watch {
                 joined: watched(&change.joined),
                 left: watched(&change.left),
             };
-            if !self.told || of_these != domain::OnlineChange::default() {
-                self.told = true;
+            if first || of_these != domain::OnlineChange::default() {
                 return Some(Arc::new(of_these));
             }
         }

@@ -2,10 +2,11 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
+use super::engine::{Given, Gives, leaf};
 use crate::domain::Timestamp;
 
 /// An instant, RFC 3339 in UTC with milliseconds: 2026-11-22T13:40:00.000Z.
-pub(super) struct DateTime(pub(super) Timestamp);
+pub(super) struct DateTime(Timestamp);
 
 /// An instant, RFC 3339 in UTC with milliseconds: 2026-11-22T13:40:00.000Z.
 #[Scalar(
@@ -24,5 +25,13 @@ impl ScalarType for DateTime {
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
+    }
+}
+
+leaf!(DateTime);
+
+impl<'a> Gives<'a, DateTime> for Timestamp {
+    fn give(self) -> Given<'a> {
+        Given::DateTime(self)
     }
 }

@@ -2,102 +2,80 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Object, Result, Subscription};
-use futures_util::{Stream, stream};
+use futures_util::stream;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    context::{ContextExt, Hold},
+    Mutation, Subscription,
+    context::Hold,
     conversation::{Conversation, ConversationRef},
-    event::{Event, hand_over},
+    engine::{Event, fields, object},
     user::User,
 };
 use crate::{domain, error::Error};
 
 /// Someone started or stopped typing.
 #[derive(Clone)]
-pub(super) struct TypingEvent(pub(super) Arc<domain::TypingEvent>);
+pub(super) struct TypingEvent(Arc<domain::TypingEvent>);
 
-/// Someone started or stopped typing.
-#[Object]
-impl TypingEvent {
-    /// Where.
-    async fn conversation(&self) -> Conversation {
-        Conversation::new(self.0.conversation.clone())
-    }
-
-    /// Who.
-    async fn user(&self) -> User {
-        User(self.0.user.clone())
-    }
-
-    /// Whether the user types now.
-    async fn typing(&self) -> bool {
-        self.0.typing
+object! {
+    /// Someone started or stopped typing.
+    TypingEvent, |event, cx| {
+        /// Where.
+        conversation: Conversation = everyone => Conversation::new(event.0.conversation.clone());
+        /// Who.
+        user: User = everyone => User(event.0.user.clone());
+        /// Whether the user types now.
+        typing: bool = everyone => event.0.typing;
     }
 }
 
-#[derive(Default)]
-pub(super) struct TypingMutation;
-
-#[Object]
-impl TypingMutation {
+fields! { mutations of Mutation, |_mutation, cx| {
     /// Tells the other members that the viewer is typing; fades by itself after a few seconds.
-    async fn set_typing(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "in", desc = "Where.")] r#in: ConversationRef,
-        #[graphql(default = true, desc = "False when the viewer stopped.")] typing: bool,
-    ) -> Result<bool> {
-        let viewer = ctx.viewer_id()?;
-        ctx.chat()?
-            .set_typing(viewer, r#in.parse("in")?, typing)
-            .await?;
+    setTyping(
+        /// Where.
+        r#in: ConversationRef,
+        /// False when the viewer stopped.
+        typing: bool = true,
+    ): bool = each loads {
+        let viewer = cx.viewer_id()?;
+        cx.chat.set_typing(viewer, r#in.parse("in")?, typing).await?;
         Ok(true)
-    }
-}
+    };
+} }
 
-#[derive(Default)]
-pub(super) struct TypingSubscription;
-
-#[Subscription]
-impl TypingSubscription {
+fields! { subscriptions of Subscription, |_subscription, cx| {
     /// Another member started or stopped typing.
-    async fn typing(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(name = "in", desc = "Only there.")] r#in: Option<ConversationRef>,
-    ) -> Result<impl Stream<Item = TypingEvent> + use<>> {
-        let Hold::Typing(receiver) = ctx.take_hold()? else {
+    typing(
+        /// Only there.
+        r#in: Option<ConversationRef>,
+    ): TypingEvent = each loads {
+        let Hold::Typing(receiver) = cx.take_hold()? else {
             return Err(Error::Internal("not a typing source".into()).into());
         };
         let target = match r#in {
-            Some(reference) => Some(
-                ctx.chat()?
-                    .target(ctx.viewer_id()?, "in", reference.parse("in")?)
-                    .await?,
-            ),
+            Some(reference) => {
+                let reference = reference.parse("in")?;
+                Some(cx.chat.target(cx.viewer_id()?, "in", reference).await?)
+            }
             None => None,
         };
-        hand_over(
-            ctx,
-            stream::unfold((receiver, target), |(mut receiver, target)| async move {
-                loop {
-                    match receiver.recv().await {
-                        Ok(event)
-                            if target
-                                .as_ref()
-                                .is_none_or(|target| target.is(&event.conversation)) =>
-                        {
-                            let event = Event::Typing(TypingEvent(event));
-                            return Some((Ok(event), (receiver, target)));
-                        }
-                        // Elsewhere, or out of date by now.
-                        Ok(_) | Err(RecvError::Lagged(_)) => {}
-                        Err(RecvError::Closed) => return None,
+        Ok(cx.begin(stream::unfold((receiver, target), |(mut receiver, target)| async move {
+            loop {
+                match receiver.recv().await {
+                    Ok(event)
+                        if target
+                            .as_ref()
+                            .is_none_or(|target| target.is(&event.conversation)) =>
+                    {
+                        let event = Event::shared(TypingEvent(event.clone()), &event);
+                        return Some((Ok(event), (receiver, target)));
                     }
+                    // Elsewhere, or out of date by now.
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                    Err(RecvError::Closed) => return None,
                 }
-            }),
-        )
-    }
-}
+            }
+        })))
+    };
+} }

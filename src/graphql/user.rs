@@ -2,110 +2,57 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::ID;
 
 use super::{
-    RequestContext,
-    at_hand::{AllAtHand, Fields, Given},
+    Query, RequestContext,
     connection::{ListCursor, Listed, connection},
-    context::ContextExt,
     conversation::Conversation,
-    error::{Nullable, nullable},
+    engine::{Soon, fields, object},
     loaders::LastSeenOf,
     scalar::DateTime,
 };
 use crate::{
     domain::{self, PageArgs, Pair, UserId},
-    error::Error,
+    error::{Error, Result},
 };
 
 /// A person.
 #[derive(Clone)]
 pub(super) struct User(pub(super) Arc<domain::User>);
 
-/// A person.
-#[Object]
-impl User {
-    /// Names the user for good.
-    async fn id(&self) -> ID {
-        self.0.id.to_string().into()
-    }
-
-    /// Unique ignoring case, shown as typed.
-    async fn username(&self) -> &str {
-        self.0.username.as_str()
-    }
-
-    /// What the user wants to be called.
-    async fn display_name(&self) -> &str {
-        self.0.display_name.as_str()
-    }
-
-    /// A picture, http or https.
-    async fn avatar_url(&self) -> Option<&str> {
-        self.0.avatar_url.as_ref().map(domain::AvatarUrl::as_str)
-    }
-
-    /// Whether a socket of the user is open now.
-    async fn online(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(ctx.chat()?.is_online(self.0.id))
-    }
-
-    /// When the user was last online; null when never, or online now.
-    async fn last_seen_at(&self, ctx: &Context<'_>) -> Nullable<DateTime> {
-        nullable(async {
-            if ctx.chat()?.is_online(self.0.id) {
+object! {
+    /// A person.
+    User, |user, cx| {
+        /// Names the user for good.
+        id: ID = everyone => user.0.id;
+        /// Unique ignoring case, shown as typed.
+        username: String = everyone => user.0.username.as_str();
+        /// What the user wants to be called.
+        displayName: String = everyone => user.0.display_name.as_str();
+        /// A picture, http or https.
+        avatarUrl: Option<String> = everyone => user.0.avatar_url.as_ref().map(domain::AvatarUrl::as_str);
+        /// Whether a socket of the user is open now.
+        online: bool = each => cx.chat.is_online(user.0.id);
+        /// When the user was last online; null when never, or online now.
+        lastSeenAt: Option<DateTime> = each loads {
+            if cx.chat.is_online(user.0.id) {
                 return Ok(None);
             }
-            Ok(ctx
-                .loaders()?
-                .load_one(LastSeenOf(self.0.id))
-                .await?
-                .map(DateTime))
-        })
-        .await
-    }
-
-    /// When the account was made.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
-    }
-
-    /// The viewer's direct conversation with this user, or null.
-    async fn direct_conversation(&self, ctx: &Context<'_>) -> Nullable<Conversation> {
-        nullable(async {
+            Ok(cx.loaders().load_one(LastSeenOf(user.0.id)).await?)
+        };
+        /// When the account was made.
+        createdAt: DateTime = everyone => user.0.created_at;
+        /// The viewer's direct conversation with this user, or null.
+        directConversation: Option<Conversation> = each loads {
             // Someone who is just signing up or in sees only itself.
-            let pair = ctx
+            let pair = cx
                 .viewer_id()
                 .ok()
-                .and_then(|viewer| Pair::new(viewer, self.0.id));
+                .and_then(|viewer| Pair::new(viewer, user.0.id));
             let Some(pair) = pair else { return Ok(None) };
-            Ok(ctx.loaders()?.load_one(pair).await?.map(Conversation::new))
-        })
-        .await
-    }
-}
-
-impl Fields for User {
-    fn of_type(&self) -> &'static str {
-        "User"
-    }
-
-    fn at_hand<'a>(&'a self, field: &str, request: &'a RequestContext) -> Option<Given<'a>> {
-        let user = &self.0;
-        Some(match field {
-            "id" => Given::Id(user.id.0),
-            "username" => Given::Text(user.username.as_str()),
-            "displayName" => Given::Text(user.display_name.as_str()),
-            "avatarUrl" => user
-                .avatar_url
-                .as_ref()
-                .map(domain::AvatarUrl::as_str)
-                .into(),
-            "online" => Given::Boolean(request.chat.is_online(user.id)),
-            "createdAt" => Given::DateTime(user.created_at),
-            _ => return None,
-        })
+            Ok(cx.loaders().load_one(pair).await?.map(Conversation::new))
+        };
     }
 }
 
@@ -117,99 +64,77 @@ impl Listed for User {
     }
 }
 
-connection!(UserConnection, UserEdge, User, "A page of users.");
+connection!(
+    /// A page of users.
+    UserConnection,
+    UserEdge,
+    User
+);
 
-/// Loads a user that is known to exist.
-pub(super) async fn load_user(ctx: &Context<'_>, id: UserId) -> Result<User> {
-    if let Some(user) = ctx.chat()?.known_user(id) {
-        return Ok(User(user));
+/// A user that is known to exist.
+pub(super) fn existing(cx: &Arc<RequestContext>, id: UserId) -> Soon<User> {
+    if let Some(user) = cx.chat.known_user(id) {
+        return Soon::Now(User(user));
     }
-    let user = ctx.loaders()?.load_one(id).await?;
-    Ok(User(user.ok_or_else(|| {
-        Error::Internal(format!("user {id} is gone"))
-    })?))
+    let cx = cx.clone();
+    Soon::later(async move {
+        let user = cx.loaders().load_one(id).await?;
+        let user = user.ok_or_else(|| Error::Internal(format!("user {id} is gone")))?;
+        Ok(User(user))
+    })
 }
 
-#[derive(Default)]
-pub(super) struct UserQuery;
+/// Those of `ids` that exist, in this order.
+pub(super) async fn in_order(cx: &RequestContext, ids: &[UserId]) -> Result<Vec<User>> {
+    let users = cx.chat.users(ids).await?;
+    let found = ids.iter().filter_map(|id| users.get(id).cloned().map(User));
+    Ok(found.collect())
+}
 
-#[Object]
-impl UserQuery {
+fields! { queries of Query, |_query, cx| {
     /// The signed-in user, or null when the request carries no valid session.
-    async fn me(&self, ctx: &Context<'_>) -> Nullable<User> {
-        nullable(async {
-            match &ctx.request()?.viewer {
-                Some(viewer) => load_user(ctx, viewer.user_id).await.map(Some),
-                None => Ok(None),
-            }
-        })
-        .await
-    }
-
+    me: Option<User> = each soon {
+        let user = cx.viewer.map(|viewer| existing(cx, viewer.user_id));
+        user.map_or(Soon::Now(None), Soon::some)
+    };
     /// Everyone but the viewer, for the chat sidebar, by display name. `search` matches the start of a word in the display name or username, ignoring case.
-    async fn sidebar_users(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The start of a word in the display name or username.")] search: Option<
-            String,
-        >,
-        #[graphql(default = 50, desc = "How many, 1 to 100.")] first: i32,
-        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
-    ) -> Result<UserConnection> {
-        let viewer = ctx.viewer_id()?;
+    sidebarUsers(
+        /// The start of a word in the display name or username.
+        search: Option<String>,
+        /// How many, 1 to 100.
+        first: i32 = 50,
+        /// Only what comes after this cursor.
+        after: Option<String>,
+    ): UserConnection = each[page 50] loads {
+        let viewer = cx.viewer_id()?;
         let args = PageArgs {
             first: Some(first),
             after,
             ..PageArgs::default()
         };
         let window = args.window(0, <(String, UserId)>::read)?;
-        let mut users = ctx
-            .chat()?
-            .sidebar_users(
-                viewer,
-                search.as_deref(),
-                window.after.as_ref(),
-                window.limit + 1,
-            )
-            .await?;
-        let has_next = users.len() > window.limit;
-        users.truncate(window.limit);
-        Ok(UserConnection {
-            items: users.into_iter().map(User).collect(),
-            has_previous: window.after.is_some(),
-            has_next,
-        })
-    }
-
+        let (search, after) = (search.as_deref(), window.after.as_ref());
+        let found = cx.chat.sidebar_users(viewer, search, after, window.limit + 1);
+        let users = found.await?.into_iter().map(User).collect();
+        Ok(UserConnection::after(users, window.limit, window.after.is_some()))
+    };
     /// A user by id; null when there is none.
-    async fn user(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The user's id.")] id: ID,
-    ) -> Nullable<User> {
-        nullable(async {
-            ctx.viewer()?;
-            let Some(id) = UserId::parse(&id) else {
-                return Ok(None);
-            };
-            Ok(ctx.loaders()?.load_one(id).await?.map(User))
-        })
-        .await
-    }
-
-    /// Who is online now, the viewer included.
-    async fn online_users(&self, ctx: &Context<'_>) -> Result<AllAtHand<User>> {
-        ctx.viewer()?;
-        let online = ctx.chat()?.online();
-        users_in_order(ctx, &online).await
-    }
-}
-
-/// Those of `ids` that exist, in this order.
-pub(super) async fn users_in_order(ctx: &Context<'_>, ids: &[UserId]) -> Result<AllAtHand<User>> {
-    let users = ctx.chat()?.users(ids).await?;
-    Ok(ids
-        .iter()
-        .filter_map(|id| users.get(id).cloned().map(User))
-        .collect())
-}
+    user(
+        /// The user's id.
+        id: ID,
+    ): Option<User> = each loads {
+        cx.viewer()?;
+        let Some(id) = UserId::parse(&id) else {
+            return Ok(None);
+        };
+        Ok(cx.loaders().load_one(id).await?.map(User))
+    };
+    /// Who is online now, the viewer included: at most 1,000, by display name.
+    onlineUsers: Vec<User> = each[about 50] loads {
+        cx.viewer()?;
+        let mut online = in_order(&cx, &cx.chat.online()).await?;
+        online.sort_by_cached_key(Listed::cursor);
+        online.truncate(cx.chat.limits().online_users);
+        Ok(online)
+    };
+} }

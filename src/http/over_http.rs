@@ -22,7 +22,10 @@ use crate::{
     auth::Viewer,
     chat::Origin,
     error::{Error, Result},
-    graphql::{ErrorReply, OperationKind, Params, Reply, RequestContext, RequestId, error::code},
+    graphql::{
+        ErrorReply, JsonObject, OperationKind, Params, Reply, RequestContext, RequestId,
+        error::code,
+    },
 };
 
 /// Everything at `/graphql`.
@@ -136,9 +139,7 @@ async fn get(http: &Http, peer: Peer, parts: &Parts) -> Response {
 }
 
 /// A parameter that is a JSON object when it is there.
-fn object(
-    text: Option<String>,
-) -> serde_json::Result<Option<serde_json::Map<String, serde_json::Value>>> {
+fn object(text: Option<String>) -> serde_json::Result<Option<JsonObject>> {
     match text {
         Some(text) if !text.is_empty() => serde_json::from_str(&text),
         _ => Ok(None),

@@ -44,7 +44,9 @@ pub(super) fn stream(
         .find_map(|name| headers.get(name)?.to_str().ok());
     let resume = resume
         .filter(|cursor| !cursor.is_empty())
-        .map(str::to_owned);
+        .map(str::to_owned)
+        .into_iter()
+        .collect();
     let connection = match context
         .viewer
         .map(|viewer| http.0.api.chat().connect(viewer, resume))

@@ -28,6 +28,7 @@ export default [
               'OnlineUsersChange',
               'PageInfo',
               'Reaction',
+              'Server',
               'TypingEvent',
             ],
           },

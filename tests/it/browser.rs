@@ -2,7 +2,7 @@
 //! `PATH`. Pictures of the pages go to `target/browser-screenshots`.
 
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -125,7 +125,8 @@ impl Tools {
             .into_iter()
             .find_map(on_path)
             .ok_or("chromium is not on the PATH")?;
-        let folder = with_scripts()?;
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+        let folder = npm::with_scripts(&sources)?;
         Ok(Self { chromium, folder })
     }
 
@@ -147,18 +148,4 @@ fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
-}
-
-/// A folder with the packages and with the scripts as they are now.
-fn with_scripts() -> Result<PathBuf, String> {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
-    let folder = npm::installed(&sources)?;
-    let copied = fs::read_dir(sources).and_then(|mut scripts| {
-        scripts.try_for_each(|script| {
-            let script = script?;
-            fs::copy(script.path(), folder.join(script.file_name())).map(drop)
-        })
-    });
-    copied.map_err(|error| error.to_string())?;
-    Ok(folder)
 }

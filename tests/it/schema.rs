@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 use async_graphql::parser::types::{
-    FieldDefinition, InputValueDefinition, TypeDefinition, TypeKind,
+    FieldDefinition, InputValueDefinition, InterfaceType, ObjectType, TypeDefinition, TypeKind,
 };
 
 use crate::support::schema::types;
@@ -23,17 +23,21 @@ fn parts(ty: &TypeDefinition) -> BTreeMap<String, String> {
                 input(field.node.name.to_string(), &field.node);
             }
         }
-        TypeKind::Object(object) => {
+        TypeKind::Object(ObjectType { implements, fields })
+        | TypeKind::Interface(InterfaceType { implements, fields }) => {
             for FieldDefinition {
                 name, arguments, ..
-            } in object.fields.iter().map(|field| &field.node)
+            } in fields.iter().map(|field| &field.node)
             {
                 for argument in arguments {
                     input(format!("{name}({})", argument.node.name), &argument.node);
                 }
             }
-            for field in &object.fields {
+            for field in fields {
                 parts.insert(field.node.name.to_string(), field.node.ty.to_string());
+            }
+            for interface in implements {
+                parts.insert(format!("implements {}", interface.node), String::new());
             }
         }
         TypeKind::Enum(kind) => {
@@ -42,9 +46,7 @@ fn parts(ty: &TypeDefinition) -> BTreeMap<String, String> {
             }
         }
         TypeKind::Scalar => {}
-        TypeKind::Interface(_) | TypeKind::Union(_) => {
-            panic!("{} is of a kind that is not used", ty.name)
-        }
+        TypeKind::Union(_) => panic!("{} is of a kind that is not used", ty.name),
     }
     parts
 }
@@ -108,8 +110,9 @@ fn every_part_says_what_it_is() {
         };
         sentence(&name, of(&ty.description).as_deref());
         match &ty.kind {
-            TypeKind::Object(object) => {
-                for field in object.fields.iter().map(|field| &field.node) {
+            TypeKind::Object(ObjectType { fields, .. })
+            | TypeKind::Interface(InterfaceType { fields, .. }) => {
+                for field in fields.iter().map(|field| &field.node) {
                     sentence(
                         &format!("{name}.{}", field.name),
                         of(&field.description).as_deref(),

@@ -2,6 +2,7 @@
 
 mod cursors;
 mod drops;
+mod events;
 mod pressure;
 mod resuming;
 
@@ -14,6 +15,7 @@ use crate::{
         reader::document,
         record::{SAID, Said, delivery_faults, within},
         store::StoreKind,
+        ws::Ws,
     },
 };
 
@@ -44,7 +46,7 @@ async fn talk(sender: &Client, receiver: &Client, count: usize) -> Vec<Said> {
 
 /// Subscribes, and gives the one error that answers it.
 async fn refusal(app: &TestApp, viewer: &Client, init: Value, variables: Value) -> Value {
-    let mut socket = crate::support::ws::Ws::open(app.address).await;
+    let mut socket = Ws::open(app.address).await;
     let mut payload = json!({ "token": viewer.token });
     for (key, value) in init.as_object().expect("an object") {
         payload[key] = value.clone();

@@ -119,9 +119,15 @@ impl InitPayload {
         Ok(token.map(str::to_owned))
     }
 
-    /// The cursor to go on from. What is no text is no cursor, which the subscription says.
-    pub(super) fn resume(&self) -> Option<String> {
-        text_of(self.resume.as_ref())
+    /// The cursors to go on from. What is no text is no cursor, which the subscription says.
+    pub(super) fn resume(&self) -> Vec<String> {
+        match &self.resume {
+            Some(serde_json::Value::Array(several)) if !several.is_empty() => several
+                .iter()
+                .filter_map(|one| text_of(Some(one)))
+                .collect(),
+            one => text_of(one.as_ref()).into_iter().collect(),
+        }
     }
 
     /// The id of the user whom the client believes to be signed in. What is no text is nobody's.

@@ -114,7 +114,7 @@ async fn a_database_frozen_for_fifteen_seconds_delays_everything_and_loses_nothi
     let queries = [
         "{ conversations { nodes { lastMessage { body } } } }",
         "{ sidebarUsers { nodes { directConversation { id } } } }",
-        "mutation { markRead(messageId: \"01890000-0000-7000-8000-000000000000\") { id } }",
+        "mutation { markRead(messageId: \"msg_01h455vb4pex5vsknk084sn02q\") { id } }",
         "mutation { signup(input: { username: \"cat\", password: \"password1\" }) { token } }",
     ];
     let replying = async {

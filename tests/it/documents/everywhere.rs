@@ -58,8 +58,8 @@ async fn a_subscriptions_text_is_looked_at_each_time() {
     let [ann, bob] = two(&app).await;
     let eve = app.user("eve").await;
     for document in [
-        "subscription($u: ID, $n: Int = 1) { newMessage(in: { userId: $u }) { message { body conversation { messages(last: $n) { nodes { body conversation { messages(last: $n) { nodes { body } } } } } } } } }",
-        "subscription($u: ID, $n: Int = 1) { ...R } fragment R on Subscription { newMessage(in: { userId: $u }) { message {
+        "subscription($u: ID!, $n: Int = 1) { newMessage(in: { userId: $u }) { message { body conversation { messages(last: $n) { nodes { body conversation { messages(last: $n) { nodes { body } } } } } } } } }",
+        "subscription($u: ID!, $n: Int = 1) { ...R } fragment R on Subscription { newMessage(in: { userId: $u }) { message {
             body conversation { messages(last: $n) { nodes { body conversation { messages(last: $n) { nodes { body } } } } } }
         } } }",
     ] {

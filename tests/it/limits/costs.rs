@@ -99,7 +99,7 @@ async fn what_validation_would_repeat_without_end_is_refused() {
         // Each use copies the value.
         format!(
             "query($v:[ID!]){{me{{id}}}}fragment F on Query{{{}}}",
-            "user(id:$v)".repeat(2_000)
+            "user(id:$v)".repeat(2_100)
         ),
         // Each set around a field looks at it again.
         format!(

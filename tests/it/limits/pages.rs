@@ -83,7 +83,9 @@ async fn pages_are_one_to_a_hundred() {
             for size in ["1", "100"] {
                 ann.ok(&document(size), json!({})).await;
             }
-            ann.fails("BAD_USER_INPUT", &document("2147483648"), json!({}))
+            // No Int, whatever it is for.
+            let too_many = document("2147483648");
+            ann.fails("GRAPHQL_VALIDATION_FAILED", &too_many, json!({}))
                 .await;
         }
     }

@@ -96,13 +96,15 @@ async fn what_does_not_exist_cannot_be_written_to(kind: StoreKind) {
     let app = TestApp::start(kind).await;
     let (ann, bob, eve) = three(&app).await;
     let foreign = bob.send(&eve, "psst").await["conversation"]["id"].clone();
-    let no_hyphens = eve.id.replace('-', "");
+    let loud = eve.id.to_uppercase();
     for id in [
         &made_up(),
         "",
         "x",
         "42",
-        &no_hyphens,
+        &loud,
+        &eve.id.replace("user_", ""),
+        "00000000-0000-0000-0000-000000000001",
         "not an id, but long enough to be one",
     ] {
         for field in ["userId", "conversationId"] {

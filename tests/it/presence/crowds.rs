@@ -56,6 +56,36 @@ async fn watchers_who_come_amid_a_crowd_end_up_knowing_everyone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_of_many_comes_in_parts() {
+    let app = TestApp::with(StoreKind::Embedded, |config| {
+        config.limits.listed_at_once = 3;
+        config.limits.online_users = 5;
+    })
+    .await;
+    let mut here = Vec::new();
+    for person in people(&app, 7).await {
+        here.push(app.socket(&person).await);
+    }
+    let watching = app.user("watching").await;
+    let mut socket = app.socket(&watching).await;
+    let document = "subscription { onlineUsersChanged { joined { username } left { username } } }";
+    socket.subscribe("1", document, json!({})).await;
+    let mut known = HashSet::new();
+    for size in [3, 3, 2] {
+        let change = socket.event("1").await["onlineUsersChanged"].clone();
+        assert_eq!(change["left"], json!([]));
+        let joined = change["joined"].as_array().expect("a list");
+        assert_eq!(joined.len(), size, "{change}");
+        known.extend(joined.iter().map(|user| user["username"].to_string()));
+    }
+    assert_eq!(known.len(), 8, "each once");
+    assert!(socket.until_settled().await.is_empty());
+    let listed = online_users(&watching).await;
+    let expected = (0..5).map(|n| format!("user{n}")).collect::<Vec<_>>();
+    assert_eq!(listed, expected, "as many as fit, by name");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watchers_follow_a_crowd_that_comes_and_goes() {
     let app = TestApp::with(StoreKind::Embedded, |config| {
         config.limits.presence_grace = Duration::ZERO;

@@ -253,7 +253,7 @@ async fn more_missed_than_is_replayed_is_an_error_and_exactly_as_many_is_not(kin
     assert_eq!(reader.has_all().await, expected);
     // The later of two counts.
     let late = stream_cursor(&bob).await;
-    let mut socket = crate::support::ws::Ws::open(app.address).await;
+    let mut socket = Ws::open(app.address).await;
     socket
         .init(json!({ "token": bob.token, "resume": late }))
         .await;

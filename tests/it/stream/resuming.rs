@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::support::ws::Ws;
 
 on_both_stores!(
     resume_counts_until_the_first_live_event_of_its_socket,

@@ -38,6 +38,22 @@ pub fn installed(sources: &Path) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
+/// The folder of [`installed`] with the scripts of `sources` as they are now.
+pub fn with_scripts(sources: &Path) -> Result<PathBuf, String> {
+    let folder = installed(sources)?;
+    let copied = fs::read_dir(sources).and_then(|mut entries| {
+        entries.try_for_each(|entry| {
+            let path = entry?.path();
+            match path.file_name() {
+                Some(name) if path.is_file() => fs::copy(&path, folder.join(name)).map(drop),
+                _ => Ok(()),
+            }
+        })
+    });
+    copied.map_err(|error| error.to_string())?;
+    Ok(folder)
+}
+
 /// What a program printed; the error has all of it.
 pub fn output(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().display().to_string();

@@ -55,7 +55,7 @@ pub fn root_calls() -> Vec<RootCall> {
             };
             let composite = matches!(
                 types.get(innermost(&field.ty.node)).map(|ty| &ty.kind),
-                Some(TypeKind::Object(_))
+                Some(TypeKind::Object(_) | TypeKind::Interface(_))
             );
             let below = if composite { " { __typename }" } else { "" };
             calls.push(RootCall {

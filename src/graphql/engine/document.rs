@@ -1,0 +1,331 @@
+//! Documents: read, measured and validated once, and remembered for the next request with the same text.
+
+use std::sync::Arc;
+
+use apollo_compiler::{
+    ExecutableDocument, Name, Node,
+    ast::{self, Definition, VariableDefinition},
+    executable::Operation as OperationText,
+    parser::{LineColumn, Parser, SourceMap, SourceSpan},
+    response::JsonMap,
+    validation::{DiagnosticList, Valid, WithErrors},
+};
+use moka::sync::Cache;
+use parking_lot::Mutex;
+
+use super::{
+    limits,
+    operation::Params,
+    plan::{self, OperationKind, Plan},
+    schema::VALIDATOR,
+    suggestion,
+    tokens::{self, Refused},
+    values,
+};
+use crate::{
+    domain::Limits,
+    graphql::error::{ErrorReply, Location, code},
+};
+
+/// Bytes of the texts of all documents that are remembered. Read, a text takes up to some hundred times as much.
+const REMEMBERED_BYTES: u64 = 256 * 1024;
+/// Plans kept for one document: for its operations, and for what the variables in its directives may be.
+const PLANS_KEPT: usize = 16;
+/// Brackets inside each other, more than the levels of a document that runs.
+const MAX_NESTING: usize = 64;
+/// Errors that a client is told of, as many as graphql-js tells.
+const MAX_ERRORS: usize = 100;
+
+/// The documents that were good, by their text.
+pub(super) struct Documents(Cache<String, Arc<Document>>);
+
+/// A valid document.
+pub(super) struct Document {
+    /// As it was written, to be measured again when what it costs depends on variables.
+    text: Option<ast::Document>,
+    pub(super) valid: Valid<ExecutableDocument>,
+    /// The variables in directives.
+    conditions: Vec<Name>,
+    plans: Mutex<Vec<(PlanKey, Arc<Plan>)>>,
+}
+
+/// An operation's name, and which of the document's conditions are true.
+type PlanKey = (Option<Name>, Vec<Option<bool>>);
+
+/// An operation with the values of its variables.
+pub struct Operation {
+    pub(super) document: Arc<Document>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) variables: Valid<JsonMap>,
+}
+
+impl Documents {
+    pub(super) fn new() -> Self {
+        let cache = Cache::builder()
+            .max_capacity(REMEMBERED_BYTES)
+            .weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX));
+        Self(cache.build())
+    }
+
+    /// The operation that `params` ask for. `introspection` is whether there may be any.
+    ///
+    /// # Errors
+    /// The response's `errors`, for what can be no operation of ours.
+    pub(super) fn find(
+        &self,
+        params: Params,
+        limits: &Limits,
+        introspection: bool,
+    ) -> Result<Operation, Vec<ErrorReply>> {
+        let given = params.variables.unwrap_or_default();
+        let asked = params.operation_name.filter(|name| !name.is_empty());
+        let refused = |error| vec![error];
+        let document = if let Some(document) = self.0.get(&params.query) {
+            document
+        } else {
+            let text = read(&params.query, limits)?;
+            limits::check(&text, None, limits, introspection).map_err(refused)?;
+            let document = Arc::new(Document::valid(text, introspection)?);
+            self.0.insert(params.query, document.clone());
+            document
+        };
+        let operations = document.valid.operations.iter();
+        let names = operations.map(|operation| operation.name.as_ref());
+        let name = choose(names, asked.as_deref())?;
+        let definition = document.operation(name.as_ref())?;
+        let sources = &document.valid.sources;
+        let variables =
+            values::variables(&VALIDATOR.schema, definition, sources, &given).map_err(refused)?;
+        if let Some(text) = &document.text {
+            limits::check(text, Some(&variables), limits, introspection).map_err(refused)?;
+        }
+        let plan = document.plan(name.as_ref(), definition, &variables);
+        Ok(Operation {
+            document,
+            plan,
+            variables,
+        })
+    }
+}
+
+/// Reads a document.
+fn read(text: &str, limits: &Limits) -> Result<ast::Document, Vec<ErrorReply>> {
+    let most = limits.document_bytes;
+    if text.len() > most {
+        let sentence = format!("A document has at most {most} bytes.");
+        return Err(vec![ErrorReply::new(code::TOO_COMPLEX, sentence)]);
+    }
+    let unreadable = |wrong: &str, at| {
+        let message = format!("This is not a GraphQL document. {}", sentence(wrong));
+        vec![ErrorReply::new(code::PARSE_FAILED, message).at(at)]
+    };
+    let prepared = tokens::prepared(text, MAX_NESTING).map_err(|refused| match refused {
+        Refused::TooDeep => {
+            let sentence = "This document is nested too deeply.";
+            vec![ErrorReply::new(code::TOO_COMPLEX, sentence)]
+        }
+        Refused::Malformed(at, wrong) => unreadable(wrong, vec![Location::of(text, at)]),
+    })?;
+    let read = Parser::new().parse_ast(prepared, "document");
+    read.map_err(|refused| {
+        let first = refused.errors.iter().next().map(|error| error.to_json());
+        let (wrong, at) =
+            first.map_or_else(Default::default, |error| (error.message, error.locations));
+        unreadable(&wrong, at.into_iter().map(Location::from).collect())
+    })
+}
+
+/// The name of the operation to run, of those with these names; none for one without a name.
+fn choose<'a>(
+    mut names: impl Iterator<Item = Option<&'a Name>>,
+    asked: Option<&str>,
+) -> Result<Option<Name>, Vec<ErrorReply>> {
+    let sentence = match asked {
+        Some(asked) => match names.flatten().find(|name| *name == asked) {
+            Some(name) => return Ok(Some(name.clone())),
+            None => "There is no operation with this name in the document.",
+        },
+        None => match (names.next(), names.next()) {
+            (Some(name), None) => return Ok(name.cloned()),
+            _ => "Say by operationName which of the document's operations to run.",
+        },
+    };
+    Err(vec![ErrorReply::new(code::NO_OPERATION, sentence)])
+}
+
+impl Document {
+    /// Of a text that fits the schema. `introspection` is whether an error may tell names of the schema.
+    fn valid(text: ast::Document, introspection: bool) -> Result<Self, Vec<ErrorReply>> {
+        let valid = validated(&text).map_err(|refused| told(&refused, introspection))?;
+        let mut conditions = Vec::new();
+        let operations = valid.operations.iter().map(|one| &one.selection_set);
+        let fragments = valid.fragments.values().map(|one| &one.selection_set);
+        for set in operations.chain(fragments) {
+            plan::conditions(set, &mut conditions);
+        }
+        conditions.sort_unstable();
+        conditions.dedup();
+        let has_variables = valid.operations.iter().any(|one| !one.variables.is_empty());
+        Ok(Self {
+            text: has_variables.then_some(text),
+            valid,
+            conditions,
+            plans: Mutex::default(),
+        })
+    }
+
+    /// The definition of the operation with this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(super) fn operation(
+        &self,
+        name: Option<&Name>,
+    ) -> Result<&Node<OperationText>, Vec<ErrorReply>> {
+        let found = self.valid.operations.get(name.map(Name::as_str));
+        found.map_err(|error| {
+            let sentence = error.message().to_string();
+            vec![ErrorReply::new(code::NO_OPERATION, sentence)]
+        })
+    }
+
+    fn plan(
+        &self,
+        name: Option<&Name>,
+        operation: &OperationText,
+        variables: &JsonMap,
+    ) -> Arc<Plan> {
+        let truth = |name: &Name| variables.get(name.as_str())?.as_bool();
+        let key = (
+            name.cloned(),
+            self.conditions.iter().map(truth).collect::<Vec<_>>(),
+        );
+        let mut plans = self.plans.lock();
+        if let Some((_, plan)) = plans.iter().find(|(known, _)| *known == key) {
+            return plan.clone();
+        }
+        let plan = Arc::new(Plan::of(&self.valid, operation, variables));
+        if plans.len() < PLANS_KEPT {
+            plans.push((key, plan.clone()));
+        }
+        plan
+    }
+}
+
+impl Operation {
+    /// What it does.
+    pub fn kind(&self) -> OperationKind {
+        self.plan.kind
+    }
+
+    /// The name of its (first) root field.
+    pub fn root_field(&self) -> &'static str {
+        self.plan.root_field()
+    }
+}
+
+/// Holds a text against the schema.
+fn validated(text: &ast::Document) -> Result<Valid<ExecutableDocument>, DiagnosticList> {
+    let schema = &VALIDATOR.schema;
+    let without = without_null_defaults(text);
+    let valid = match without
+        .as_ref()
+        .unwrap_or(text)
+        .to_executable_validate(schema)
+    {
+        Err(refused) if has_merged_root(&refused) => Valid::assume_valid(refused.partial),
+        valid => valid.map_err(|refused| refused.errors)?,
+    };
+    if without.is_none() {
+        return Ok(valid);
+    }
+    let whole = text
+        .to_executable(schema)
+        .map_err(|refused| refused.errors)?;
+    Ok(Valid::assume_valid(whole))
+}
+
+/// Whether nothing is wrong but that a subscription's one field is selected in several places, which merge (5.2.4.1):
+/// the validator counts the places.
+fn has_merged_root(refused: &WithErrors<ExecutableDocument>) -> bool {
+    let document = &refused.partial;
+    let mut errors = refused.errors.iter();
+    errors.all(|error| {
+        error
+            .error
+            .to_string()
+            .ends_with("can only have one root field")
+    }) && document.operations.iter().all(|operation| {
+        let mut keys = operation
+            .root_fields(document)
+            .map(|field| field.response_name());
+        let first = keys.next();
+        !operation.is_subscription() || keys.all(|key| Some(key) == first)
+    })
+}
+
+/// Where null may not stand, a default of null is none (5.8.5), which the validator does not say.
+fn without_null_defaults(text: &ast::Document) -> Option<ast::Document> {
+    let is_null = |variable: &Node<VariableDefinition>| {
+        variable
+            .default_value
+            .as_ref()
+            .is_some_and(|value| value.is_null())
+    };
+    let mut without = None;
+    for (at, definition) in text.definitions.iter().enumerate() {
+        let Definition::OperationDefinition(operation) = definition else {
+            continue;
+        };
+        if !operation.variables.iter().any(is_null) {
+            continue;
+        }
+        let mut operation = operation.clone();
+        for variable in &mut operation.make_mut().variables {
+            if is_null(variable) {
+                variable.make_mut().default_value = None;
+            }
+        }
+        let without = without.get_or_insert_with(|| text.clone());
+        without.definitions[at] = Definition::OperationDefinition(operation);
+    }
+    without
+}
+
+/// What is wrong with a document.
+fn told(errors: &DiagnosticList, introspection: bool) -> Vec<ErrorReply> {
+    let errors = errors.iter().take(MAX_ERRORS).map(|error| {
+        let error = error.to_json();
+        let mut message = sentence(&error.message);
+        if introspection && let Some(hint) = suggestion::for_(&error.message) {
+            message = format!("{message} {hint}");
+        }
+        let at = error.locations.into_iter().map(Location::from).collect();
+        ErrorReply::new(code::VALIDATION_FAILED, message).at(at)
+    });
+    errors.collect()
+}
+
+/// The validator's words as a sentence.
+fn sentence(words: &str) -> String {
+    let mut words = words.replace('`', "\"").replace('\n', " ");
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !words.ends_with('.') {
+        words.push('.');
+    }
+    words
+}
+
+/// Where something stands in a document.
+pub(super) fn locations(at: Option<SourceSpan>, sources: &SourceMap) -> Vec<Location> {
+    let place = at.and_then(|at| at.line_column(sources));
+    place.map(Location::from).into_iter().collect()
+}
+
+impl From<LineColumn> for Location {
+    fn from(LineColumn { line, column }: LineColumn) -> Self {
+        Self { line, column }
+    }
+}

@@ -1,0 +1,81 @@
+//! Runs operations by their plans (GraphQL specification, 6.2 and 6.4).
+
+use std::sync::Arc;
+
+use apollo_compiler::{introspection, response::JsonMap, validation::Valid};
+
+use super::{
+    answer::Hole,
+    declare::Object,
+    document::Document,
+    plan::{OperationKind, Plan, What},
+    schema::VALIDATOR,
+    writer::Writer,
+};
+use crate::graphql::{RequestContext, error::ErrorReply};
+
+/// What came of an operation.
+pub(super) struct Outcome {
+    /// The response's `data`.
+    pub(super) data: Vec<u8>,
+    pub(super) errors: Vec<ErrorReply>,
+    /// What readers fill in, and where.
+    pub(super) holes: Vec<(usize, Hole)>,
+}
+
+/// What an operation runs with.
+pub(super) struct Run<'p> {
+    pub(super) document: &'p Document,
+    pub(super) plan: &'p Plan,
+    pub(super) variables: &'p Valid<JsonMap>,
+    pub(super) cx: Arc<RequestContext>,
+}
+
+impl Run<'_> {
+    /// Runs a query's fields side by side, a mutation's one after the other (6.2.2).
+    pub(super) async fn operation(self, root: &dyn Object) -> Outcome {
+        let plan = self.plan;
+        let serially = plan.kind == OperationKind::Mutation;
+        let introspected = self.introspected();
+        let mut writer = Writer::new(self, introspected);
+        for field in &plan.fields {
+            writer.root_field(|writer| writer.field(root, field));
+            if serially {
+                writer.settle().await;
+            }
+        }
+        writer.settle().await;
+        writer.finish()
+    }
+
+    /// Writes what is selected from the one root field of a subscription, of an event that it gave.
+    pub(super) async fn event(self, event: &dyn Object) -> Outcome {
+        let plan = self.plan;
+        let mut writer = Writer::new(self, None);
+        for field in &plan.fields {
+            writer.root_field(|writer| writer.given(event, field));
+        }
+        writer.settle().await;
+        writer.finish()
+    }
+
+    /// What the schema says of itself, as far as the operation asks.
+    fn introspected(&self) -> Option<JsonMap> {
+        let mut fields = self.plan.fields.iter();
+        if !fields.any(|field| matches!(field.what, What::Introspection)) {
+            return None;
+        }
+        let (schema, document) = (&VALIDATOR.schema, &self.document.valid);
+        let operation = document
+            .operations
+            .get(self.plan.name.as_ref().map(apollo_compiler::Name::as_str));
+        let told = introspection::partial_execute(
+            schema,
+            &VALIDATOR.implementers,
+            document,
+            operation.ok()?,
+            self.variables,
+        );
+        told.ok()?.data
+    }
+}

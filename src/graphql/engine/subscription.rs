@@ -1,0 +1,327 @@
+//! One subscription from its operation to its end. Its root field gives its events, and what is selected is resolved on
+//! each of them: once for all who read the same, else for this reader.
+
+use std::{
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Instant,
+};
+
+use futures_util::{FutureExt, Stream, future::BoxFuture, stream::BoxStream};
+use tracing::Instrument;
+
+use super::{
+    answer::{Answer, Failure},
+    declare::Object,
+    document::{Operation, locations},
+    execute::{Outcome as Resolved, Run},
+    operation::{Api, panicked},
+    payload::{Made, Payload, Pieces, Readers},
+    plan::What,
+    values::Arguments,
+};
+use crate::{
+    domain::UserId,
+    error::Error,
+    graphql::{
+        RequestContext, Subscription as Root,
+        error::{ErrorReply, PathSegment},
+    },
+};
+
+/// An event of a subscription.
+#[derive(Clone)]
+pub struct Event {
+    object: Arc<dyn Object>,
+    /// The same for all readers of one event, for as long as one of them holds it.
+    pub(super) identity: Option<usize>,
+    pub(super) place: Option<EventPlace>,
+}
+
+/// Where an event stands in its reader's stream.
+#[derive(Clone)]
+pub struct EventPlace {
+    /// What the reader has had with it.
+    pub(super) cursor: Arc<str>,
+    /// What the reader has had before it.
+    pub(super) previous: Arc<str>,
+}
+
+impl Event {
+    /// One that nobody shares.
+    pub fn own(object: impl Object + 'static) -> Self {
+        Self {
+            object: Arc::new(object),
+            identity: None,
+            place: None,
+        }
+    }
+
+    /// One that all share who hold the same `of`, as its object does.
+    pub fn shared<T>(object: impl Object + 'static, of: &Arc<T>) -> Self {
+        Self {
+            identity: Some(Arc::as_ptr(of).addr()),
+            ..Self::own(object)
+        }
+    }
+
+    /// At its place in its reader's stream.
+    pub fn at(mut self, cursor: Arc<str>, previous: Arc<str>) -> Self {
+        self.place = Some(EventPlace { cursor, previous });
+        self
+    }
+}
+
+/// The events of a subscription that has begun. An error is its end.
+pub type Events = BoxStream<'static, Result<Event, Error>>;
+
+/// One event of a subscription, or its end by an error.
+pub enum Outcome {
+    Next(Payload),
+    Error(Vec<ErrorReply>),
+}
+
+/// One that runs. It polls what it waits for itself and keeps the rare parts in boxes: a quiet one is to take little
+/// memory, and a shared payload little time.
+struct Subscription {
+    /// Who reads the same, when anyone may: itself among them. Goes before the reader, whose plan gives it its name.
+    readers: Option<Arc<Readers>>,
+    reader: Arc<Reader>,
+    beginning: Option<BoxFuture<'static, Told<Events>>>,
+    /// None before it began and when it is over.
+    events: Option<Events>,
+    making: Option<BoxFuture<'static, Told<Payload>>>,
+    began: Instant,
+}
+
+/// The errors are the response's.
+type Told<T> = Result<T, Vec<ErrorReply>>;
+
+/// Who reads a subscription's events, and how.
+struct Reader {
+    api: Api,
+    operation: Operation,
+    context: Arc<RequestContext>,
+}
+
+/// An event's payload, as far as it is shared.
+enum Shared {
+    Made(Arc<Pieces>),
+    /// Where it goes when it is made.
+    Place(Made),
+    /// It is for this reader alone.
+    No,
+}
+
+impl Api {
+    /// Runs a subscription. The stream ends after an [`Outcome::Error`].
+    pub fn subscribe(
+        &self,
+        operation: Operation,
+        context: Arc<RequestContext>,
+    ) -> impl Stream<Item = Outcome> + Send + use<> {
+        let reader = Arc::new(Reader {
+            api: self.clone(),
+            operation,
+            context,
+        });
+        let span = reader.context.id.span();
+        Subscription {
+            beginning: Some(Box::pin(reader.clone().begin().instrument(span))),
+            reader,
+            readers: None,
+            events: None,
+            making: None,
+            began: Instant::now(),
+        }
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Outcome;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Outcome>> {
+        let next = ready!(self.poll_payload(context));
+        Poll::Ready(next.map(|next| self.outcome(next)))
+    }
+}
+
+impl Subscription {
+    fn poll_payload(&mut self, context: &mut Context<'_>) -> Poll<Option<Told<Payload>>> {
+        if let Some(beginning) = &mut self.beginning {
+            let begun = ready!(beginning.as_mut().poll(context));
+            self.beginning = None;
+            match begun {
+                Ok(events) => self.events = Some(events),
+                Err(errors) => return Poll::Ready(Some(Err(errors))),
+            }
+            self.readers = self.reader.join();
+        }
+        loop {
+            if let Some(making) = &mut self.making {
+                let made = ready!(making.as_mut().poll(context));
+                self.making = None;
+                return Poll::Ready(Some(made));
+            }
+            let Some(events) = &mut self.events else {
+                return Poll::Ready(None);
+            };
+            let event = match ready!(events.as_mut().poll_next(context)) {
+                None => return Poll::Ready(None),
+                Some(Ok(event)) => event,
+                Some(Err(error)) => {
+                    return Poll::Ready(Some(Err(self.reader.failed(error.into()))));
+                }
+            };
+            let reader = self.reader.clone();
+            match self.shared(&event) {
+                Shared::Made(pieces) => {
+                    let viewer = self.reader.viewer();
+                    return Poll::Ready(Some(Ok(Payload::shared(pieces, &event, viewer))));
+                }
+                Shared::Place(place) => {
+                    self.making = Some(Box::pin(async move { reader.make(event, &place).await }));
+                }
+                Shared::No => self.making = Some(Box::pin(async move { reader.own(event).await })),
+            }
+        }
+    }
+
+    fn outcome(&mut self, next: Told<Payload>) -> Outcome {
+        let Reader { api, operation, .. } = &*self.reader;
+        match next {
+            Ok(payload) => {
+                api.0.metrics.deliveries.inc();
+                Outcome::Next(payload)
+            }
+            Err(errors) => {
+                api.count(operation.root_field(), &errors, self.began.elapsed());
+                self.events = None;
+                Outcome::Error(errors)
+            }
+        }
+    }
+
+    /// What there is of an event's payload for this reader and others.
+    fn shared(&self, event: &Event) -> Shared {
+        let Some(readers) = &self.readers else {
+            return Shared::No;
+        };
+        let Some(place) = readers.place(event) else {
+            return Shared::No;
+        };
+        match place.get() {
+            Some(Some(pieces)) => Shared::Made(pieces.clone()),
+            Some(None) => Shared::No,
+            None => Shared::Place(place),
+        }
+    }
+}
+
+impl Reader {
+    fn viewer(&self) -> Option<UserId> {
+        self.context.viewer.map(|viewer| viewer.user_id)
+    }
+
+    /// Asks the root field for its events.
+    async fn begin(self: Arc<Self>) -> Told<Events> {
+        let [field] = self.operation.plan.fields.as_slice() else {
+            return Err(internal(
+                "a subscription with another number of fields than one",
+            ));
+        };
+        let What::Field {
+            index, arguments, ..
+        } = &field.what
+        else {
+            return Err(internal("a subscription to nothing"));
+        };
+        let mut arguments = Arguments::of(arguments, &self.operation.variables)
+            .map_err(|error| self.failed(error.into()))?;
+        let begun = guarded(async {
+            match Root.resolve(*index, &mut arguments, &self.context) {
+                Answer::Later(later) => later.await.map(drop),
+                Answer::Failed(failure) => Err(failure),
+                Answer::Now(_) | Answer::OwnersOnly(..) => Ok(()),
+            }
+        });
+        begun.await?.map_err(|failure| self.failed(failure))?;
+        let events = self.context.events.lock().take();
+        events.ok_or_else(|| internal("a subscription without events"))
+    }
+
+    /// Joins those who read the same, if anyone may.
+    fn join(&self) -> Option<Arc<Readers>> {
+        let Operation {
+            plan, variables, ..
+        } = &self.operation;
+        plan.shared.then(|| {
+            let used = plan.variables.iter();
+            let used = used.map(|name| variables.get(name.as_str()));
+            let used = serde_json::to_string(&used.collect::<Vec<_>>());
+            let plan = Arc::as_ptr(plan).addr();
+            self.api.0.payloads.join(plan, used.unwrap_or_default())
+        })
+    }
+
+    /// What is told of the error that ends the events.
+    fn failed(&self, Failure(errors): Failure) -> Vec<ErrorReply> {
+        let field = self.operation.plan.fields.first();
+        let sources = &self.operation.document.valid.sources;
+        let told = errors.iter().map(|error| {
+            let mut reply = ErrorReply::from(error);
+            if let Some(field) = field {
+                reply = reply.at(locations(field.location, sources));
+                reply.path = vec![PathSegment::Field(field.key.to_string())];
+            }
+            reply
+        });
+        told.collect()
+    }
+
+    /// Makes a payload for everyone who shares this place, unless someone else just does.
+    async fn make(&self, event: Event, place: &Made) -> Told<Payload> {
+        let make = async {
+            let resolved = self.resolve(&event).await.ok()?;
+            self.api.0.payloads.keep(resolved)
+        };
+        match place.get_or_init(|| make).await {
+            Some(pieces) => Ok(Payload::shared(pieces.clone(), &event, self.viewer())),
+            None => self.own(event).await,
+        }
+    }
+
+    /// A payload for this reader alone.
+    async fn own(&self, event: Event) -> Told<Payload> {
+        let resolved = self.resolve(&event).await?;
+        let reply = Payload::reply(resolved, self.viewer(), event.place.as_ref());
+        // Every root field of a subscription is non-null: an error that reaches the top leaves nothing.
+        if reply.errors.is_empty() || !reply.is_null() {
+            return Ok(Payload::whole(&reply, &event));
+        }
+        Err(reply.errors)
+    }
+
+    async fn resolve(&self, event: &Event) -> Told<Resolved> {
+        let run = Run {
+            document: &self.operation.document,
+            plan: &self.operation.plan,
+            variables: &self.operation.variables,
+            cx: self.context.clone(),
+        };
+        let resolved = run.event(&*event.object);
+        guarded(resolved.instrument(self.context.id.span())).await
+    }
+}
+
+/// No panic reaches a client.
+async fn guarded<T>(run: impl Future<Output = T>) -> Told<T> {
+    let outcome = AssertUnwindSafe(run).catch_unwind().await;
+    outcome.map_err(|panic| vec![ErrorReply::from(&panicked(panic.as_ref()))])
+}
+
+fn internal(detail: &str) -> Vec<ErrorReply> {
+    vec![ErrorReply::from(&Error::Internal(detail.into()))]
+}

@@ -1,0 +1,222 @@
+//! Values that clients give: an operation's variables and a field's arguments (GraphQL specification, 6.1.2 and 6.4.1).
+
+use apollo_compiler::{
+    Node, Schema,
+    ast::{Type, Value, VariableDefinition},
+    executable::Operation,
+    request::coerce_variable_values,
+    response::{JsonMap, JsonValue},
+    schema::ExtendedType,
+    validation::Valid,
+};
+use async_graphql::{InputType, Name, Pos, Value as Constant};
+
+use super::{
+    declare::{Argument, bare},
+    document::locations,
+};
+use crate::{
+    error::Error,
+    graphql::error::{ErrorReply, code},
+};
+
+/// The values of an operation's variables, defaults included.
+///
+/// # Errors
+/// The path of the one that does not fit its type.
+pub(super) fn variables(
+    schema: &Valid<Schema>,
+    operation: &Operation,
+    sources: &apollo_compiler::parser::SourceMap,
+    given: &JsonMap,
+) -> Result<Valid<JsonMap>, ErrorReply> {
+    coerce_variable_values(schema, operation, given).map_err(|error| {
+        let misfit = operation
+            .variables
+            .iter()
+            .find_map(|variable| Some((variable, misfit(schema, variable, given)?)));
+        let Some((variable, Misfit { path, rule })) = misfit else {
+            return ErrorReply::new(code::BAD_USER_INPUT, error.message().to_string());
+        };
+        let path = format!("{}{path}", variable.name);
+        let message = format!("The variable \"${path}\" does not fit: {rule}.");
+        let mut error = ErrorReply::new(code::BAD_USER_INPUT, message);
+        error.extensions.field = Some(path);
+        error.at(locations(variable.location(), sources))
+    })
+}
+
+/// Where in a variable's value a rule is broken, and which.
+struct Misfit {
+    path: String,
+    rule: String,
+}
+
+fn misfit(schema: &Schema, variable: &Node<VariableDefinition>, given: &JsonMap) -> Option<Misfit> {
+    let broken = |rule: String| {
+        let path = String::new();
+        Some(Misfit { path, rule })
+    };
+    match given.get(variable.name.as_str()) {
+        Some(value) => misfit_in(schema, &variable.ty, value),
+        None if variable.ty.is_non_null() && variable.default_value.is_none() => broken(format!(
+            "it must be given, as it is of type \"{}\"",
+            variable.ty
+        )),
+        None => None,
+    }
+}
+
+fn misfit_in(schema: &Schema, ty: &Type, value: &JsonValue) -> Option<Misfit> {
+    let broken = |rule: String| {
+        let path = String::new();
+        Some(Misfit { path, rule })
+    };
+    let below = |step: String, misfit: Misfit| Misfit {
+        path: step + &misfit.path,
+        ..misfit
+    };
+    if value.is_null() {
+        return ty
+            .is_non_null()
+            .then(|| broken(format!("null is not of type \"{ty}\"")))?;
+    }
+    if ty.is_list() {
+        let item = ty.item_type();
+        return match value.as_array() {
+            Some(items) => items.iter().enumerate().find_map(|(index, value)| {
+                Some(below(format!(".{index}"), misfit_in(schema, item, value)?))
+            }),
+            None => misfit_in(schema, item, value),
+        };
+    }
+    let ExtendedType::InputObject(object) = schema.types.get(ty.inner_named_type())? else {
+        let fits = fits_leaf(schema, ty.inner_named_type(), value);
+        return (!fits).then(|| broken(format!("this is not of type \"{ty}\"")))?;
+    };
+    let Some(fields) = value.as_object() else {
+        return broken(format!("this is not of type \"{ty}\""));
+    };
+    if let Some(unknown) = fields
+        .keys()
+        .find(|name| !object.fields.contains_key(name.as_str()))
+    {
+        let rule = format!("\"{}\" has no such field", object.name);
+        return Some(below(format!(".{}", unknown.as_str()), broken(rule)?));
+    }
+    if object.is_one_of() && (fields.len() != 1 || fields.values().any(JsonValue::is_null)) {
+        return broken("exactly one of its fields is given, and not null".into());
+    }
+    object.fields.iter().find_map(|(name, field)| {
+        let found = match fields.get(name.as_str()) {
+            Some(value) => misfit_in(schema, &field.ty, value)?,
+            None if field.is_required() => broken("it must be given".into())?,
+            None => return None,
+        };
+        Some(below(format!(".{name}"), found))
+    })
+}
+
+fn fits_leaf(schema: &Schema, name: &str, value: &JsonValue) -> bool {
+    match (name, schema.types.get(name)) {
+        ("Int", _) => value
+            .as_i64()
+            .is_some_and(|number| i32::try_from(number).is_ok()),
+        ("Float", _) => value.is_number(),
+        ("String", _) => value.is_string(),
+        ("Boolean", _) => value.is_boolean(),
+        ("ID", _) => value.is_string() || value.is_i64(),
+        (_, Some(ExtendedType::Enum(kind))) => value
+            .as_str()
+            .is_some_and(|value| kind.values.contains_key(value)),
+        _ => true,
+    }
+}
+
+/// The values of a field's arguments, as far as they are given.
+#[derive(Clone, Debug, Default)]
+pub struct Arguments(Vec<(&'static str, Constant)>);
+
+impl Arguments {
+    /// Of what a document says, with the values of its variables.
+    ///
+    /// # Errors
+    /// Null where there may be none, which a nullable variable may bring.
+    pub(super) fn of(
+        said: &[(&'static Argument, Node<Value>)],
+        variables: &JsonMap,
+    ) -> Result<Self, Error> {
+        if said.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut values = Vec::with_capacity(said.len());
+        for (argument, value) in said {
+            let Some(value) = constant(value, variables) else {
+                continue;
+            };
+            if value == Constant::Null && !argument.nullable {
+                return Err(Error::bad_input(argument.name, "This must not be null."));
+            }
+            values.push((argument.name, value));
+        }
+        Ok(Self(values))
+    }
+
+    /// The value of an argument; what is not given has its default.
+    ///
+    /// # Errors
+    /// It does not fit.
+    pub fn take<T: InputType>(
+        &mut self,
+        name: &'static str,
+        default: Option<T>,
+    ) -> Result<T, Error> {
+        let name = bare(name);
+        let place = self.0.iter().position(|(other, _)| *other == name);
+        let value = place.map(|place| self.0.swap_remove(place).1);
+        match (value, default) {
+            (None, Some(default)) => Ok(default),
+            (value, _) => T::parse(value).map_err(|error| {
+                Error::bad_input(name, error.into_server_error(Pos::default()).message)
+            }),
+        }
+    }
+}
+
+/// A value with its variables replaced; `None` for a variable that has none.
+fn constant(value: &Value, variables: &JsonMap) -> Option<Constant> {
+    Some(match value {
+        Value::Null => Constant::Null,
+        Value::Variable(name) => from_json(variables.get(name.as_str())?),
+        Value::Enum(name) => Constant::Enum(Name::new(name.as_str())),
+        Value::String(text) => Constant::String(text.clone()),
+        Value::Boolean(value) => Constant::Boolean(*value),
+        Value::Int(number) => number_of(number.as_str()),
+        Value::Float(number) => number_of(number.as_str()),
+        // An item without a value is null.
+        Value::List(items) => Constant::List(
+            items
+                .iter()
+                .map(|item| constant(item, variables).unwrap_or(Constant::Null))
+                .collect(),
+        ),
+        Value::Object(fields) => Constant::Object(
+            fields
+                .iter()
+                .filter_map(|(name, value)| {
+                    Some((Name::new(name.as_str()), constant(value, variables)?))
+                })
+                .collect(),
+        ),
+    })
+}
+
+fn number_of(text: &str) -> Constant {
+    text.parse().map_or(Constant::Null, Constant::Number)
+}
+
+fn from_json(value: &JsonValue) -> Constant {
+    // Only bytes are no JSON, and JSON does not hold them.
+    let json = serde_json::to_value(value).unwrap_or_default();
+    Constant::from_json(json).unwrap_or_default()
+}
