@@ -22,6 +22,8 @@ pub struct Delivery {
     pub cursor: Arc<str>,
     /// What its reader has had before it.
     pub previous: Arc<str>,
+    /// Whether others hold the same event, which came live.
+    pub live: bool,
 }
 
 /// One subscription's way through the log.
@@ -128,7 +130,7 @@ impl MessageStream {
     async fn advance(&mut self) -> Result<Option<Delivery>> {
         loop {
             if let Some(event) = self.buffer.pop_front() {
-                return Ok(Some(self.deliver(Arc::new(event))));
+                return Ok(Some(self.deliver(Arc::new(event), false)));
             }
             if self.delivered < self.replay_to {
                 // Boxed, here and below, so that a stream that waits for the next message takes little memory.
@@ -148,7 +150,7 @@ impl MessageStream {
                         self.delivered = event.message.position;
                         continue;
                     }
-                    return Ok(Some(self.deliver(event)));
+                    return Ok(Some(self.deliver(event, true)));
                 }
                 Err(RecvError::Lagged(_)) => Box::pin(self.fell_behind()).await?,
                 Err(RecvError::Closed) => return Ok(None),
@@ -169,7 +171,7 @@ impl MessageStream {
         self.refuse_long_replay().await
     }
 
-    fn deliver(&mut self, event: Arc<MessageEvent>) -> Delivery {
+    fn deliver(&mut self, event: Arc<MessageEvent>, live: bool) -> Delivery {
         let position = event.message.position;
         if position > self.began {
             self.connection.went_live();
@@ -181,6 +183,7 @@ impl MessageStream {
             event,
             cursor: self.cursor.clone(),
             previous,
+            live,
         }
     }
 

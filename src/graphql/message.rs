@@ -284,8 +284,14 @@ async fn stream_of(
                     event,
                     cursor,
                     previous,
+                    live,
                 }) => {
-                    let told = Event::shared(NewMessage(event.clone()), &event);
+                    let object = NewMessage(event.clone());
+                    let told = if live {
+                        Event::shared(object, &event)
+                    } else {
+                        Event::own(object)
+                    };
                     Some((Ok(told.at(cursor, previous)), Some(messages)))
                 }
                 Err(error) => Some((Err(error), None)),

@@ -76,11 +76,11 @@ fields! { queries of Query, |_query, cx| {
         /// Of anything that has one.
         ids: Vec<ID>,
     ): Vec<Option<Node>> = each[about 50] loads {
+        cx.viewer()?;
         if ids.len() > MOST {
             let rule = format!("At most {MOST} ids can be asked for.");
             return Err(Error::bad_input("ids", rule).into());
         }
-        cx.viewer()?;
         let nodes = ids.iter().map(|id| node(&cx, id));
         Ok(try_join_all(nodes).await?)
     };

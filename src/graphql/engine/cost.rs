@@ -207,6 +207,10 @@ impl<'a> Meter<'a> {
             Some(set) => self.selection_set(set, &below, introspecting, level + 1)?,
             None => Cost::default(),
         };
+        field
+            .arguments
+            .iter()
+            .try_for_each(|said| refuse_long(&said.name))?;
         let values = self.weights(field.arguments.iter().map(|said| &said.value), 0)?;
         let below = below
             .with(Top, 1)
@@ -238,6 +242,12 @@ impl<'a> Meter<'a> {
 
     fn directives(&self, directives: &DirectiveList) -> Result<Cost, ErrorReply> {
         let arguments = directives.iter().flat_map(|one| &one.arguments);
+        directives
+            .iter()
+            .try_for_each(|one| refuse_long(&one.name))?;
+        arguments
+            .clone()
+            .try_for_each(|said| refuse_long(&said.name))?;
         let values = self.weights(arguments.map(|said| &said.value), 0)?;
         Ok(Cost::default()
             .with(Directives, count(directives.len()))
@@ -278,7 +288,12 @@ impl<'a> Meter<'a> {
             Value::Variable(name) => self.weights.get(name.as_str()).copied().unwrap_or(VARIABLE),
             Value::String(text) => text_weight(text),
             Value::List(items) => self.weights(items.iter(), 1)?,
+            Value::Enum(name) => {
+                refuse_long(name)?;
+                1
+            }
             Value::Object(fields) => {
+                fields.iter().try_for_each(|(name, _)| refuse_long(name))?;
                 let mut known = HashSet::new();
                 if let Some((twice, _)) = fields.iter().find(|(name, _)| !known.insert(name)) {
                     // The validator does not look (5.6.3).

@@ -1,6 +1,6 @@
 //! Documents: read, measured and validated once, and remembered for the next request with the same text.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Node,
@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::{
     limits,
     operation::Params,
-    plan::{self, OperationKind, Plan},
+    plan::{self, NullCondition, OperationKind, Plan},
     schema::VALIDATOR,
     suggestion,
     tokens::{self, Refused},
@@ -29,8 +29,11 @@ use crate::{
 
 /// Bytes of the texts of all documents that are remembered. Read, a text takes up to some hundred times as much.
 const REMEMBERED_BYTES: u64 = 256 * 1024;
-/// Plans kept for one document: for its operations, and for what the variables in its directives may be.
-const PLANS_KEPT: usize = 16;
+/// Fields in the plans that are kept for one document: for its operations, and for what the variables in its directives
+/// may be. A plan may have many more fields than its text, as fragments are followed.
+const FIELDS_KEPT: usize = 500;
+/// What these weigh, beside the text.
+const PLANS_WEIGH: u32 = 500;
 /// Brackets inside each other, more than the levels of a document that runs.
 const MAX_NESTING: usize = 64;
 /// Errors that a client is told of, as many as graphql-js tells.
@@ -46,7 +49,7 @@ pub(super) struct Document {
     pub(super) valid: Valid<ExecutableDocument>,
     /// The variables in directives.
     conditions: Vec<Name>,
-    plans: Mutex<Vec<(PlanKey, Arc<Plan>)>>,
+    plans: Mutex<VecDeque<(PlanKey, Arc<Plan>)>>,
 }
 
 /// An operation's name, and which of the document's conditions are true.
@@ -63,7 +66,10 @@ impl Documents {
     pub(super) fn new() -> Self {
         let cache = Cache::builder()
             .max_capacity(REMEMBERED_BYTES)
-            .weigher(|text: &String, _| u32::try_from(text.len()).unwrap_or(u32::MAX));
+            .weigher(|text: &String, _| {
+                let text = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                text.saturating_add(PLANS_WEIGH)
+            });
         Self(cache.build())
     }
 
@@ -100,6 +106,13 @@ impl Documents {
             limits::check(text, Some(&variables), limits, introspection).map_err(refused)?;
         }
         let plan = document.plan(name.as_ref(), definition, &variables);
+        let plan = plan.map_err(|NullCondition(name)| {
+            let sentence =
+                format!("The variable \"${name}\" decides what is selected and must not be null.");
+            let mut error = ErrorReply::new(code::BAD_USER_INPUT, sentence);
+            error.extensions.field = Some(name.to_string());
+            vec![error]
+        })?;
         Ok(Operation {
             document,
             plan,
@@ -194,21 +207,33 @@ impl Document {
         name: Option<&Name>,
         operation: &OperationText,
         variables: &JsonMap,
-    ) -> Arc<Plan> {
+    ) -> Result<Arc<Plan>, NullCondition> {
         let truth = |name: &Name| variables.get(name.as_str())?.as_bool();
         let key = (
             name.cloned(),
             self.conditions.iter().map(truth).collect::<Vec<_>>(),
         );
+        let known = |plans: &VecDeque<(PlanKey, Arc<Plan>)>| {
+            let found = plans.iter().find(|(known, _)| *known == key);
+            found.map(|(_, plan)| plan.clone())
+        };
+        if let Some(plan) = known(&self.plans.lock()) {
+            return Ok(plan);
+        }
+        let plan = Arc::new(Plan::of(&self.valid, operation, variables)?);
         let mut plans = self.plans.lock();
-        if let Some((_, plan)) = plans.iter().find(|(known, _)| *known == key) {
-            return plan.clone();
+        // Whoever was quicker has made the one that all share.
+        if let Some(plan) = known(&plans) {
+            return Ok(plan);
         }
-        let plan = Arc::new(Plan::of(&self.valid, operation, variables));
-        if plans.len() < PLANS_KEPT {
-            plans.push((key, plan.clone()));
+        if plan.size <= FIELDS_KEPT {
+            let mut size = plan.size + plans.iter().map(|(_, plan)| plan.size).sum::<usize>();
+            while size > FIELDS_KEPT {
+                size -= plans.pop_front().map_or(size, |(_, plan)| plan.size);
+            }
+            plans.push_back((key, plan.clone()));
         }
-        plan
+        Ok(plan)
     }
 }
 

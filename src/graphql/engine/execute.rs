@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apollo_compiler::{introspection, response::JsonMap, validation::Valid};
+use apollo_compiler::{Name, introspection, response::JsonMap, validation::Valid};
 
 use super::{
     answer::Hole,
@@ -12,7 +12,10 @@ use super::{
     schema::VALIDATOR,
     writer::Writer,
 };
-use crate::graphql::{RequestContext, error::ErrorReply};
+use crate::{
+    error::Error,
+    graphql::{RequestContext, error::ErrorReply},
+};
 
 /// What came of an operation.
 pub(super) struct Outcome {
@@ -51,7 +54,7 @@ impl Run<'_> {
     /// Writes what is selected from the one root field of a subscription, of an event that it gave.
     pub(super) async fn event(self, event: &dyn Object) -> Outcome {
         let plan = self.plan;
-        let mut writer = Writer::new(self, None);
+        let mut writer = Writer::new(self, Ok(JsonMap::new()));
         for field in &plan.fields {
             writer.root_field(|writer| writer.given(event, field));
         }
@@ -60,22 +63,22 @@ impl Run<'_> {
     }
 
     /// What the schema says of itself, as far as the operation asks.
-    fn introspected(&self) -> Option<JsonMap> {
+    fn introspected(&self) -> Result<JsonMap, Error> {
         let mut fields = self.plan.fields.iter();
         if !fields.any(|field| matches!(field.what, What::Introspection)) {
-            return None;
+            return Ok(JsonMap::new());
         }
         let (schema, document) = (&VALIDATOR.schema, &self.document.valid);
-        let operation = document
-            .operations
-            .get(self.plan.name.as_ref().map(apollo_compiler::Name::as_str));
-        let told = introspection::partial_execute(
-            schema,
-            &VALIDATOR.implementers,
-            document,
-            operation.ok()?,
-            self.variables,
-        );
-        told.ok()?.data
+        let name = self.plan.name.as_ref().map(Name::as_str);
+        let told = document.operations.get(name).and_then(|operation| {
+            let (implementers, variables) = (&VALIDATOR.implementers, self.variables);
+            introspection::partial_execute(schema, implementers, document, operation, variables)
+        });
+        let told = told.map_err(|error| Error::Internal(error.message().to_string()))?;
+        match told.errors.into_iter().next() {
+            // Null where none may be is all that can go wrong in it.
+            Some(error) => Err(Error::bad_input("variables", error.message)),
+            None => Ok(told.data.unwrap_or_default()),
+        }
     }
 }

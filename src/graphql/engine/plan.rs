@@ -1,7 +1,7 @@
 //! What running an operation comes to: its fields collected and merged by the specification (6.3.2 and 5.3.2), with
 //! fragments followed and directives decided, for one set of values of the variables in them.
 
-use std::collections::HashSet;
+use std::{cell::Cell, collections::HashSet};
 
 use apollo_compiler::{
     ExecutableDocument, Name, Node,
@@ -9,7 +9,7 @@ use apollo_compiler::{
     collections::IndexMap,
     executable::{Field as Selected, Operation, OperationType, Selection, SelectionSet},
     parser::SourceSpan,
-    response::JsonMap,
+    response::{JsonMap, JsonValue},
 };
 
 use super::{
@@ -35,7 +35,13 @@ pub(super) struct Plan {
     pub(super) shared: bool,
     /// The variables in what is selected from the root fields.
     pub(super) variables: Vec<Name>,
+    /// How many fields it has.
+    pub(super) size: usize,
 }
+
+/// The variable in the condition of a `@skip` or `@include` is null, where nothing may be (5.8.5 lets it pass, 6.4.1 does
+/// not).
+pub(super) struct NullCondition(pub(super) Name);
 
 /// A field with all that is selected from what it gives.
 pub(super) struct Planned {
@@ -89,13 +95,18 @@ impl Plan {
         document: &ExecutableDocument,
         operation: &Operation,
         variables: &JsonMap,
-    ) -> Self {
+    ) -> Result<Self, NullCondition> {
         let kind = operation.operation_type.into();
         let collector = Collector {
             document,
             variables,
+            null: Cell::new(None),
+            size: Cell::new(0),
         };
         let fields = collector.fields(schema::root(kind), &[&operation.selection_set]);
+        if let Some(name) = collector.null.take() {
+            return Err(NullCondition(name));
+        }
         let mut shared = kind == OperationKind::Subscription;
         let mut used = Vec::new();
         for below in fields.iter().flat_map(|field| &field.below) {
@@ -103,13 +114,14 @@ impl Plan {
         }
         used.sort_unstable();
         used.dedup();
-        Self {
+        Ok(Self {
             kind,
             name: operation.name.clone(),
             fields,
             shared,
             variables: used,
-        }
+            size: collector.size.get(),
+        })
     }
 }
 
@@ -189,6 +201,10 @@ fn variables_in(value: &Value, used: &mut Vec<Name>) {
 struct Collector<'a> {
     document: &'a ExecutableDocument,
     variables: &'a JsonMap,
+    /// A condition that is null.
+    null: Cell<Option<Name>>,
+    /// Fields planned so far.
+    size: Cell<usize>,
 }
 
 /// Everything that is selected under each key, in the order in which the keys come.
@@ -251,7 +267,13 @@ impl<'a> Collector<'a> {
             let directive = directives.get(name)?;
             match directive.specified_argument_by_name("if")?.as_ref() {
                 Value::Boolean(value) => Some(*value),
-                Value::Variable(name) => self.variables.get(name.as_str())?.as_bool(),
+                Value::Variable(name) => {
+                    let value = self.variables.get(name.as_str());
+                    if value.is_none_or(JsonValue::is_null) {
+                        self.null.set(Some(name.clone()));
+                    }
+                    value?.as_bool()
+                }
                 _ => None,
             }
         };
@@ -267,6 +289,7 @@ impl<'a> Collector<'a> {
         selected: &[&'a Node<Selected>],
     ) -> Option<Planned> {
         let first = selected.first()?;
+        self.size.set(self.size.get() + 1);
         let (what, below) = match first.name.as_str() {
             "__typename" => (What::TypeName(of.name), &[][..]),
             "__schema" | "__type" => (What::Introspection, &[][..]),

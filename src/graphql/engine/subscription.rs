@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use futures_util::{FutureExt, Stream, future::BoxFuture, stream::BoxStream};
+use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream::BoxStream};
 use tracing::Instrument;
 
 use super::{
@@ -169,7 +169,10 @@ impl Subscription {
                 return Poll::Ready(None);
             };
             let event = match ready!(events.as_mut().poll_next(context)) {
-                None => return Poll::Ready(None),
+                None => {
+                    self.events = None;
+                    return Poll::Ready(None);
+                }
                 Some(Ok(event)) => event,
                 Some(Err(error)) => {
                     return Poll::Ready(Some(Err(self.reader.failed(error.into()))));
@@ -249,7 +252,10 @@ impl Reader {
         });
         begun.await?.map_err(|failure| self.failed(failure))?;
         let events = self.context.events.lock().take();
-        events.ok_or_else(|| internal("a subscription without events"))
+        let events = events.ok_or_else(|| internal("a subscription without events"))?;
+        let guarded = AssertUnwindSafe(events).catch_unwind();
+        let told = guarded.map(|told| told.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))));
+        Ok(told.boxed())
     }
 
     /// Joins those who read the same, if anyone may.
@@ -259,7 +265,8 @@ impl Reader {
         } = &self.operation;
         plan.shared.then(|| {
             let used = plan.variables.iter();
-            let used = used.map(|name| variables.get(name.as_str()));
+            // What is left out has its default, and is not null.
+            let used = used.filter_map(|name| variables.get_key_value(name.as_str()));
             let used = serde_json::to_string(&used.collect::<Vec<_>>());
             let plan = Arc::as_ptr(plan).addr();
             self.api.0.payloads.join(plan, used.unwrap_or_default())

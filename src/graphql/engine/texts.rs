@@ -34,30 +34,29 @@ pub(super) fn together(mut texts: Vec<Text>, places: &[Place]) -> (Vec<u8>, Vec<
     }
     let size = texts.iter().map(|text| text.json.len()).sum();
     let (mut data, mut holes) = (Vec::with_capacity(size), Vec::new());
-    assemble(&texts, places, 0, &mut data, &mut holes);
+    let nulls = places.iter().filter(|place| place.is_null);
+    let nulls = nulls.collect::<Vec<_>>();
+    assemble(&texts, &nulls, 0, &mut data, &mut holes);
     (data, holes)
 }
 
 /// Appends a text with all that goes into it.
 fn assemble(
     texts: &[Text],
-    places: &[Place],
+    nulls: &[&Place],
     index: usize,
     data: &mut Vec<u8>,
     holes: &mut Vec<(usize, Hole)>,
 ) {
     let text = &texts[index];
-    let nulls = places.iter();
-    let nulls = nulls.filter(|place| place.is_null && place.text == index);
-    let mut nulls = nulls
-        .map(|place| (place.from, place.to))
-        .collect::<Vec<_>>();
-    nulls.sort_unstable();
-    let mut nulls = nulls.into_iter().peekable();
+    let own = nulls.iter().filter(|place| place.text == index);
+    let mut own = own.map(|place| (place.from, place.to)).collect::<Vec<_>>();
+    own.sort_unstable();
+    let mut own = own.into_iter().peekable();
     let mut at = 0;
     let mut copy = |data: &mut Vec<u8>, to: usize| {
         // Places where null stands now, with all that is inside them.
-        while let Some((from, end)) = nulls.next_if(|(from, _)| *from < to) {
+        while let Some((from, end)) = own.next_if(|(from, _)| *from < to) {
             if from >= at {
                 data.extend_from_slice(&text.json[at..from]);
                 data.extend_from_slice(b"null");
@@ -74,7 +73,7 @@ fn assemble(
     for (to, gap) in &text.gaps {
         if copy(data, *to) {
             match gap {
-                Gap::Text(below) => assemble(texts, places, *below, data, holes),
+                Gap::Text(below) => assemble(texts, nulls, *below, data, holes),
                 Gap::Hole(hole) => holes.push((data.len(), hole.clone())),
             }
         }

@@ -47,7 +47,7 @@ struct Pending<'p> {
 
 pub(super) struct Writer<'p> {
     run: Run<'p>,
-    introspected: Option<JsonMap>,
+    introspected: Result<JsonMap, Error>,
     texts: Vec<Text>,
     places: Vec<Place>,
     pending: Vec<Pending<'p>>,
@@ -63,7 +63,7 @@ impl<'p> Writer<'p> {
     /// The place of the whole response.
     const WHOLE: usize = 0;
 
-    pub(super) fn new(run: Run<'p>, introspected: Option<JsonMap>) -> Self {
+    pub(super) fn new(run: Run<'p>, introspected: Result<JsonMap, Error>) -> Self {
         let whole = Place {
             text: 0,
             from: 0,
@@ -125,10 +125,20 @@ impl<'p> Writer<'p> {
                 return Ok(());
             }
             What::Introspection => {
-                let told = self.introspected.as_ref();
-                let told = told.and_then(|told| told.get(field.key.as_str()));
-                json::write(&mut self.out, told.unwrap_or(&JsonValue::Null));
-                return Ok(());
+                return match &self.introspected {
+                    Ok(told) => {
+                        let told = told.get(field.key.as_str());
+                        json::write(&mut self.out, told.unwrap_or(&JsonValue::Null));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let error = error.clone();
+                        self.path.push(Step::Key(&field.key));
+                        let whole = self.failed_as(error.into(), field, false);
+                        self.path.pop();
+                        whole
+                    }
+                };
             }
             What::Field {
                 index, arguments, ..

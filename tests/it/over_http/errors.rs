@@ -208,6 +208,30 @@ async fn a_variable_that_does_not_fit_its_type_is_refused_by_its_path() {
 }
 
 #[tokio::test]
+async fn a_variable_with_a_default_may_be_null_and_then_fails_where_null_may_not_stand() {
+    let app = app().await;
+    for query in [
+        "query($x: Boolean = true) { me @include(if: $x) { id } }",
+        "query($x: Boolean = true) { me { ...F } } fragment F on User { id @skip(if: $x) }",
+        "query($x: Boolean = true) { __schema @include(if: $x) { queryType { name } } }",
+    ] {
+        let body = json!({ "query": query, "variables": { "x": null } });
+        let error = is_refused(&app, body, "BAD_USER_INPUT").await;
+        assert_eq!(error["extensions"]["field"], "x", "{error}");
+        app.anonymous().ok(query, json!({})).await;
+    }
+    for query in [
+        "query($x: String = \"User\") { __type(name: $x) { name } }",
+        "query($x: Boolean = true) { __schema { types { name @include(if: $x) } } }",
+    ] {
+        let reply = app.anonymous().run(query, json!({ "x": null })).await;
+        assert_eq!(at(&reply, "errors.0.extensions.code"), "BAD_USER_INPUT");
+        assert_eq!(reply["data"], Value::Null, "{reply}");
+        app.anonymous().ok(query, json!({})).await;
+    }
+}
+
+#[tokio::test]
 async fn a_variable_that_is_left_out_leaves_its_argument_out() {
     let app = app().await;
     let ann = app.user("ann").await;
