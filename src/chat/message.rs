@@ -73,8 +73,9 @@ impl Chat {
             sender: sender.clone(),
         };
         let message = self.0.outbox.post(posting).await?;
-        let first_differs =
-            message.conversation_id != draft.conversation_id || message.body != draft.body;
+        let first_differs = message.conversation_id != draft.conversation_id
+            || message.body != draft.body
+            || message.reply_to != draft.reply_to;
         if first_differs {
             let sentence = "This clientMessageId was used for another message.";
             return Err(Error::conflict("input.clientMessageId", sentence));

@@ -105,9 +105,15 @@ async fn strangers_find_what_a_made_up_id_finds(kind: StoreKind) {
         json!("msg_01h455vb4pex5vsknk084sn02q"),
         json!(""),
         json!(7),
+        json!(i64::MAX),
     ] {
         let reply = eve.run(NODE, json!({ "id": id })).await;
         assert_eq!(reply, json!({ "data": { "node": null } }), "{id}");
+    }
+    for number in ["7", "-1", "123456789012345678901234567890"] {
+        let document = format!("{{ node(id: {number}) {{ id }} }}");
+        let nothing = eve.ok(&document, json!({})).await;
+        assert_eq!(nothing, json!({ "node": null }), "{number}");
     }
     for (document, variables) in [
         (NODE, json!({ "id": ann.id })),

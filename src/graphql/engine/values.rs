@@ -191,7 +191,11 @@ fn constant(value: &Value, variables: &JsonMap) -> Option<Constant> {
         Value::Enum(name) => Constant::Enum(Name::new(name.as_str())),
         Value::String(text) => Constant::String(text.clone()),
         Value::Boolean(value) => Constant::Boolean(*value),
-        Value::Int(number) => number_of(number.as_str()),
+        // One beyond 64 bits can only be an ID, which is text.
+        Value::Int(number) => number
+            .as_str()
+            .parse::<i64>()
+            .map_or_else(|_| Constant::String(number.as_str().into()), Into::into),
         Value::Float(number) => number_of(number.as_str()),
         // An item without a value is null.
         Value::List(items) => Constant::List(

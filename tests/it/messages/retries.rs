@@ -49,10 +49,13 @@ async fn the_same_client_message_id_for_something_else_is_a_conflict_also_after_
 ) {
     let mut app = TestApp::start(kind).await;
     let (ann, bob, eve) = three(&app).await;
-    ann.send(&bob, "before").await;
+    let before = ann.send(&bob, "before").await["id"].clone();
     let first = ann.say(named(with(&bob), "hello")).await;
+    let mut reply = named(with(&bob), "hello");
+    reply["replyToId"] = before;
     let refused = async |ann: &Client| {
         for other in [
+            reply.clone(),
             named(with(&bob), "hello!"),
             named(with(&bob), "hello "),
             named(with(&eve), "hello"),
