@@ -100,8 +100,9 @@ impl Launch {
         wrapped.args(first).arg(command).env_clear();
         let set = self.0.get_envs();
         wrapped.envs(set.filter_map(|(name, value)| Some((name, value?))));
+        // Held open and never written to: `script` gives up soon after the end of its input.
         wrapped
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         Self(wrapped)

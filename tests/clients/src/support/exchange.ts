@@ -31,8 +31,11 @@ const FOLLOW = graphql(`
 /** Milliseconds; short, so that a dead link is noticed while a test waits. */
 const KEEP_ALIVE = 1_000;
 
-/** Messages that are sent at most before the next sign of the listener: fewer than the server replays. */
-const MOST_MISSED = 1_000;
+/**
+ * Messages that may be sent beyond what the listener has seen or, when that is later, beyond the moment it last
+ * connected. However slow it is, what it misses in all the rounds together stays below what the server replays.
+ */
+const MOST_AHEAD = 300;
 
 /** Someone who listens to new messages. */
 export abstract class Listener {
@@ -139,11 +142,16 @@ export async function exchange(
   try {
     await listener.settled();
     let loaded = true;
-    let last = { signs: 0, sent: 0 };
+    const newest = new Map<string, number>();
+    let read = 0;
+    let connected = { times: 0, sent: 0 };
     const within = (items: readonly Seen[]) => {
-      const signs = items.length + connections.items.length;
-      if (signs > last.signs) last = { signs, sent: sent.length };
-      return !loaded || sent.length - last.sent < MOST_MISSED;
+      for (const { conversation, seq } of items.slice(read)) newest.set(conversation, seq);
+      read = items.length;
+      const times = connections.items.length;
+      if (times > connected.times) connected = { times, sent: sent.length };
+      const seen = [...newest.values()].reduce((sum, seq) => sum + seq, 0);
+      return !loaded || sent.length - Math.max(seen, connected.sent) < MOST_AHEAD;
     };
     const load = senders.map(async (sender) => {
       for (let count = 1; loaded; count += 1) {
