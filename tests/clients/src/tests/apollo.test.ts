@@ -221,6 +221,7 @@ test('a conversation has one history, by its user and by its id', async () => {
   const byUser = ann.open({ userId: bob.id });
   const known = async (id: string) =>
     ann.arrived.until((messages) => messages.some((message) => message.id === id), 'it is known');
+  await byUser.lists.until((lists) => same(lists.at(-1), bodies.slice(-20)), 'a first page');
   const { id, conversation } = await say();
   await known(id);
   await byUser.lists.until((lists) => same(lists.at(-1), bodies.slice(-21)), 'by user');
