@@ -63,7 +63,7 @@ export async function visitor(name, { path = "/", scheme = "light", phone = fals
   });
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
-  const book = { name, page, foreign: [], errors: [], sent: [], excused: false };
+  const book = { name, page, foreign: [], errors: [], sent: [], received: [], excused: false };
   books.push(book);
   const note = (url) => {
     if (!/^(data|blob):/.test(url) && new URL(url).host !== new URL(origin).host) book.foreign.push(url);
@@ -78,6 +78,7 @@ export async function visitor(name, { path = "/", scheme = "light", phone = fals
   page.on("websocket", (socket) => {
     note(socket.url());
     socket.on("framesent", ({ payload }) => book.sent.push(JSON.parse(payload)));
+    socket.on("framereceived", ({ payload }) => book.received.push(JSON.parse(payload)));
   });
   await page.goto(new URL(path, origin).href);
   return Object.assign(page, { book });

@@ -31,9 +31,11 @@ await scenario(async () => {
   // Whoever turns to the page has its link looked after; one that does not answer is given up soon.
   const pings = () => page.book.sent.filter(({ type }) => type === "ping").length;
   const turnTo = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-  const before = pings();
+  const pongs = () => page.book.received.filter(({ type }) => type === "pong").length;
+  const [before, answered] = [pings(), pongs()];
   await turnTo();
   await until("a ping", () => pings() === before + 1);
+  await until("its answer, which would else speak for the next", () => pongs() === answered + 1);
   network.silence();
   await turnTo();
   await until("another ping", () => pings() === before + 2);
