@@ -144,8 +144,25 @@ fn read(text: &str, limits: &Limits) -> Result<ast::Document, Vec<ErrorReply>> {
         let first = refused.errors.iter().next().map(|error| error.to_json());
         let (wrong, at) =
             first.map_or_else(Default::default, |error| (error.message, error.locations));
-        unreadable(&wrong, at.into_iter().map(Location::from).collect())
+        let at = at.into_iter().map(Location::from).collect();
+        unreadable(&in_signs(&wrong), at)
     })
+}
+
+/// The parser's words, with the signs of GraphQL where it has its own names for them.
+fn in_signs(words: &str) -> String {
+    let words = words.strip_prefix("syntax error: ").unwrap_or(words);
+    let expected = words.strip_prefix("expected ");
+    let (sign, got) = match expected.and_then(|words| words.split_once(", got ")) {
+        Some(("R_CURLY", got)) => ("}", got),
+        Some(("R_PAREN", got)) => (")", got),
+        Some(("R_BRACK", got)) => ("]", got),
+        _ => return words.replace("<EOF>", "end of the text"),
+    };
+    match got {
+        "EOF" => format!("expected `{sign}` before its end"),
+        _ => format!("expected `{sign}`, got `{got}`"),
+    }
 }
 
 /// The name of the operation to run, of those with these names; none for one without a name.

@@ -12,8 +12,8 @@ pub(super) enum Refused {
 /// The same document in words that the parser reads as the specification does. Nothing moves, so that places stay right.
 ///
 /// # Errors
-/// What is no document (2.1), and what the parser would let pass: braces without a selection (2.5), and an argument or
-/// an input field without a value (2.6, 2.9.8).
+/// What is no document (2.1), and what the parser lets pass or has no words for: braces without a selection (2.5), an
+/// argument or an input field without a value (2.6, 2.9.8), and brackets that do not match.
 pub(super) fn prepared(text: &str, nesting: usize) -> Result<String, Refused> {
     let (tokens, errors) = Lexer::new(text).lex();
     if let Some(error) = errors.first() {
@@ -67,6 +67,11 @@ impl Place {
         }
         self.named = false;
         match kind {
+            LCurly
+                if self.open.last() == Some(&LParen) && !matches!(self.last, Some(Colon | Eq)) =>
+            {
+                return Err("a `)` is missing before this");
+            }
             LParen | LCurly | LBracket => {
                 self.open.push(kind);
                 self.round += usize::from(kind == LParen);
@@ -74,9 +79,11 @@ impl Place {
             RCurly if self.last == Some(LCurly) && self.round == 0 => {
                 return Err("something must be selected between the braces");
             }
-            RParen | RCurly | RBracket => {
-                self.round -= usize::from(self.open.pop() == Some(LParen));
-            }
+            RParen | RCurly | RBracket => match (self.open.pop(), kind) {
+                (Some(LParen), RParen) => self.round -= 1,
+                (Some(LCurly), RCurly) | (Some(LBracket), RBracket) => {}
+                _ => return Err("this closes no bracket, or another than the last one"),
+            },
             Name if self.round > 0 && self.open.last() != Some(&LBracket) => {
                 self.named = !matches!(self.last, Some(Colon | Dollar | At | Eq));
             }

@@ -27,6 +27,29 @@ async fn a_name_that_is_nearly_right_is_met_with_the_right_one() {
 }
 
 #[tokio::test]
+async fn a_text_that_breaks_off_is_told_what_it_lacks_in_signs_of_graphql() {
+    let app = app().await;
+    for (document, wrong) in [
+        ("{ me { id }", "Expected \"}\" before its end."),
+        (
+            "{ user(id: \"a\" { id } }",
+            "A \")\" is missing before this.",
+        ),
+        (
+            "{ user(id: [\"a\") { id } }",
+            "This closes no bracket, or another than the last one.",
+        ),
+        ("{ user(id: \"a\" 2) { id } }", "Expected \")\", got \"2\"."),
+        ("", "Unexpected end of the text."),
+    ] {
+        let body = json!({ "query": document });
+        let error = is_refused(&app, body, "GRAPHQL_PARSE_FAILED").await;
+        let message = format!("This is not a GraphQL document. {wrong}");
+        assert_eq!(error["message"], message, "{document}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_request_is_said_before_anything_runs() {
     let app = app().await;
     for (body, code) in [
