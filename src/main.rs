@@ -23,8 +23,7 @@ fn main() -> ExitCode {
             say(&text);
             return ExitCode::SUCCESS;
         }
-        // How to log is not known then.
-        Err(Unreadable::Wrong(reason)) => return failed(&reason, LogFormat::Text),
+        Err(Unreadable::Wrong(reason, log_format)) => return failed(&reason, log_format),
     };
     if let Some(Command::Schema) = settings.command {
         say(&chinwag::graphql::sdl());

@@ -123,15 +123,19 @@ impl Settings {
     /// # Errors
     /// [`Unreadable`], which says what to print and how to exit.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, Unreadable> {
+        let args = args.into_iter().collect::<Vec<_>>();
         let mut command = declared::command();
-        let matches = command.try_get_matches_from_mut(args);
+        let matches = command.try_get_matches_from_mut(&args);
         let read = matches.and_then(|matches| {
             Ok(Self {
                 changed: declared::changed(&command, &matches),
                 ..Self::from_arg_matches(&matches)?
             })
         });
-        read.map_err(|error| Unreadable::from_clap(&error, &command))
+        read.map_err(|error| {
+            let log_format = declared::log_format(&command, &args);
+            Unreadable::from_clap(&error, &command, log_format)
+        })
     }
 
     /// What the app is made of.

@@ -213,22 +213,6 @@ impl Chat {
         Ok(conversation)
     }
 
-    /// A message with its conversation; none when there is none that the viewer may see.
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn message(
-        &self,
-        viewer: UserId,
-        id: MessageId,
-    ) -> Result<Option<(Arc<Message>, Arc<Conversation>)>> {
-        match self.visible_message(viewer, "id", id).await {
-            Ok((message, conversation)) => Ok(Some((Arc::new(message), conversation))),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// A message that the viewer may see, with its conversation; `field` is the argument's path.
     pub(super) async fn visible_message(
         &self,

@@ -42,7 +42,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Everything about one request. Made by the transport, put into the request's data.
+/// Everything about one request. Made by the transport, at hand for every field.
 pub struct RequestContext {
     pub id: RequestId,
     pub chat: Chat,

@@ -38,8 +38,12 @@ async fn node(cx: &Arc<RequestContext>, id: &str) -> Result<Option<Node>> {
         let conversation = cx.chat.conversation(viewer, id).await?;
         conversation.map(|conversation| Conversation::new(conversation).into())
     } else if let Some(id) = MessageId::parse(id) {
-        let message = cx.chat.message(viewer, id).await?;
-        message.map(|(message, conversation)| Message::within(message, conversation).into())
+        let Some(message) = cx.loaders().load_one(id).await? else {
+            return Ok(None);
+        };
+        let conversation = cx.loaders().load_one(message.conversation_id).await?;
+        let conversation = conversation.filter(|conversation| conversation.has_member(viewer));
+        conversation.map(|conversation| Message::within(message, conversation).into())
     } else {
         None
     })

@@ -25,6 +25,22 @@ pub(super) fn command() -> Command {
     })
 }
 
+/// How to log, where the other settings cannot be read.
+pub(super) fn log_format(command: &Command, args: &[OsString]) -> LogFormat {
+    const ITSELF: &str = "log_format";
+    let any = clap::value_parser!(OsString);
+    let lenient = command.clone().ignore_errors(true).mut_args(|setting| {
+        if setting.get_id() == ITSELF {
+            setting
+        } else {
+            setting.value_parser(any.clone())
+        }
+    });
+    let matches = lenient.try_get_matches_from(args).ok();
+    let read = matches.and_then(|matches| matches.try_get_one(ITSELF).ok()?.copied());
+    read.unwrap_or(LogFormat::Text)
+}
+
 /// The settings that differ from their defaults, as `PORT=8080 JWT_SECRET=(set)`.
 pub(super) fn changed(command: &Command, matches: &ArgMatches) -> String {
     let changed = command.get_arguments().filter_map(|setting| {

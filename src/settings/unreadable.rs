@@ -2,18 +2,24 @@
 
 use clap::error::ErrorKind;
 
+use super::LogFormat;
+
 /// Why settings gave nothing to run with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unreadable {
     /// Help or the version was asked for: print it and exit with 0.
     Asked(String),
-    /// Something is wrong: print this one line on stderr and exit with 1.
-    Wrong(String),
+    /// Something is wrong: write this one line, in the format that was asked for, and exit with 1.
+    Wrong(String, LogFormat),
 }
 
 impl Unreadable {
     /// One line that names the setting; its value is left out, as it may be a secret.
-    pub(super) fn from_clap(error: &clap::Error, command: &clap::Command) -> Self {
+    pub(super) fn from_clap(
+        error: &clap::Error,
+        command: &clap::Command,
+        log_format: LogFormat,
+    ) -> Self {
         use clap::error::{ContextKind, ContextValue};
         if matches!(
             error.kind(),
@@ -29,7 +35,7 @@ impl Unreadable {
         let flag = name.split_whitespace().next().unwrap_or_default();
         let variable = variable_of(flag, command);
         let reason = std::error::Error::source(error).map(ToString::to_string);
-        Self::Wrong(match error.kind() {
+        let reason = match error.kind() {
             ErrorKind::UnknownArgument if flag.starts_with("--") => {
                 format!("there is no setting {}", before_value(flag))
             }
@@ -52,7 +58,8 @@ impl Unreadable {
                 let reason = reason.unwrap_or_else(|| "its value cannot be read".into());
                 format!("{flag} (or {variable}) is wrong: {reason}")
             }
-        })
+        };
+        Self::Wrong(reason, log_format)
     }
 }
 

@@ -69,6 +69,8 @@ await scenario(async () => {
   await row(page, "Bea").click();
   answer();
   await (await answered).finished();
+  // By then the page has done with the answer whatever it does with one.
+  await page.evaluate(() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)))));
   await page.getByRole("heading", { name: "Bea", level: 1 }).waitFor();
   await lists(all);
 });

@@ -32,6 +32,8 @@ async fn help_lists_every_setting_and_tells_no_value() {
         ("--log", "LOG", "info"),
         ("--log-format", "LOG_FORMAT", "text"),
         ("--signup", "SIGNUP", "open"),
+        ("--public-metrics", "PUBLIC_METRICS", "off"),
+        ("--avatar-hosts", "AVATAR_HOSTS", ""),
     ] {
         let from = ended
             .stdout
@@ -60,16 +62,26 @@ async fn help_lists_every_setting_and_tells_no_value() {
 #[tokio::test]
 async fn the_readme_lists_what_help_does() {
     let help = Launch::bare().args(&["--help"]).ends().await.stdout;
-    let variable = |entry: &str| {
-        let (_, rest) = entry.split_once("[env: ")?;
-        Some(rest.split([']', '=']).next()?.to_owned())
+    let after = |entry: &str, label: &str| {
+        let (_, rest) = entry.split_once(label)?;
+        Some(rest.split([']', '=', ' ']).next()?.to_owned())
     };
-    let known = help.lines().filter_map(variable).collect::<BTreeSet<_>>();
-    assert!(known.contains("PORT"), "{help}");
+    let entries = help.split("\n      --").skip(1);
+    let known = entries.filter_map(|entry| {
+        let flag = entry.split_whitespace().next()?.to_owned();
+        Some((flag, after(entry, "[env: ")?, after(entry, "[default: ")))
+    });
+    let known = known.collect::<BTreeSet<_>>();
+    assert!(known.len() > 10, "{help}");
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let readme = readme.expect("the README");
-    let rows = readme.lines().filter(|line| line.starts_with("| `--"));
-    let told = rows.map(|row| row.split('`').nth(3).expect("a variable").to_owned());
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `--"));
+    let told = rows.map(|row| {
+        let cells = row.split(" | ").collect::<Vec<_>>();
+        let code = |cell: &str| cell.strip_prefix('`')?.strip_suffix('`').map(str::to_owned);
+        let flag = cells[0].trim_end_matches('`').to_owned();
+        (flag, code(cells[1]).expect("a variable"), code(cells[2]))
+    });
     assert_eq!(told.collect::<BTreeSet<_>>(), known);
 }
 

@@ -75,6 +75,19 @@ async fn what_it_prints_is_json_when_the_log_is() {
     assert_eq!(line["level"], "ERROR");
     let message = line["fields"]["message"].as_str().expect("a text");
     assert!(message.contains("in use"), "{message}");
+    let json = || Launch::bare().args(&["--log-format", "json"]);
+    for unreadable in [
+        launch().env("PORT", "nonsense"),
+        launch().args(&["--nonsense"]),
+        json().args(&["--port", "70000"]),
+        json().env("LOG", "loud"),
+    ] {
+        let ended = unreadable.ends().await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""));
+        let line = serde_json::from_str::<Value>(&ended.stderr);
+        let line = line.unwrap_or_else(|_| panic!("no JSON: {}", ended.stderr));
+        assert_eq!(line["level"], "ERROR");
+    }
 }
 
 /// Starts on MongoDB beside a folder, and gives what it said and logged, secrets looked for.

@@ -30,7 +30,7 @@ use crate::{
     graphql::error::{ErrorReply, code},
 };
 
-/// Selection sets inside each other, those of fragments and spreads included: as many as the executor takes.
+/// Selection sets inside each other, those of fragments and spreads included. What looks at a document calls itself for each.
 const MAX_LEVELS: u64 = 32;
 /// Arguments of one field; validation compares all with all where the field is there twice.
 const MAX_ARGUMENTS: usize = 32;

@@ -1,6 +1,8 @@
 //! What a document may cost, looked at before it is validated. Validation, which follows spreads and compares
 //! fields with fields, only ever sees documents that are small by these measures.
 
+use std::collections::HashSet;
+
 use apollo_compiler::{
     ast::{Definition, Document},
     response::JsonMap,
@@ -8,6 +10,7 @@ use apollo_compiler::{
 
 use super::{
     cost::{Meter, count, too_complex},
+    document::locations,
     measure::{Cost, Measure},
 };
 use crate::{
@@ -43,9 +46,19 @@ pub(super) fn check(
     let mut meter = Meter::new(document, variables);
     let mut all = Vec::new();
     let mut operations = 0;
+    let mut fragments = HashSet::new();
     for definition in &document.definitions {
         let cost = match definition {
-            Definition::FragmentDefinition(fragment) => meter.fragment(&fragment.name)?,
+            Definition::FragmentDefinition(fragment) => {
+                // The validator follows one of the two, which need not be the one that is measured (5.5.1.1).
+                if !fragments.insert(&fragment.name) {
+                    let sentence = "A document has at most one fragment of a name.";
+                    let error = ErrorReply::new(code::VALIDATION_FAILED, sentence);
+                    let at = locations(fragment.name.location(), &document.sources);
+                    return Err(error.at(at));
+                }
+                meter.fragment(&fragment.name)?
+            }
             Definition::OperationDefinition(operation) => {
                 operations += 1;
                 if operations > MAX_OPERATIONS {

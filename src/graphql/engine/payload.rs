@@ -69,13 +69,7 @@ impl Payload {
             return Reply::of(errors, data);
         }
         let mut filled = String::with_capacity(2 * data.len());
-        let mut from = 0;
-        for (at, hole) in &holes {
-            filled.push_str(&data[from..*at]);
-            hole.fill(&mut filled, reader, place);
-            from = *at;
-        }
-        filled.push_str(&data[from..]);
+        fill(&mut filled, &data, &holes, reader, place);
         Reply::of(errors, filled)
     }
 
@@ -100,16 +94,28 @@ impl Payload {
         match &self.text {
             Text::Whole(text) => json.push_str(text),
             Text::Shared(pieces, reader) => {
-                let mut from = 0;
-                for (at, hole) in &pieces.holes {
-                    json.push_str(&pieces.text[from..*at]);
-                    hole.fill(json, *reader, self.place.as_ref());
-                    from = *at;
-                }
-                json.push_str(&pieces.text[from..]);
+                let place = self.place.as_ref();
+                fill(json, &pieces.text, &pieces.holes, *reader, place);
             }
         }
     }
+}
+
+/// Appends a text to `json` with its holes filled for a reader.
+fn fill(
+    json: &mut String,
+    text: &str,
+    holes: &[(usize, Hole)],
+    reader: Option<UserId>,
+    place: Option<&EventPlace>,
+) {
+    let mut from = 0;
+    for (at, hole) in holes {
+        json.push_str(&text[from..*at]);
+        hole.fill(json, reader, place);
+        from = *at;
+    }
+    json.push_str(&text[from..]);
 }
 
 impl Hole {
@@ -117,7 +123,7 @@ impl Hole {
     fn fill(&self, json: &mut String, reader: Option<UserId>, place: Option<&EventPlace>) {
         let mut cursor = |of: fn(&EventPlace) -> &Arc<str>| {
             json.push('"');
-            // Cursors are letters, digits and hyphens, which JSON writes as they are.
+            // Cursors are letters, digits, hyphens and underscores, which JSON writes as they are.
             json.push_str(place.map_or("", |place| of(place)));
             json.push('"');
         };

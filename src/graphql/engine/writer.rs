@@ -254,7 +254,7 @@ impl<'p> Writer<'p> {
         if !shape.nullable {
             return write(self);
         }
-        let (from, steps, waiting) = (self.out.len(), self.path.len(), self.pending.len());
+        let (from, waiting) = (self.out.len(), self.pending.len());
         let around = std::mem::replace(&mut self.place, self.places.len());
         self.places.push(Place {
             text: self.text,
@@ -266,7 +266,6 @@ impl<'p> Writer<'p> {
         let whole = write(self);
         let place = std::mem::replace(&mut self.place, around);
         if whole.is_err() {
-            self.path.truncate(steps);
             self.pending.truncate(waiting);
             self.out.truncate(from);
             let text = &mut self.texts[self.text];

@@ -10,6 +10,9 @@ use crate::{error::Error, graphql::Payload, http::over_http::bearer};
 /// Bytes of an operation's id that a close's reason, of 123 at most, repeats.
 const ID_IN_REASON: usize = 90;
 
+/// Cursors that a client may go on from; a socket keeps them as long as it is open.
+const MOST_CURSORS: usize = 100;
+
 /// Why a socket is closed by the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Goodbye {
@@ -119,12 +122,13 @@ impl InitPayload {
         Ok(token.map(str::to_owned))
     }
 
-    /// The cursors to go on from. What is no text is no cursor, which the subscription says.
+    /// The cursors to go on from, the first [`MOST_CURSORS`]. What is no text is no cursor, which the subscription says.
     pub(super) fn resume(&self) -> Vec<String> {
         match &self.resume {
             Some(serde_json::Value::Array(several)) if !several.is_empty() => several
                 .iter()
                 .filter_map(|one| text_of(Some(one)))
+                .take(MOST_CURSORS)
                 .collect(),
             one => text_of(one.as_ref()).into_iter().collect(),
         }

@@ -264,6 +264,22 @@ async fn avatars_come_from_hosts_that_are_allowed(kind: StoreKind) {
     app.stop().await;
 }
 
+#[tokio::test]
+async fn pictures_of_all_hosts_may_be_allowed() {
+    let app = TestApp::with(StoreKind::Embedded, |config| {
+        config.avatar_hosts = AvatarHosts(vec!["*".parse().expect("any host")]);
+    })
+    .await;
+    let page = reqwest::get(app.url("/")).await.expect("the page");
+    let policy = &page.headers()["content-security-policy"];
+    let policy = policy.to_str().expect("text").to_owned();
+    let images = policy.split("; ").find(|rule| rule.starts_with("img-src"));
+    assert_eq!(images, Some("img-src 'self' http: https:"), "{policy}");
+    let html = page.text().await.expect("HTML");
+    assert!(html.contains(r#"<meta name="avatar-hosts" content="*" />"#));
+    app.stop().await;
+}
+
 async fn fifty_signups_of_one_name_make_one_user(kind: StoreKind) {
     let app = TestApp::start(kind).await;
     let names = ["ann", "Ann", "ANN", "aNN", "anN"];

@@ -137,6 +137,27 @@ async fn what_validation_would_repeat_without_end_is_refused() {
             &document[..100]
         );
     }
+    // Each fragment twice, of which one is harmless: what is measured must be what is validated.
+    let heavy = each(20, |n| {
+        let next = n + 1;
+        format!("fragment G{n} on Message{{a:replyTo{{...G{next}}}b:replyTo{{...G{next}}}}}")
+    });
+    let harmless = each(21, |n| format!("fragment G{n} on Message{{id}}"));
+    let spread = "{messages(in:{userId:\"x\"}){nodes{...F}}}";
+    let root = "fragment F on Message{a:replyTo{...F ...G0}b:replyTo{...F}}";
+    for twice in [
+        format!("{spread}{root}{heavy}{harmless}fragment F on Message{{id}}"),
+        format!(
+            "{spread}fragment F on Nothing{{id}}{root}{heavy}{harmless}fragment F on Message{{id}}"
+        ),
+    ] {
+        let nobody = app.anonymous();
+        let error = nobody
+            .fails("GRAPHQL_VALIDATION_FAILED", &twice, json!({}))
+            .await;
+        let sentence = "A document has at most one fragment of a name.";
+        assert_eq!(error["message"], sentence, "it is not validated");
+    }
     for endless in [
         "{user(id:\"\"\"".to_owned() + &"x\\\"\"\"".repeat(5_000),
         "{user(id:[".to_owned() + &"\"\\\\\"\"\"\" \"".repeat(3_000),

@@ -72,6 +72,7 @@ async fn a_refused_origin_is_told_with_the_settings_name() {
         assert_eq!(about("CORS preflight", r"bad\t"), 1, "{log}");
         assert!(!log.contains('\u{1b}'), "{log}");
         assert!(log.lines().all(|line| line.len() < 1_000), "{log}");
-        assert!(!log.contains("app.example.org\" "), "{log}");
+        let friend = about("CORS preflight", "https://app.example.org\"");
+        assert_eq!(friend, 0, "{log}");
     }
 }

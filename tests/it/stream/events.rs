@@ -117,7 +117,15 @@ async fn of_several_cursors_to_resume_each_subscription_takes_its_own(kind: Stor
     let event = next(&mut socket, "1").await;
     assert_eq!(event["message"]["body"], "two", "the latest that fits");
     assert_eq!(event["previous"], newer);
-    for none in [json!([foreign, "x"]), json!([7]), json!([])] {
+    let late = |place: usize| {
+        let mut cursors = vec![json!("x"); place];
+        cursors.push(newer.clone());
+        json!(cursors)
+    };
+    let mut socket = open(late(99)).await;
+    socket.subscribe("1", EVENTS, json!({})).await;
+    assert_eq!(next(&mut socket, "1").await["previous"], newer);
+    for none in [json!([foreign, "x"]), json!([7]), json!([]), late(100)] {
         let mut socket = open(none).await;
         socket.subscribe("1", EVENTS, json!({})).await;
         let error = socket.refused("1", "BAD_USER_INPUT").await;
