@@ -3,7 +3,10 @@
 use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -17,6 +20,9 @@ use crate::{
 
 /// How long looking into a folder that is not used may hold up the start.
 const PATIENCE_FOR_UNUSED: Duration = Duration::from_secs(2);
+
+/// How much of the time for stopping is for closing the chat, at least.
+const CLOSING: Duration = Duration::from_millis(500);
 
 /// Everything that a server can be told.
 #[derive(Clone, Debug)]
@@ -83,6 +89,11 @@ impl StartError {
     }
 }
 
+/// Why a server could not go on: one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RunError(String);
+
 /// A server that is ready to run.
 pub struct App {
     chat: Chat,
@@ -132,7 +143,8 @@ impl App {
                     .map_err(unready)?,
             ],
         };
-        let limits = config.limits.clone();
+        let mut limits = config.limits.clone();
+        limits.shutdown = limits.shutdown.saturating_sub(CLOSING);
         let place = store.place().to_owned();
         let chat = Chat::start(Parts {
             store,
@@ -143,7 +155,7 @@ impl App {
             signup_open: config.signup_open,
             avatar_hosts: config.avatar_hosts.clone(),
             rate_limits: config.rate_limits,
-            limits: config.limits,
+            limits: limits.clone(),
         })
         .await
         .map_err(unready)?;
@@ -175,8 +187,15 @@ impl App {
     }
 
     /// Serves until `shutdown` completes; then lets requests and operations under way finish, closes sockets with
-    /// 1001, and the store.
-    pub async fn run(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    /// 1001, and the store, all in the time that is set for that.
+    ///
+    /// # Errors
+    /// One line that says why it could not go on serving; it has stopped then.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), RunError> {
         let Self {
             chat,
             http,
@@ -186,14 +205,27 @@ impl App {
         } = self;
         let served = http::serve(listener, http.router(), &limits, stopping.clone());
         tokio::pin!(served);
-        tokio::select! {
-            () = served.as_mut() => {}
-            () = shutdown => {
-                stopping.cancel();
-                tokio::join!(served, http.sockets_closed());
+        let (outcome, serves) = tokio::select! {
+            () = served.as_mut() => (Ok(()), false),
+            () = shutdown => (Ok(()), true),
+            reason = chat.failed() => (Err(RunError(reason)), true),
+        };
+        let until = Instant::now() + limits.shutdown + CLOSING;
+        stopping.cancel();
+        let served = async {
+            if serves {
+                served.await;
             }
+        };
+        tokio::join!(served, http.sockets_closed());
+        // What takes longer than that waits for a store that does not answer: the next start makes up for it.
+        let closing = until.max(Instant::now() + CLOSING);
+        if timeout_at(closing, chat.stop()).await.is_err() {
+            tracing::warn!(
+                "stopped before all was written that follows from what was acknowledged"
+            );
         }
-        chat.stop().await;
+        outcome
     }
 }
 

@@ -98,8 +98,8 @@ async fn serve(settings: Settings) -> Result<(), String> {
             std::process::exit(1);
         });
     })
-    .await;
-    Ok(())
+    .await
+    .map_err(|error| error.to_string())
 }
 
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -14,7 +14,7 @@ pub const PEOPLE: u32 = 200;
 /// Messages that are sent before anything is measured: each pair's first ones.
 pub const WARM_UP: Range<u32> = 0..2 * PEOPLE;
 /// How long the store may take for what it writes behind the messages.
-const SETTLE: Duration = Duration::from_millis(300);
+pub const SETTLE: Duration = Duration::from_millis(300);
 
 /// The cost of a message by how many are sent at once.
 pub async fn chat(bench: &Bench) -> Result<()> {

@@ -1,30 +1,31 @@
 //! What the parts below the server cost by themselves, and what others build from the same parts costs.
 
-use std::{process::Command, sync::Arc};
+use std::process::Command;
 
-use chinwag::domain::{ConversationId, MessageId, UserId};
-use mongodb::{
-    Collection,
-    bson::{Binary, DateTime, RawDocumentBuf, rawdoc, spec::BinarySubtype},
-    options::{Acknowledgment, ClientOptions, WriteConcern},
-};
+use chinwag::domain::UserId;
 
 use crate::{
     Bench, Result, Store,
     audience::Audience,
     delivery::check,
     http::Http,
-    place::{Person, Place},
+    inserts::Inserts,
+    place::Person,
     process::{Meter, Process, Server},
     report::Line,
     stand_in::StandIn,
     talk::{LISTEN, body, read},
+    work::Work,
 };
 
 /// Sockets that a frame is broadcast to.
 const SOCKETS: u32 = 1_000;
 /// Inserts at once.
 const AT_ONCE: u32 = 64;
+/// Inserts before any is measured.
+const WARM_UP: u32 = 256;
+/// Connections that the driver opens when it is not told otherwise.
+const CONNECTIONS: u32 = 10;
 
 /// All of them.
 pub async fn floors(bench: &Bench) -> Result<()> {
@@ -40,76 +41,23 @@ pub async fn floors(bench: &Bench) -> Result<()> {
     broadcast(bench, StandIn::Stock, "stock async-graphql-axum: the same").await
 }
 
-/// The driver alone, inserting messages as the server stores them, one an operation.
+/// The driver alone, inserting one message an operation.
 async fn inserts(bench: &Bench) -> Result<()> {
-    let place = bench.place();
-    // Makes the indexes.
-    place.open().await?.close().await;
-    let Place::Mongo(uri) = &place else {
-        return Err("inserts need MongoDB".into());
-    };
-    let mut options = ClientOptions::parse(uri).await?;
-    let durable = WriteConcern::builder()
-        .w(Acknowledgment::Majority)
-        .journal(true);
-    options.write_concern = Some(durable.build());
-    let database = options.default_database.clone().ok_or("no database")?;
-    let client = mongodb::Client::with_options(options)?;
-    let messages = client.database(&database).collection("messages");
-    let conversations = (0..100).map(|_| ConversationId::new()).collect::<Vec<_>>();
-    let conversations = Arc::<[_]>::from(conversations);
-    let each = bench.count(20_000) / AT_ONCE;
-    insert(&messages, &conversations, 0, 4).await?;
-
+    let inserts = Inserts::new(&bench.place(), CONNECTIONS).await?;
+    let count = bench.count(20_000);
+    inserts.insert(&Work::of(0..WARM_UP), AT_ONCE).await?;
+    let work = Work::of(WARM_UP..WARM_UP + count);
     let meter = Meter::start(Process::own(), bench.database)?;
-    insert(&messages, &conversations, 4, each).await?;
+    inserts.insert(&work, AT_ONCE).await?;
     let cost = meter.stop()?;
     Line::new(
         format!("floor: the driver's insertOne, {AT_ONCE} at once"),
-        each * AT_ONCE,
+        count,
     )
     .cost(cost)
     .note("server CPU is the driver's own")
     .print(bench);
-    client.shutdown().immediate(true).await;
-    Ok(())
-}
-
-/// Has so many tasks insert `each` messages, which take places behind the first `before` of each task.
-async fn insert(
-    messages: &Collection<RawDocumentBuf>,
-    conversations: &Arc<[ConversationId]>,
-    before: u32,
-    each: u32,
-) -> Result<()> {
-    let tasks = (0..AT_ONCE).map(|task| {
-        let (messages, conversations) = (messages.clone(), Arc::clone(conversations));
-        tokio::spawn(async move {
-            for number in before..before + each {
-                let position = number * AT_ONCE + task;
-                let place = usize::try_from(position)?;
-                let id = |id: uuid::Uuid| Binary {
-                    subtype: BinarySubtype::Uuid,
-                    bytes: id.into_bytes().to_vec(),
-                };
-                messages
-                    .insert_one(rawdoc! {
-                        "_id": id(MessageId::new().0),
-                        "position": i64::from(position),
-                        "conversation": id(conversations[place % conversations.len()].0),
-                        "seq": i64::from(position / 100),
-                        "sender": id(UserId::new().0),
-                        "body": body(position),
-                        "sentAt": DateTime::now(),
-                    })
-                    .await?;
-            }
-            Result::<_>::Ok(())
-        })
-    });
-    for task in tasks.collect::<Vec<_>>() {
-        task.await??;
-    }
+    inserts.close().await;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod floors;
 mod growth;
 mod http;
 mod idle;
+mod inserts;
 mod instructions;
 mod login;
 #[path = "../../tests/it/support/mongod.rs"]
@@ -24,13 +25,15 @@ mod pip;
 mod place;
 mod presence;
 mod process;
+mod processes;
 mod report;
 mod stand_in;
 mod start;
 mod talk;
+mod work;
 mod ws;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, ValueEnum};
 
@@ -48,7 +51,7 @@ struct Arguments {
     /// The store to run on; both, when left out
     #[arg(long)]
     store: Option<Store>,
-    /// The rows to run, separated by commas; all but growth, when left out
+    /// The rows to run, separated by commas; all but growth and processes, when left out
     #[arg(long, value_delimiter = ',')]
     only: Vec<Row>,
     /// A tenth of the work: to see that all is well, not for figures
@@ -94,11 +97,13 @@ enum Row {
     GrowthConversations,
     /// Users, 1,000 and 100,000: about a minute
     GrowthUsers,
+    /// One, two and four processes on one MongoDB; nothing on the embedded store: about 3 minutes
+    Processes,
 }
 
 impl Row {
     /// Whether it runs only when it is named: it takes its time.
-    fn is_growth(self) -> bool {
+    fn is_long(self) -> bool {
         matches!(
             self,
             Self::Growth
@@ -107,6 +112,7 @@ impl Row {
                 | Self::GrowthHistory
                 | Self::GrowthConversations
                 | Self::GrowthUsers
+                | Self::Processes
         )
     }
 }
@@ -150,6 +156,11 @@ impl Bench {
     fn count(&self, full: u32) -> u32 {
         if self.quick { full / 10 } else { full }
     }
+
+    /// How long to do something.
+    fn span(&self, full: Duration) -> Duration {
+        if self.quick { full / 10 } else { full }
+    }
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -178,7 +189,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         let bench = Bench::new(store, arguments.quick).await?;
         for row in Row::value_variants() {
             let named = arguments.only.contains(row);
-            if named || arguments.only.is_empty() && !row.is_growth() {
+            if named || arguments.only.is_empty() && !row.is_long() {
                 bench.row(*row).await?;
             }
         }
@@ -204,6 +215,7 @@ impl Bench {
             Row::GrowthHistory => growth::history(self).await,
             Row::GrowthConversations => growth::conversations(self).await,
             Row::GrowthUsers => growth::users(self).await,
+            Row::Processes => processes::processes(self).await,
         }
     }
 }

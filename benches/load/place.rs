@@ -13,8 +13,8 @@ use std::{
 use chinwag::{
     auth::Signer,
     domain::{
-        AvatarUrl, Body, Conversation, DisplayName, Draft, MessageId, Pair, Session, SessionId,
-        Timestamp, User, UserId, Username,
+        AvatarUrl, Body, Conversation, DisplayName, Happening, Message, MessageId, NewEntry, Pair,
+        Pen, Session, SessionId, Tail, Timestamp, User, UserId, Username,
     },
     store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo},
 };
@@ -91,22 +91,39 @@ impl Place {
         let pair = Pair::new(people[0].id, people[1].id).ok_or("not two people")?;
         let conversation = Conversation::direct(pair, Timestamp::now());
         let conversation = store.create_direct(&conversation).await?;
+        let seal = store.begin_term(None).await?;
+        let (mut pen, mut tail) = (Pen::new(seal.position, seal.rank), Tail::NOTHING);
         let senders = people[..2].iter().cycle();
-        let mut drafts = (0..messages).zip(senders).map(|(number, sender)| Draft {
+        let messages = (0..messages).zip(senders).map(|(number, sender)| Message {
             id: MessageId::new(),
             conversation_id: conversation.id,
+            seq: 0,
             sender_id: sender.id,
             body: Body::stored(&body(number)),
             client_message_id: None,
             sent_at: Timestamp::now(),
             reply_to: None,
+            edited_at: None,
+            deleted_at: None,
+            changed: 0,
+        });
+        let mut entries = messages.map(|message| {
+            let sent = NewEntry {
+                id: message.id.0,
+                conversation_id: conversation.id,
+                what: Happening::Sent(Arc::new(message)),
+            };
+            pen.write(sent, &mut tail, 0)
         });
         loop {
-            let batch = drafts.by_ref().take(BATCH).collect::<Vec<_>>();
+            let batch = entries.by_ref().take(BATCH).collect::<Vec<_>>();
             if batch.is_empty() {
                 break;
             }
-            store.append(&batch).await?;
+            let appended = store.append(&batch).await?;
+            ensure(appended.written == batch.len(), || {
+                "some were not written".into()
+            })?;
         }
         store.close().await;
         Ok(())

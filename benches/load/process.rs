@@ -110,6 +110,17 @@ impl Server {
         Ok(server)
     }
 
+    /// Waits until it says that it is ready.
+    pub async fn ready(&self) -> Result<()> {
+        for _ in 0..3_000 {
+            if Http::open(self.address).await?.get("/readyz").await.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Err("a server never was ready".into())
+    }
+
     /// What a counter or gauge of its metrics stands at.
     pub async fn metric(&self, name: &str) -> Result<u32> {
         let mut http = Http::open(self.address).await?;
@@ -142,14 +153,15 @@ impl Drop for Server {
 
 /// Measures from its start on.
 pub struct Meter {
-    server: (Process, Duration),
+    servers: Vec<(Process, Duration)>,
     database: Option<(Process, Duration)>,
     began: Instant,
 }
 
 /// What something cost.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Cost {
+    /// Of all servers together.
     pub server: Duration,
     pub database: Option<Duration>,
     pub took: Duration,
@@ -158,9 +170,17 @@ pub struct Cost {
 impl Meter {
     /// For a server and the database below it.
     pub fn start(server: Process, database: Option<Process>) -> Result<Self> {
+        Self::start_all([server], database)
+    }
+
+    /// For several servers and the database below them.
+    pub fn start_all(
+        servers: impl IntoIterator<Item = Process>,
+        database: Option<Process>,
+    ) -> Result<Self> {
         let now = |process: Process| Result::<_>::Ok((process, process.cpu()?));
         Ok(Self {
-            server: now(server)?,
+            servers: servers.into_iter().map(now).collect::<Result<_>>()?,
             database: database.map(now).transpose()?,
             began: Instant::now(),
         })
@@ -178,7 +198,7 @@ impl Meter {
             Result::<_>::Ok(process.cpu()?.saturating_sub(then))
         };
         Ok(Cost {
-            server: since(self.server)?,
+            server: self.servers.into_iter().map(since).sum::<Result<_>>()?,
             database: self.database.map(since).transpose()?,
             took,
         })
@@ -189,6 +209,19 @@ impl Cost {
     /// The same cost, of what took only this long.
     pub fn within(self, took: Duration) -> Self {
         Self { took, ..self }
+    }
+
+    /// This and the other, one after the other.
+    pub fn and(self, other: Self) -> Self {
+        let database = [self.database, other.database];
+        Self {
+            server: self.server + other.server,
+            database: database
+                .into_iter()
+                .flatten()
+                .reduce(|this, other| this + other),
+            took: self.took + other.took,
+        }
     }
 
     /// What this cost more than `base`, which did the same but for one thing.

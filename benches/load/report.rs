@@ -66,8 +66,7 @@ impl Line {
     /// How long each took.
     pub fn latencies(mut self, mut latencies: Vec<Duration>) -> Self {
         latencies.sort_unstable();
-        let at = |hundredths: usize| latencies.get(latencies.len() * hundredths / 100).copied();
-        self.percentiles = at(50).zip(at(99));
+        self.percentiles = percentile(&latencies, 50).zip(percentile(&latencies, 99));
         self
     }
 
@@ -115,6 +114,16 @@ fn print(cells: [String; 10]) {
         .zip(widths)
         .map(|(cell, width)| format!("{cell:width$}"));
     println!("| {} |", padded.collect::<Vec<_>>().join(" | "));
+}
+
+/// What so many hundredths of sorted spans stay below.
+pub fn percentile(sorted: &[Duration], hundredths: usize) -> Option<Duration> {
+    sorted.get(sorted.len() * hundredths / 100).copied()
+}
+
+/// How many times `base` something is.
+pub fn times(this: Duration, base: Duration) -> String {
+    format!("{:.2} ×", this.as_secs_f64() / base.as_secs_f64())
 }
 
 /// A span in the unit that fits.

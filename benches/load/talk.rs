@@ -4,17 +4,14 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     ops::Range,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::{Result, ensure, http::Http, place::Person, process::Server};
+use crate::{Result, ensure, http::Http, place::Person, process::Server, work::Work};
 
 /// How a frontend sends.
 const SEND: &str =
@@ -89,21 +86,32 @@ impl Talk {
         numbers: Range<u32>,
         at_once: u32,
     ) -> Result<Vec<Duration>> {
-        let next = Arc::new(AtomicU32::new(numbers.start));
+        self.work_off(&Work::of(numbers), at_once).await
+    }
+
+    /// Sends messages for so long, numbered from `first` on without holes, so many at once, and gives how long each
+    /// took.
+    pub async fn send_for(
+        self: &Arc<Self>,
+        span: Duration,
+        first: u32,
+        at_once: u32,
+    ) -> Result<Vec<Duration>> {
+        self.work_off(&Work::lasting(span, first), at_once).await
+    }
+
+    async fn work_off(self: &Arc<Self>, work: &Work, at_once: u32) -> Result<Vec<Duration>> {
         let workers = (0..at_once).map(|_| {
-            let (talk, next) = (Arc::clone(self), Arc::clone(&next));
+            let (talk, work) = (Arc::clone(self), work.clone());
             tokio::spawn(async move {
                 let mut http = Http::open(talk.server).await?;
                 let mut latencies = Vec::new();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= numbers.end {
-                        return Result::<_>::Ok(latencies);
-                    }
+                while let Some(number) = work.next() {
                     let began = Instant::now();
                     talk.send_one(&mut http, number).await?;
                     latencies.push(began.elapsed());
                 }
+                Result::<_>::Ok(latencies)
             })
         });
         let mut latencies = Vec::new();

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -48,9 +48,28 @@ impl Ws {
 
     /// Starts a subscription.
     pub async fn subscribe(&mut self, document: &str) -> Result<()> {
-        let payload = json!({ "query": document });
-        self.send(json!({ "id": "1", "type": "subscribe", "payload": payload }))
+        self.start("1", json!({ "query": document })).await
+    }
+
+    /// Starts one with variables, under a name that no other on this socket has.
+    pub async fn subscribe_as(
+        &mut self,
+        id: &str,
+        document: &str,
+        variables: &Value,
+    ) -> Result<()> {
+        self.start(id, json!({ "query": document, "variables": variables }))
             .await
+    }
+
+    async fn start(&mut self, id: &str, payload: Value) -> Result<()> {
+        self.send(json!({ "id": id, "type": "subscribe", "payload": payload }))
+            .await
+    }
+
+    /// Ends the subscription of this name.
+    pub async fn complete(&mut self, id: &str) -> Result<()> {
+        self.send(json!({ "id": id, "type": "complete" })).await
     }
 
     /// The next text; pings are answered on the way.
@@ -68,7 +87,7 @@ impl Ws {
         }
     }
 
-    async fn send(&mut self, message: serde_json::Value) -> Result<()> {
+    async fn send(&mut self, message: Value) -> Result<()> {
         Ok(self.0.send(Message::text(message.to_string())).await?)
     }
 }

@@ -1,37 +1,85 @@
 //! What an open socket holds: its share of the user's presence, the way to hear of events, and its session's end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
-use super::Chat;
+use super::{Chat, Prepared};
 use crate::{
     auth::{Revocation, Viewer},
-    domain::{MessageEvent, Position, TypingEvent},
-    realtime::{Attachment, Changes, PresenceReceiver},
+    domain::{Stand, TypingEvent},
+    realtime::{Attachment, Changes, LogReceiver, PresenceReceiver},
 };
-use std::sync::Arc;
 
 /// An initialised socket of a viewer. While it is held, the viewer is online.
 pub struct Connection {
     chat: Chat,
     viewer: Viewer,
     revocation: Revocation,
-    attachment: Attachment,
+    attachment: Attachment<Prepared>,
     resume: Vec<String>,
     live: AtomicBool,
+    /// Made when one has to wait; on a store with one process none ever does.
+    effects: OnceLock<watch::Sender<Pending>>,
+}
+
+/// Subscriptions that have arrived and not taken effect yet.
+#[derive(Default)]
+struct Pending {
+    arrived: u64,
+    pending: BTreeSet<u64>,
+}
+
+/// A subscription that has not taken effect yet; dropped when it has, or never will.
+pub(super) struct Effect {
+    number: u64,
+    pending: watch::Sender<Pending>,
+}
+
+impl Drop for Effect {
+    fn drop(&mut self) {
+        self.pending.send_modify(|pending| {
+            pending.pending.remove(&self.number);
+        });
+    }
+}
+
+/// What has yet to take effect of what a socket has sent.
+pub struct Effects {
+    up_to: u64,
+    pending: watch::Receiver<Pending>,
+}
+
+impl Effects {
+    /// Completes when all of it has.
+    pub async fn taken(mut self) {
+        let taken = |pending: &Pending| {
+            let first = pending.pending.first();
+            first.is_none_or(|first| *first > self.up_to)
+        };
+        // When the socket is gone, nothing of it takes effect any more.
+        let _ = self.pending.wait_for(taken).await;
+    }
 }
 
 /// The user has as many sockets as one may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManySockets;
 
-/// Messages from the moment of subscribing on, taken before anything is read.
+/// What the log brings from the moment of subscribing on, taken before anything is read.
 pub struct Held {
-    pub(super) receiver: broadcast::Receiver<Arc<MessageEvent>>,
-    pub(super) head: Position,
+    pub(super) receiver: LogReceiver,
+    pub(super) stand: Arc<Stand>,
     /// The cursors that the socket was opened with, while they count.
     pub(super) resume: Vec<String>,
+    /// It takes effect only when what other processes acknowledged before is known here.
+    pub(super) effect: Option<Effect>,
 }
 
 impl Chat {
@@ -54,6 +102,7 @@ impl Chat {
             attachment: self.0.hub.attach(viewer.user_id),
             resume,
             live: AtomicBool::new(false),
+            effects: OnceLock::new(),
         })
     }
 }
@@ -71,17 +120,43 @@ impl Connection {
 
     /// Takes hold of the messages from here on.
     pub fn hold_messages(&self) -> Held {
-        let (receiver, head) = self.attachment.messages();
+        let (receiver, stand) = self.attachment.log();
         let resume = if self.live.load(Ordering::Relaxed) {
             Vec::new()
         } else {
             self.resume.clone()
         };
+        let effect = (!self.chat.is_up_to_date()).then(|| self.take_effect_later());
         Held {
             receiver,
-            head,
+            stand,
             resume,
+            effect,
         }
+    }
+
+    fn take_effect_later(&self) -> Effect {
+        let mut number = 0;
+        let effects = self.effects.get_or_init(watch::Sender::default);
+        effects.send_modify(|pending| {
+            pending.arrived += 1;
+            number = pending.arrived;
+            pending.pending.insert(number);
+        });
+        Effect {
+            number,
+            pending: effects.clone(),
+        }
+    }
+
+    /// What has yet to take effect of what came so far; `None` when all has.
+    pub fn effects(&self) -> Option<Effects> {
+        let effects = self.effects.get()?;
+        let pending = effects.borrow();
+        (!pending.pending.is_empty()).then(|| Effects {
+            up_to: pending.arrived,
+            pending: effects.subscribe(),
+        })
     }
 
     /// Takes hold of the presence from here on.

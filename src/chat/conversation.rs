@@ -8,7 +8,7 @@ use super::Chat;
 use crate::{
     domain::{
         Conversation, ConversationActivity, ConversationId, ConversationKind, ConversationRef,
-        Message, MessageId, Pair, ReadMark, Timestamp, TypingEvent, UserId,
+        Message, MessageId, Pair, Rank, ReadMark, Timestamp, TypingEvent, UserId,
     },
     error::{Error, Result},
 };
@@ -120,7 +120,7 @@ impl Chat {
     pub async fn conversations(
         &self,
         viewer: UserId,
-        after: Option<(Timestamp, ConversationId)>,
+        after: Option<(Rank, ConversationId)>,
         limit: usize,
     ) -> Result<Vec<(Arc<Conversation>, ConversationActivity)>> {
         let listed = self.0.store.conversations_of(viewer, after, limit).await?;
@@ -207,6 +207,7 @@ impl Chat {
             .mark_read(conversation.id, viewer, message.seq)
             .await?
         {
+            self.0.marks.insert((conversation.id, viewer), message.seq);
             let members = conversation.members.iter().map(|member| member.user_id);
             self.0.hub.conversation_changed(conversation.id, members);
         }

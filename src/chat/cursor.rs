@@ -1,15 +1,23 @@
-//! Cursors of the message stream: a position in the log, bound to its viewer and to what it may be used for.
+//! Cursors of the log's streams: how far their reader is in each lane and in which terms, bound to the reader and to
+//! what they may be used for.
+//!
+//! As bytes: the format, the lanes that it has a part of as bits, their numbers as LEB128, the check of the terms, and a
+//! tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::domain::{Position, UserId};
+use crate::domain::{Lane, Position, Progress, TermsCheck, UserId};
 
-/// The position and a tag of half a SHA-256's security level: nobody gets to try offline.
-const POSITION_BYTES: usize = 8;
+const FORMAT: u8 = 1;
+/// What the first release wrote before the tag.
+const FIRST_FORMAT_BYTES: usize = 8;
+/// Half a SHA-256's security level: nobody gets to try offline.
 const TAG_BYTES: usize = 12;
+/// More than any cursor has.
+const MOST_TEXT: usize = 200;
 
 /// What of the log a subscription tells. A cursor that claims more fits one that tells less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,47 +75,101 @@ impl CursorKey {
         }
     }
 
-    /// The cursor of someone who has had what it claims, up to `position`.
-    pub(super) fn write(&self, viewer: UserId, claim: Claim, position: Position) -> String {
-        let mut bytes = [0; POSITION_BYTES + TAG_BYTES];
-        bytes[..POSITION_BYTES].copy_from_slice(&position.to_be_bytes());
+    /// The cursor of someone who has had what it claims, as far as `progress`.
+    pub(super) fn write(
+        &self,
+        viewer: UserId,
+        claim: Claim,
+        progress: &Progress,
+        terms: TermsCheck,
+    ) -> String {
+        let mut bytes = encode(progress, terms);
         if let Some(mac) = self.macs.first() {
-            bytes[POSITION_BYTES..].copy_from_slice(&tag(mac, viewer, claim, position));
+            let tag = keyed(mac, viewer, claim, &bytes).finalize().into_bytes();
+            bytes.extend_from_slice(&tag[..TAG_BYTES]);
         }
         BASE64_URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The position of a cursor that claims at least this: one for all conversations fits each of them.
-    pub(super) fn read(&self, viewer: UserId, claim: Claim, text: &str) -> Option<Position> {
-        let mut bytes = [0; POSITION_BYTES + TAG_BYTES];
-        // The decoder's estimate of the size is up to two bytes above the size.
-        let mut buffer = [0; POSITION_BYTES + TAG_BYTES + 2];
-        let size = BASE64_URL_SAFE_NO_PAD
-            .decode_slice(text, &mut buffer)
-            .ok()?;
-        bytes.copy_from_slice(
-            buffer
-                .get(..size)
-                .filter(|slice| slice.len() == POSITION_BYTES + TAG_BYTES)?,
-        );
-        let (position, given) = bytes.split_first_chunk()?;
-        let position = Position::from_be_bytes(*position);
+    /// What a cursor says that claims at least this: one for all conversations fits each of them.
+    pub(super) fn read(&self, viewer: UserId, claim: Claim, text: &str) -> Option<Read> {
+        if text.len() > MOST_TEXT {
+            return None;
+        }
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (said, tag) = bytes.split_at_checked(bytes.len().checked_sub(TAG_BYTES)?)?;
         let claims = claim.fitting();
         let fits = self.macs.iter().any(|mac| {
-            claims.iter().any(|claim| {
-                keyed(mac, viewer, *claim, position)
-                    .verify_truncated_left(given)
-                    .is_ok()
-            })
+            let mut keys = claims.iter().map(|claim| keyed(mac, viewer, *claim, said));
+            keys.any(|key| key.verify_truncated_left(tag).is_ok())
         });
-        fits.then_some(position)
+        fits.then(|| decode(said))?
     }
 }
 
-fn keyed(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, position: Position) -> Hmac<Sha256> {
+/// What a cursor says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Read {
+    pub(super) progress: Progress,
+    /// `None` in those of the first release, which knew no terms.
+    pub(super) terms: Option<TermsCheck>,
+}
+
+fn encode(progress: &Progress, terms: TermsCheck) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(32);
+    let lanes = progress.positions().fold(0_u16, |lanes, position| {
+        lanes | 1 << position.lane().number()
+    });
+    bytes.push(FORMAT);
+    bytes.extend_from_slice(&lanes.to_be_bytes());
+    for position in progress.positions() {
+        let mut number = position.number().unsigned_abs();
+        while number >= 0x80 {
+            bytes.push(number.to_le_bytes()[0] | 0x80);
+            number >>= 7;
+        }
+        bytes.push(number.to_le_bytes()[0]);
+    }
+    bytes.extend_from_slice(&terms.to_be_bytes());
+    bytes
+}
+
+/// Reads what [`encode`] wrote, or the first release: its tag says so.
+fn decode(said: &[u8]) -> Option<Read> {
+    if let Ok(number) = <[u8; FIRST_FORMAT_BYTES]>::try_from(said)
+        && number[0] != FORMAT
+    {
+        let position = Position::at(Lane::FIRST, i64::from_be_bytes(number));
+        return Some(Read {
+            progress: [position].into_iter().collect(),
+            terms: None,
+        });
+    }
+    let (lanes, mut rest) = said.strip_prefix(&[FORMAT])?.split_first_chunk()?;
+    let lanes = u16::from_be_bytes(*lanes);
+    let mut progress = Progress::default();
+    for lane in Lane::all().filter(|lane| lanes >> lane.number() & 1 == 1) {
+        let mut number = 0;
+        for place in 0.. {
+            let (byte, others) = rest.split_first()?;
+            rest = others;
+            number |= i64::from(byte & 0x7f).checked_shl(7 * place)?;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        progress.advance(Position::at(lane, number));
+    }
+    Some(Read {
+        progress,
+        terms: Some(TermsCheck::from_be_bytes(rest.try_into().ok()?)),
+    })
+}
+
+fn keyed(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, said: &[u8]) -> Hmac<Sha256> {
     let mut mac = mac.clone();
     mac.update(viewer.0.as_bytes());
-    mac.update(&position.to_be_bytes());
+    mac.update(said);
     if let Some(scope) = claim.scope {
         mac.update(scope.as_bytes());
     }
@@ -117,16 +179,13 @@ fn keyed(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, position: Position) -
     mac
 }
 
-fn tag(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, position: Position) -> [u8; TAG_BYTES] {
-    let whole = keyed(mac, viewer, claim, position).finalize().into_bytes();
-    let mut tag = [0; TAG_BYTES];
-    tag.copy_from_slice(&whole[..TAG_BYTES]);
-    tag
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn far(number: i64) -> Progress {
+        [Position(number)].into_iter().collect()
+    }
 
     #[test]
     fn a_cursor_is_its_viewers_and_claims_no_more_than_it_says() {
@@ -145,8 +204,10 @@ mod tests {
             news: News::Messages,
             ..part
         };
-        let fits =
-            |made: Claim, wanted: Claim| key.read(ann, wanted, &key.write(ann, made, 7)).is_some();
+        let fits = |made: Claim, wanted: Claim| {
+            key.read(ann, wanted, &key.write(ann, made, &far(7), 1))
+                .is_some()
+        };
         let all = [whole, part, messages, part_of_messages];
         let fitting = all.map(|made| all.map(|wanted| fits(made, wanted)));
         let expected = [
@@ -156,15 +217,22 @@ mod tests {
             [false, false, false, true],
         ];
         assert_eq!(fitting, expected, "made by row, wanted by column");
-        assert_eq!(key.read(bob, whole, &key.write(ann, whole, 7)), None);
-        let old = CursorKey::new(&["old".into()]).write(ann, whole, 9);
-        assert_eq!(key.read(ann, whole, &old), Some(9));
+        assert_eq!(
+            key.read(bob, whole, &key.write(ann, whole, &far(7), 1)),
+            None
+        );
+        let old = CursorKey::new(&["old".into()]).write(ann, whole, &far(9), 5);
+        let read = Read {
+            progress: far(9),
+            terms: Some(5),
+        };
+        assert_eq!(key.read(ann, whole, &old), Some(read));
     }
 
     #[test]
     fn what_is_no_cursor_is_refused() {
         let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
-        let good = key.write(ann, Claim::WHOLE, 1);
+        let good = key.write(ann, Claim::WHOLE, &far(1), 7);
         let longer = format!("{good}AA");
         for bad in [
             "",
@@ -176,6 +244,32 @@ mod tests {
             &"A".repeat(100_000),
         ] {
             assert_eq!(key.read(ann, Claim::WHOLE, bad), None, "{bad:.40}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_all_lanes_fits_into_two_hundred_characters() {
+        let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
+        let ends: Progress = Lane::all().map(Lane::end).collect();
+        let text = key.write(ann, Claim::WHOLE, &ends, TermsCheck::MAX);
+        assert!(text.len() <= MOST_TEXT, "{}", text.len());
+        let read = key.read(ann, Claim::WHOLE, &text).expect("reads");
+        assert_eq!((read.progress, read.terms), (ends, Some(TermsCheck::MAX)));
+        let one = key.write(ann, Claim::WHOLE, &far(1_000_000), 7);
+        assert!(one.len() <= 30, "{one}");
+    }
+
+    #[test]
+    fn a_cursor_of_the_first_release_is_read() {
+        let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
+        for number in [0, 1, 300, 1 << 40] {
+            let said = i64::to_be_bytes(number);
+            let tag = keyed(&key.macs[0], ann, Claim::WHOLE, &said)
+                .finalize()
+                .into_bytes();
+            let text = BASE64_URL_SAFE_NO_PAD.encode([&said, &tag[..TAG_BYTES]].concat());
+            let read = key.read(ann, Claim::WHOLE, &text).expect("reads");
+            assert_eq!((read.progress, read.terms), (far(number), None));
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Directory {
     store: DynStore,
     users: Cache<UserId, Arc<User>>,
     conversations: Cache<ConversationId, Arc<Conversation>>,
-    direct: Cache<Pair, Arc<Conversation>>,
+    direct: Cache<Pair, ConversationId>,
 }
 
 impl Directory {
@@ -47,15 +47,31 @@ impl Directory {
         user
     }
 
-    /// Takes in a conversation that was read or written elsewhere.
+    /// A conversation, when it is in memory.
+    pub(super) fn cached_conversation(&self, id: ConversationId) -> Option<Arc<Conversation>> {
+        self.conversations.get(&id)
+    }
+
+    /// Takes in a conversation that was read or written elsewhere, and gives it as it is by now: the newest state that
+    /// was taken in.
     pub(super) fn learn_conversation(&self, conversation: Conversation) -> Arc<Conversation> {
-        let conversation = Arc::new(conversation);
-        self.conversations
-            .insert(conversation.id, conversation.clone());
-        if let Some(pair) = conversation.pair() {
-            self.direct.insert(pair, conversation.clone());
+        let (id, pair) = (conversation.id, conversation.pair());
+        let known = self.conversations.get(&id);
+        if let Some(known) = known.filter(|known| known.changed >= conversation.changed) {
+            return known;
         }
-        conversation
+        let conversation = Arc::new(conversation);
+        let newest = self
+            .conversations
+            .entry(id)
+            .and_upsert_with(|known| match known {
+                Some(known) if known.value().changed >= conversation.changed => known.into_value(),
+                _ => conversation.clone(),
+            });
+        if let Some(pair) = pair {
+            self.direct.insert(pair, id);
+        }
+        newest.into_value()
     }
 
     pub(super) async fn users(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
@@ -94,7 +110,8 @@ impl Directory {
 
     /// The direct conversations that exist, also those that no message has started yet.
     pub(super) async fn direct(&self, pairs: &[Pair]) -> Result<HashMap<Pair, Arc<Conversation>>> {
-        let (mut found, missing) = split(pairs, |pair| self.direct.get(pair));
+        let known = |pair: &Pair| self.conversations.get(&self.direct.get(pair)?);
+        let (mut found, missing) = split(pairs, known);
         if !missing.is_empty() {
             for conversation in self.store.direct_conversations(&missing).await? {
                 if let Some(pair) = conversation.pair() {

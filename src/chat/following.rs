@@ -7,18 +7,16 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use super::Chat;
 use crate::{
     domain::{
-        Conversation, ConversationKind, DisplayName, Message, MessageEvent, Timestamp, User,
-        Username,
+        Conversation, ConversationId, ConversationKind, DisplayName, Entry, Happening, Message,
+        MessageEvent, Record, Timestamp, Told, User, UserId, Username,
     },
     error::Result,
+    realtime::hub::Telling,
 };
 
-/// Messages read from the log at a time.
-const LOG_PAGE: usize = 500;
-
 impl Chat {
-    /// Publishes what is in the log and not published yet: what other processes wrote, and what this one wrote
-    /// without knowing. On a bell at once, else at every sweep.
+    /// Tells what is in the log and was not told yet: what other processes wrote, and what this one wrote without
+    /// knowing. When somebody asks at once, else at every sweep.
     pub(super) async fn follow_log(self) {
         let mut sweep = interval(self.0.limits.sweep_interval);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -29,11 +27,9 @@ impl Chat {
                         tracing::warn!(?error, "looking for ended sessions failed; the next sweep follows");
                     }
                 }
-                () = self.0.behind.notified() => {}
+                () = self.0.rounds.wanted() => {}
             }
-            if let Err(error) = self.catch_up().await {
-                tracing::warn!(?error, "reading the log failed; the next sweep follows");
-            }
+            self.hold_round().await;
         }
     }
 
@@ -49,51 +45,95 @@ impl Chat {
         }
     }
 
-    /// Publishes everything that the log holds by now.
-    pub(super) async fn catch_up(&self) -> Result<()> {
-        loop {
-            let news = self.0.store.log_after(self.0.hub.head(), LOG_PAGE).await?;
-            let all = news.len() < LOG_PAGE;
-            for event in self.events(news).await? {
-                self.publish(Arc::new(event));
-            }
-            if all {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Messages with what their events carry.
-    pub(super) async fn events(&self, messages: Vec<Message>) -> Result<Vec<MessageEvent>> {
-        let mut conversation_ids = messages
-            .iter()
-            .map(|message| message.conversation_id)
+    /// Loads what telling of records takes.
+    pub(super) async fn prepare(&self, records: Vec<Record>) -> Result<Vec<(Record, Prepared)>> {
+        let entries = || {
+            records.iter().filter_map(|record| match record {
+                Record::Entry(entry) => Some(entry),
+                Record::Seal(_) => None,
+            })
+        };
+        let mut conversation_ids = entries()
+            .map(|entry| entry.conversation_id)
             .collect::<Vec<_>>();
         conversation_ids.sort_unstable();
         conversation_ids.dedup();
-        let mut sender_ids = messages
-            .iter()
+        let mut sender_ids = entries()
+            .filter_map(Entry::message)
             .map(|message| message.sender_id)
             .collect::<Vec<_>>();
         sender_ids.sort_unstable();
         sender_ids.dedup();
         let conversations = self.0.directory.conversations(&conversation_ids).await?;
         let senders = self.0.directory.users(&sender_ids).await?;
-        Ok(messages
+        let prepared = |record: &Record| match record {
+            Record::Entry(entry) => Prepared {
+                conversation: conversations.get(&entry.conversation_id).cloned(),
+                sender: entry
+                    .message()
+                    .and_then(|message| senders.get(&message.sender_id).cloned()),
+            },
+            Record::Seal(_) => Prepared::default(),
+        };
+        Ok(records
             .into_iter()
-            .map(|message| {
-                let conversation = conversations.get(&message.conversation_id).cloned();
-                let sender = senders.get(&message.sender_id).cloned();
-                if conversation.is_none() || sender.is_none() {
-                    tracing::error!(message = %message.id, "a message without its conversation or sender");
-                }
-                MessageEvent {
-                    conversation: conversation.unwrap_or_else(|| Arc::new(nobodys(&message))),
-                    sender: sender.unwrap_or_else(|| Arc::new(unknown_sender(&message))),
-                    message: Arc::new(message),
-                }
+            .map(|record| {
+                let prepared = prepared(&record);
+                (record, prepared)
             })
             .collect())
+    }
+
+    /// How an entry is told, once all before it was.
+    pub(super) fn telling(&self, entry: &Entry, mut prepared: Prepared) -> Telling {
+        let known = self.0.directory.cached_conversation(entry.conversation_id);
+        prepared.conversation = known.or(prepared.conversation);
+        let mut conversation = prepared
+            .conversation
+            .clone()
+            .unwrap_or_else(|| Arc::new(nobodys(entry.conversation_id)));
+        let told = match &entry.what {
+            Happening::Sent(message) => {
+                self.tell_what_a_message_changes(&conversation, message);
+                prepared.message_event(entry).map(Told::Sent)
+            }
+            Happening::MessageChanged(change) => Some(Told::MessageChanged(change.message_id)),
+            Happening::ConversationChanged(state) => {
+                let before = conversation.clone();
+                let mut changed = Conversation::clone(&conversation);
+                changed.change(state, entry.step);
+                conversation = self.0.directory.learn_conversation(changed);
+                // A direct conversation shows with its first message.
+                if entry.seq > 0 || conversation.kind == ConversationKind::Group {
+                    let left = |id: &UserId| !conversation.has_member(*id);
+                    let left = before
+                        .members
+                        .iter()
+                        .map(|member| member.user_id)
+                        .filter(left);
+                    let members = conversation.members.iter().map(|member| member.user_id);
+                    self.0
+                        .hub
+                        .conversation_changed(conversation.id, members.chain(left));
+                }
+                None
+            }
+        };
+        Telling {
+            conversation,
+            told: told.unwrap_or(Told::ConversationChanged),
+        }
+    }
+
+    /// The first message shows a direct conversation to its members, and sending reads what others have sent before.
+    fn tell_what_a_message_changes(&self, conversation: &Conversation, message: &Message) {
+        let reader = (conversation.id, message.sender_id);
+        let had_read = self.0.marks.get(&reader);
+        self.0.marks.insert(reader, message.seq);
+        if message.seq == 1 || had_read.is_none_or(|seq| seq + 1 < message.seq) {
+            let members = conversation.members.iter().map(|member| member.user_id);
+            self.0.hub.conversation_changed(conversation.id, members);
+        }
     }
 
     /// Keeps the store's knowledge of who is online, and lets watchers be told.
@@ -164,21 +204,49 @@ impl Chat {
     }
 }
 
-/// Stands in for a conversation that is gone: nobody is told of its messages.
-fn nobodys(message: &Message) -> Conversation {
+/// What telling of an entry takes, loaded before its turn comes.
+#[derive(Default)]
+pub(super) struct Prepared {
+    pub(super) conversation: Option<Arc<Conversation>>,
+    pub(super) sender: Option<Arc<User>>,
+}
+
+impl Prepared {
+    /// The message that an entry tells of as sent, with what its event carries.
+    pub(super) fn message_event(self, entry: &Entry) -> Option<Arc<MessageEvent>> {
+        let message = entry.message()?;
+        let conversation = self.conversation.unwrap_or_else(|| {
+            tracing::error!(position = %entry.position, "an entry without its conversation");
+            Arc::new(nobodys(entry.conversation_id))
+        });
+        let sender = self.sender.unwrap_or_else(|| {
+            tracing::error!(message = %message.id, "a message without its sender");
+            Arc::new(unknown(message.sender_id))
+        });
+        Some(Arc::new(MessageEvent {
+            message: message.clone(),
+            conversation,
+            sender,
+        }))
+    }
+}
+
+/// Stands in for a conversation that is gone: nobody is told of what happens there.
+fn nobodys(id: ConversationId) -> Conversation {
     Conversation {
-        id: message.conversation_id,
+        id,
         kind: ConversationKind::Group,
         title: None,
         members: Vec::new(),
         created_at: Timestamp(0),
+        changed: 0,
     }
 }
 
 /// Stands in for a sender who is gone.
-fn unknown_sender(message: &Message) -> User {
+fn unknown(id: UserId) -> User {
     User {
-        id: message.sender_id,
+        id,
         username: Username::stored("unknown"),
         display_name: DisplayName::stored("Unknown"),
         avatar_url: None,

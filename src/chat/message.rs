@@ -2,11 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use tokio::time::Instant;
+
 use super::{Chat, Target, sending::Posting};
 use crate::{
     domain::{
-        Body, ClientMessageId, Conversation, ConversationId, ConversationRef, Draft, Message,
-        MessageId, Page, Seq, Timestamp, User, UserId, Window,
+        Body, ClientMessageId, Conversation, ConversationId, ConversationRef, Message, MessageId,
+        Page, Seq, Timestamp, User, UserId, Window,
     },
     error::{Error, Result},
 };
@@ -27,13 +29,14 @@ pub struct Sent {
 }
 
 impl Chat {
-    /// Sends a message; it is durable when this returns, and is sent to its end even when nobody waits for that.
+    /// Sends a message; it is durable when this returns, and is sent to its end even when nobody waits for that. What is
+    /// not handed to the store by `deadline` is dropped.
     ///
     /// # Errors
     /// Those of [`Chat::target`]; [`Error::Conflict`] when the client's id was used for something else;
     /// [`Error::NotFound`] for a reply to what is not in this conversation; limits;
     /// [`Error::Unavailable`] when the outcome is not known.
-    pub async fn send(&self, viewer: UserId, new: NewMessage) -> Result<Sent> {
+    pub async fn send(&self, viewer: UserId, new: NewMessage, deadline: Instant) -> Result<Sent> {
         let NewMessage {
             to,
             body,
@@ -58,24 +61,30 @@ impl Chat {
             .user(viewer)
             .await?
             .ok_or(Error::signed_out())?;
-        let draft = Draft {
+        let message = Message {
             id: MessageId::new(),
             conversation_id: conversation.id,
+            seq: 0,
             sender_id: viewer,
             body,
             client_message_id,
             sent_at: Timestamp::now(),
             reply_to,
+            edited_at: None,
+            deleted_at: None,
+            changed: 0,
         };
         let posting = Posting {
-            draft: draft.clone(),
+            message: message.clone(),
             conversation: conversation.clone(),
             sender: sender.clone(),
+            deadline,
         };
-        let message = self.0.outbox.post(posting).await?;
-        let first_differs = message.conversation_id != draft.conversation_id
-            || message.body != draft.body
-            || message.reply_to != draft.reply_to;
+        let sent = self.0.outbox.post(posting).await?;
+        // What it said first is not known any more once it was changed.
+        let first_differs = sent.conversation_id != message.conversation_id
+            || (sent.changed == 0 && sent.body != message.body)
+            || sent.reply_to != message.reply_to;
         if first_differs {
             let sentence = "This clientMessageId was used for another message.";
             return Err(Error::conflict("input.clientMessageId", sentence));
@@ -84,7 +93,7 @@ impl Chat {
             self.tell_typing(&conversation, viewer, false).await?;
         }
         Ok(Sent {
-            message,
+            message: sent,
             conversation,
             sender,
         })

@@ -8,16 +8,23 @@ mod directory;
 mod following;
 mod message;
 mod people;
+mod replay;
+mod rounds;
 mod sending;
 mod stream;
 mod throttle;
+mod turns;
+mod writing;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
+use moka::sync::Cache;
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use account::{SignedIn, Signup};
-pub use connection::{Connection, Held, TooManySockets};
+pub use connection::{Connection, Effects, Held, TooManySockets};
 pub use conversation::Target;
 pub use cursor::News;
 pub use message::{NewMessage, Sent};
@@ -27,16 +34,22 @@ pub use crate::realtime::{Changes, PresenceReceiver};
 
 use crate::{
     auth::{Hasher, Sessions, Signer},
-    domain::{AvatarHosts, Limits, Position},
+    domain::{AvatarHosts, ConversationId, Limits, Seq, Stand, Terms, UserId},
     error::Result,
     metrics::Metrics,
     realtime::{Hub, Presence, Typing},
-    store::DynStore,
+    store::{DynStore, SEALS},
 };
 use cursor::CursorKey;
 use directory::Directory;
+use following::Prepared;
+use rounds::Rounds;
 use sending::Outbox;
 use throttle::Throttles;
+use writing::Writer;
+
+/// Of how many members it is remembered how far they have read.
+const KNOWN_MARKS: u64 = 100_000;
 
 /// The chat. Cheap to clone.
 #[derive(Clone)]
@@ -44,7 +57,10 @@ pub struct Chat(Arc<Inner>);
 
 struct Inner {
     store: DynStore,
-    hub: Hub,
+    hub: Hub<Prepared>,
+    rounds: Rounds,
+    /// How far people are known to have read, so that a send tells of that only when it reads something.
+    marks: Cache<(ConversationId, UserId), Seq>,
     presence: Presence,
     typing: Typing,
     sessions: Sessions,
@@ -56,10 +72,11 @@ struct Inner {
     signup_open: bool,
     avatar_hosts: AvatarHosts,
     limits: Limits,
+    writing: TaskTracker,
     tasks: TaskTracker,
     stopping: CancellationToken,
-    /// Rung when the hub misses a part of the log.
-    behind: tokio::sync::Notify,
+    /// Why the chat can no longer go on.
+    failed: watch::Sender<Option<String>>,
 }
 
 /// What a chat is made of.
@@ -103,9 +120,17 @@ impl Chat {
         let hasher = tokio::task::spawn_blocking(move || Hasher::new(bcrypt_cost, waiting_hashes))
             .await
             .map_err(|error| crate::error::Error::Internal(error.to_string()))??;
-        let (outbox, waiting) = sending::outbox(limits.waiting_sends);
+        let (outbox, inbox) = sending::outbox(limits.waiting_sends);
+        // In this order: a seal that is written in between would be part of what was told, but not known.
+        let heads = store.heads().await?;
+        let mut terms = Terms::default();
+        for seal in store.seals().await? {
+            terms.learn(seal);
+        }
         let chat = Self(Arc::new(Inner {
-            hub: Hub::new(store.head().await?),
+            hub: Hub::new(heads, 0, terms, SEALS),
+            rounds: Rounds::default(),
+            marks: Cache::new(KNOWN_MARKS),
             presence: Presence::new(
                 limits.presence_grace,
                 limits.presence_gather,
@@ -121,21 +146,46 @@ impl Chat {
             signup_open,
             avatar_hosts,
             limits,
+            writing: TaskTracker::new(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            behind: tokio::sync::Notify::new(),
+            failed: watch::Sender::new(None),
             store,
         }));
         chat.0.store.renew_lease().await?;
-        chat.0
-            .tasks
-            .spawn(waiting.write_batches(chat.clone(), metrics));
-        chat.spawn_until_stopped(Self::follow_log);
-        chat.spawn_until_stopped(Self::keep_lease);
-        chat.spawn_until_stopped(Self::follow_presence);
-        chat.spawn_until_stopped(Self::follow_typing);
-        chat.spawn_until_stopped(Self::tidy_up);
+        chat.spawn_until_stopped("following the log", Self::follow_log);
+        let mut writer = Writer::new(chat.clone(), inbox, metrics);
+        if let Err(error) = writer.begin().await {
+            chat.stop().await;
+            return Err(error);
+        }
+        chat.spawn(&chat.0.writing, "writing messages", writer.write());
+        chat.spawn_until_stopped("keeping the lease", Self::keep_lease);
+        chat.spawn_until_stopped("following presence", Self::follow_presence);
+        chat.spawn_until_stopped("following typing", Self::follow_typing);
+        chat.spawn_until_stopped("tidying up", Self::tidy_up);
+        chat.spawn_until_stopped("watching the store", |chat| async move {
+            let reason = chat.0.store.failed().await;
+            chat.fail(reason);
+        });
         Ok(chat)
+    }
+
+    /// Completes with a line that says why, when the chat can no longer go on.
+    pub async fn failed(&self) -> String {
+        let mut failed = self.0.failed.subscribe();
+        let reason = failed.wait_for(Option::is_some).await;
+        let reason = reason.map(|reason| reason.clone().unwrap_or_default());
+        // The sender lives in what is held here.
+        reason.unwrap_or_default()
+    }
+
+    fn fail(&self, reason: String) {
+        self.0.failed.send_if_modified(|failed| {
+            let first = failed.is_none();
+            failed.get_or_insert(reason);
+            first
+        });
     }
 
     /// Whether anyone may make an account.
@@ -148,9 +198,9 @@ impl Chat {
         &self.0.limits
     }
 
-    /// Where the log stands, for everything that is asked from here on.
-    pub fn head(&self) -> Position {
-        self.0.hub.head()
+    /// How far the log was told, for everything that is asked from here on.
+    pub fn stand(&self) -> Arc<Stand> {
+        self.0.hub.stand()
     }
 
     /// Whether the store answers.
@@ -163,8 +213,10 @@ impl Chat {
 
     /// Ends all tasks, takes everyone offline and closes the store. Sends that were taken are written first.
     pub async fn stop(&self) {
-        self.0.stopping.cancel();
         self.0.outbox.close();
+        self.0.writing.close();
+        self.0.writing.wait().await;
+        self.0.stopping.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
         let owed = self.0.presence.shut_down();
@@ -176,14 +228,29 @@ impl Chat {
         self.0.store.close().await;
     }
 
-    fn spawn_until_stopped<F>(&self, task: impl FnOnce(Self) -> F)
+    fn spawn_until_stopped<F>(&self, what: &'static str, task: impl FnOnce(Self) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let stopping = self.0.stopping.clone();
         let task = task(self.clone());
-        self.0.tasks.spawn(async move {
+        self.spawn(&self.0.tasks, what, async move {
             stopping.run_until_cancelled(task).await;
+        });
+    }
+
+    /// A task that panics ends the server: without it there would be one that is ready, but mute.
+    fn spawn(
+        &self,
+        tasks: &TaskTracker,
+        what: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let chat = self.clone();
+        tasks.spawn(async move {
+            if AssertUnwindSafe(task).catch_unwind().await.is_err() {
+                chat.fail(format!("{what} came to an unexpected end"));
+            }
         });
     }
 }

@@ -1,19 +1,23 @@
-//! The stream of new messages: first what was missed, then live, each message once and in the log's order.
+//! The stream of what the log holds: first what was missed, then live, each entry once and each conversation in its
+//! order.
 
 use std::{collections::VecDeque, sync::Arc};
+
+use tokio::sync::broadcast::error::RecvError;
 
 use super::{
     Chat, Connection, Held, Target,
     cursor::{Claim, News},
+    replay::Replay,
 };
 use crate::{
-    domain::{ConversationRef, MessageEvent, Position, UserId},
+    domain::{
+        ConversationRef, Entry, LogEvent, MessageEvent, Position, Progress, Record, Stand,
+        TermsCheck, Told, UserId,
+    },
     error::{Error, Result},
+    realtime::LogReceiver,
 };
-use tokio::sync::broadcast::{self, error::RecvError};
-
-/// Messages read from the store at a time.
-const REPLAY_PAGE: usize = 200;
 
 /// A message as it goes to one subscription.
 pub struct Delivery {
@@ -35,20 +39,31 @@ pub struct MessageStream {
     claim: Claim,
     /// The cursor of what was delivered last; at first that of where it began.
     cursor: Arc<str>,
-    receiver: broadcast::Receiver<Arc<MessageEvent>>,
-    /// Where the log stood when it began; what comes after is live, also when it is read from the store.
-    began: Position,
-    /// Everything up to here was delivered, or does not concern this subscription.
-    delivered: Position,
-    /// Up to here the store is read; what comes after, the receiver brings.
-    replay_to: Position,
-    buffer: VecDeque<MessageEvent>,
+    receiver: LogReceiver,
+    /// What the receiver brings up to here was delivered, or does not concern this subscription.
+    stand: Arc<Stand>,
+    /// What was missed, while that is told.
+    missed: Option<Box<Missed>>,
+}
+
+/// What a subscription missed.
+struct Missed {
+    /// Delivered, or of no concern to this subscription.
+    had: Progress,
+    /// Whether it came after the subscription began, so that it is as good as live.
+    since_begin: bool,
+    ready: VecDeque<(Position, Option<Arc<MessageEvent>>)>,
+    /// The rest, which is in the store; `None` when all is ready.
+    stored: Option<Replay>,
 }
 
 impl Chat {
-    /// The cursor of someone who has seen everything up to `position`.
-    pub fn cursor(&self, viewer: UserId, position: Position) -> String {
-        self.0.cursors.write(viewer, Claim::WHOLE, position)
+    /// The cursor of someone who has seen everything that was told by then.
+    pub fn cursor(&self, viewer: UserId, stand: &Stand) -> String {
+        let Stand {
+            progress, terms, ..
+        } = stand;
+        self.0.cursors.write(viewer, Claim::WHOLE, progress, *terms)
     }
 
     /// Begins a stream at the later of `after` and the cursor that the socket was opened with; without both, at
@@ -66,6 +81,7 @@ impl Chat {
         after: Option<&str>,
     ) -> Result<MessageStream> {
         let viewer = connection.viewer().user_id;
+        let held = self.taking_effect(held).await?;
         let target = match only {
             Some(reference) => Some(self.target(viewer, "in", reference).await?),
             None => None,
@@ -86,36 +102,125 @@ impl Chat {
             return Err(refused("resume"));
         }
         given.extend(resumed);
-        let (since, cursor) = match given.into_iter().max_by_key(|(position, _)| *position) {
-            Some((position, text)) => (position, text.to_owned()),
-            None => (held.head, self.0.cursors.write(viewer, claim, held.head)),
-        };
-        if since > self.0.hub.head() {
-            // Another process was ahead of this one; a log that ends before the cursor was put back in time.
-            self.catch_up().await?;
-            if since > self.0.hub.head() {
-                return Err(Error::ResyncRequired);
-            }
-        }
-        let stream = MessageStream {
+        let Held {
+            receiver, stand, ..
+        } = held;
+        let mut stream = MessageStream {
             chat: self.clone(),
             connection,
             viewer,
             target,
             claim,
-            cursor: cursor.into(),
-            receiver: held.receiver,
-            began: held.head,
-            delivered: since,
-            replay_to: held.head,
-            buffer: VecDeque::new(),
+            cursor: "".into(),
+            receiver,
+            stand,
+            missed: None,
         };
-        stream.refuse_long_replay().await?;
+        stream.begin(&given).await?;
         Ok(stream)
     }
 }
 
+impl Chat {
+    /// Lets a subscription begin behind everything that was acknowledged before it arrived, on whichever process.
+    async fn taking_effect(&self, mut held: Held) -> Result<Held> {
+        if let Some(effect) = held.effect.take() {
+            self.up_to_date().await?;
+            held.receiver = held.receiver.resubscribe();
+            held.stand = self.0.hub.stand();
+            drop(effect);
+        }
+        Ok(held)
+    }
+}
+
 impl MessageStream {
+    /// Begins behind everything that any of the given cursors has had.
+    async fn begin(&mut self, given: &[(super::cursor::Read, &str)]) -> Result<()> {
+        let mut since = Progress::default();
+        for (read, _) in given {
+            since.join(&read.progress);
+        }
+        if !self.stand.progress.includes(&since) {
+            // Another process was ahead of this one; a log that ends before the cursor was put back in time.
+            if !self.chat.covers(&since).await? {
+                return Err(Error::ResyncRequired);
+            }
+            self.catch_hold();
+        }
+        for (read, _) in given {
+            // Those of the first release come from before all terms.
+            let expected = read
+                .terms
+                .or_else(|| self.chat.0.hub.terms(&Progress::default()));
+            if expected != self.chat.0.hub.terms(&read.progress) {
+                return Err(Error::ResyncRequired);
+            }
+        }
+        if given.is_empty() {
+            let Stand {
+                progress, terms, ..
+            } = *self.stand;
+            self.cursor = self.write(&progress, terms).into();
+            return Ok(());
+        }
+        let whole = given
+            .iter()
+            .find(|(read, _)| read.progress.includes(&since));
+        self.cursor = match whole {
+            Some((_, text)) => (*text).into(),
+            None => {
+                let terms = self.chat.0.hub.terms(&since).unwrap_or_default();
+                self.write(&since, terms).into()
+            }
+        };
+        self.replay(since, false).await
+    }
+
+    /// Begins anew from what is told by now; the receiver first, so that nothing falls in between.
+    fn catch_hold(&mut self) {
+        self.receiver = self.receiver.resubscribe();
+        self.stand = self.chat.0.hub.stand();
+    }
+
+    /// Lets what was missed since then come first.
+    async fn replay(&mut self, had: Progress, since_begin: bool) -> Result<()> {
+        let up_to = self.stand.progress;
+        if had == up_to {
+            return Ok(());
+        }
+        let conversation = match &self.target {
+            None => None,
+            Some(Target::Existing(conversation)) => Some(conversation.id),
+            // Nobody has started it.
+            Some(Target::Unstarted(_)) => return Ok(()),
+        };
+        let mut missed = Missed {
+            had,
+            since_begin,
+            ready: VecDeque::new(),
+            stored: None,
+        };
+        if let Some(recent) = self.chat.0.hub.recent(self.viewer, &had, &up_to) {
+            let concerns = |event: &Arc<LogEvent>| {
+                conversation.is_none_or(|conversation| event.conversation.id == conversation)
+            };
+            let recent = recent.into_iter().filter(concerns);
+            missed.ready = recent
+                .map(|event| (event.position, sent(&event.told)))
+                .collect();
+            let messages = missed.ready.iter().filter(|(_, message)| message.is_some());
+            if messages.count() > self.chat.limits().replay {
+                return Err(Error::ResyncRequired);
+            }
+        } else {
+            let replay = Replay::find(&self.chat, self.viewer, conversation, &had, &up_to);
+            missed.stored = Some(Box::pin(replay).await?);
+        }
+        self.missed = Some(Box::new(missed));
+        Ok(())
+    }
+
     /// The next message. `None` when the server stops.
     ///
     /// # Errors
@@ -129,28 +234,29 @@ impl MessageStream {
 
     async fn advance(&mut self) -> Result<Option<Delivery>> {
         loop {
-            if let Some(event) = self.buffer.pop_front() {
-                return Ok(Some(self.deliver(Arc::new(event), false)));
-            }
-            if self.delivered < self.replay_to {
+            if self.missed.is_some() {
                 // Boxed, here and below, so that a stream that waits for the next message takes little memory.
-                Box::pin(self.read_page()).await?;
-                continue;
+                if let Some(delivery) = Box::pin(self.next_missed()).await? {
+                    return Ok(Some(delivery));
+                }
             }
             match self.receiver.recv().await {
                 Ok(event) => {
-                    if event.message.position <= self.delivered {
+                    if event.stand.index <= self.stand.index {
                         continue;
                     }
-                    if self
-                        .target
-                        .as_ref()
-                        .is_some_and(|target| !target.is(&event.conversation))
-                    {
-                        self.delivered = event.message.position;
+                    self.stand = event.stand.clone();
+                    let target = self.target.as_ref();
+                    if target.is_some_and(|target| !target.is(&event.conversation)) {
                         continue;
                     }
-                    return Ok(Some(self.deliver(event, true)));
+                    if let Some(message) = sent(&event.told) {
+                        self.connection.went_live();
+                        let Stand {
+                            progress, terms, ..
+                        } = *event.stand;
+                        return Ok(Some(self.deliver(message, &progress, terms, true)));
+                    }
                 }
                 Err(RecvError::Lagged(_)) => Box::pin(self.fell_behind()).await?,
                 Err(RecvError::Closed) => return Ok(None),
@@ -158,26 +264,61 @@ impl MessageStream {
         }
     }
 
-    /// Skips nothing: what the receiver lost is read from the store, behind which a new receiver goes on. The old one
-    /// is full of what the store gives by then, and would lag again with the next message.
+    /// Skips nothing: what the receiver lost is read elsewhere, behind which a new receiver goes on. The old one is full
+    /// of what is read by then, and would lag again with the next message.
     async fn fell_behind(&mut self) -> Result<()> {
-        self.receiver = self.receiver.resubscribe();
+        let had = self.stand.progress;
+        self.catch_hold();
         if let Some(Target::Unstarted(pair)) = self.target
             && let Some(started) = self.chat.0.directory.direct(&[pair]).await?.remove(&pair)
         {
             self.target = Some(Target::Existing(started));
         }
-        self.replay_to = self.chat.0.hub.head();
-        self.refuse_long_replay().await
+        self.replay(had, true).await
     }
 
-    fn deliver(&mut self, event: Arc<MessageEvent>, live: bool) -> Delivery {
-        let position = event.message.position;
-        if position > self.began {
-            self.connection.went_live();
+    /// The next message that was missed; `None` when there is no more.
+    async fn next_missed(&mut self) -> Result<Option<Delivery>> {
+        while let Some(missed) = &mut self.missed {
+            while let Some((position, message)) = missed.ready.pop_front() {
+                missed.had.advance(position);
+                if let Some(message) = message {
+                    let (had, since_begin) = (missed.had, missed.since_begin);
+                    if since_begin {
+                        self.connection.went_live();
+                    }
+                    let terms = self.chat.0.hub.terms(&had).unwrap_or_default();
+                    return Ok(Some(self.deliver(message, &had, terms, false)));
+                }
+            }
+            let page = match &mut missed.stored {
+                Some(replay) => replay.page(&self.chat).await?,
+                None => Vec::new(),
+            };
+            if page.is_empty() {
+                self.missed = None;
+                break;
+            }
+            missed.ready = self.chat.messages_of(page).await?.into();
         }
-        self.delivered = position;
-        let cursor = self.chat.0.cursors.write(self.viewer, self.claim, position);
+        Ok(None)
+    }
+
+    fn write(&self, progress: &Progress, terms: TermsCheck) -> String {
+        self.chat
+            .0
+            .cursors
+            .write(self.viewer, self.claim, progress, terms)
+    }
+
+    fn deliver(
+        &mut self,
+        event: Arc<MessageEvent>,
+        progress: &Progress,
+        terms: TermsCheck,
+        live: bool,
+    ) -> Delivery {
+        let cursor = self.write(progress, terms);
         let previous = std::mem::replace(&mut self.cursor, cursor.into());
         Delivery {
             event,
@@ -186,53 +327,30 @@ impl MessageStream {
             live,
         }
     }
+}
 
-    async fn read_page(&mut self) -> Result<()> {
-        let Some(page) = self.missed(REPLAY_PAGE).await? else {
-            self.delivered = self.replay_to;
-            return Ok(());
-        };
-        if page.len() < REPLAY_PAGE {
-            // Nothing else up to there concerns this subscription; the last of the page moves `delivered` on.
-            self.replay_to = page.last().map_or(self.replay_to, |last| last.position);
-        }
-        if page.is_empty() {
-            self.delivered = self.replay_to;
-        }
-        self.buffer = self.chat.events(page).await?.into();
-        Ok(())
+/// The message that an event tells of as sent.
+fn sent(told: &Told) -> Option<Arc<MessageEvent>> {
+    match told {
+        Told::Sent(message) => Some(message.clone()),
+        Told::MessageChanged(_) | Told::ConversationChanged => None,
     }
+}
 
-    /// The next messages that the store has for this subscription; `None` when there can be none.
-    async fn missed(&self, limit: usize) -> Result<Option<Vec<crate::domain::Message>>> {
-        let conversation = match &self.target {
-            None => None,
-            Some(Target::Existing(conversation)) => Some(conversation.id),
-            // Nobody has started it.
-            Some(Target::Unstarted(_)) => return Ok(None),
-        };
-        let missed = self.chat.0.store.missed(
-            self.viewer,
-            conversation,
-            self.delivered,
-            self.replay_to,
-            limit,
-        );
-        Ok(Some(missed.await?))
-    }
-
-    /// A replay that is too long is refused before it begins. Only a log that is longer can hold so many.
-    async fn refuse_long_replay(&self) -> Result<()> {
-        let limit = self.chat.0.limits.replay;
-        let log = usize::try_from(self.replay_to - self.delivered).unwrap_or(0);
-        if log > limit
-            && self
-                .missed(limit + 1)
-                .await?
-                .is_some_and(|missed| missed.len() > limit)
-        {
-            return Err(Error::ResyncRequired);
-        }
-        Ok(())
+impl Chat {
+    /// What entries tell that are read from the store, at their places.
+    async fn messages_of(
+        &self,
+        entries: Vec<Entry>,
+    ) -> Result<Vec<(Position, Option<Arc<MessageEvent>>)>> {
+        let records = entries.into_iter().map(Record::Entry).collect();
+        let prepared = self.prepare(records).await?;
+        let messages = prepared.into_iter().filter_map(|(record, prepared)| {
+            let Record::Entry(entry) = record else {
+                return None;
+            };
+            Some((entry.position, prepared.message_event(&entry)))
+        });
+        Ok(messages.collect())
     }
 }

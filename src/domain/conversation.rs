@@ -1,6 +1,6 @@
 //! Who talks with whom, and how far each has read.
 
-use super::{ConversationId, Seq, Timestamp, UserId};
+use super::{ConversationId, ConversationState, Rank, Seq, Step, Timestamp, UserId};
 
 /// A conversation and its members; what changes with each message is in [`ConversationActivity`].
 #[derive(Clone, Debug, PartialEq)]
@@ -11,9 +11,29 @@ pub struct Conversation {
     pub title: Option<String>,
     pub members: Vec<Member>,
     pub created_at: Timestamp,
+    /// The step that made or changed it last; 0 when none has. What is of a lower step is older.
+    pub changed: Step,
 }
 
 impl Conversation {
+    /// What an entry tells of it when it is made or changed.
+    pub fn state(&self) -> ConversationState {
+        ConversationState {
+            title: self.title.clone(),
+            members: self.members.clone(),
+        }
+    }
+
+    /// Takes over a state that the step `at` gave it, unless it is as new already.
+    pub fn change(&mut self, state: &ConversationState, at: Step) {
+        if at > self.changed {
+            let ConversationState { title, members } = state.clone();
+            self.title = title;
+            self.members = members;
+            self.changed = at;
+        }
+    }
+
     /// A direct conversation of two people, not stored yet.
     pub fn direct(pair: Pair, created_at: Timestamp) -> Self {
         let member = |user_id| Member {
@@ -27,6 +47,7 @@ impl Conversation {
             title: None,
             members: vec![member(pair.low()), member(pair.high())],
             created_at,
+            changed: 0,
         }
     }
 
@@ -116,6 +137,8 @@ pub struct ConversationActivity {
     pub last_seq: Seq,
     /// When the newest message was sent, or the conversation was created.
     pub last_activity_at: Timestamp,
+    /// Of the newest message, or of the entry with which the conversation was made; lists are ordered by it.
+    pub rank: Rank,
 }
 
 impl ConversationActivity {

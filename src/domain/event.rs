@@ -2,9 +2,36 @@
 
 use std::sync::Arc;
 
-use super::{Conversation, Message, User, UserId};
+use super::{Conversation, Message, MessageId, Position, Progress, TermsCheck, User, UserId};
 
-/// A message that was just written, with what the usual documents select beside it.
+/// Where this process stands in the log: how far it has told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stand {
+    /// How many records it has told since its start; orders what it tells.
+    pub index: u64,
+    pub progress: Progress,
+    pub terms: TermsCheck,
+}
+
+/// An entry of the log as it is told.
+#[derive(Debug)]
+pub struct LogEvent {
+    pub position: Position,
+    /// Where this process stands with it.
+    pub stand: Arc<Stand>,
+    pub conversation: Arc<Conversation>,
+    pub told: Told,
+}
+
+/// What an entry tells.
+#[derive(Clone, Debug)]
+pub enum Told {
+    Sent(Arc<MessageEvent>),
+    MessageChanged(MessageId),
+    ConversationChanged,
+}
+
+/// A message that was sent, with what the usual documents select beside it.
 #[derive(Debug)]
 pub struct MessageEvent {
     pub message: Arc<Message>,

@@ -45,6 +45,9 @@ pub struct Limits {
     pub replay: usize,
     /// How often the log is read for what other processes wrote, and ended sessions are looked for.
     pub sweep_interval: Duration,
+    /// How long an entry waits for the one before it in its conversation, when that cannot be read, before the log is
+    /// taken to have a hole there: longer than a server that lost its office can take itself for the primary.
+    pub hole_patience: Duration,
     /// How often this process says that it lives; well below [`crate::store::StoreLimits::lease`].
     pub lease_renewal: Duration,
     /// How often expired rows are forgotten.
@@ -100,6 +103,7 @@ impl Default for Limits {
             sockets_per_user: 50,
             replay: 5_000,
             sweep_interval: Duration::from_secs(2),
+            hole_patience: Duration::from_secs(10),
             lease_renewal: Duration::from_secs(5),
             tidy_interval: Duration::from_mins(1),
             presence_grace: Duration::from_secs(2),

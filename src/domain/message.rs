@@ -1,57 +1,45 @@
-//! What people say, and the two numbers that order it.
+//! What people say.
 
 use std::sync::Arc;
 
-use super::{ConversationId, MessageId, Timestamp, UserId};
+use super::{ConversationId, MessageId, MessageState, Step, Timestamp, UserId};
 use crate::error::{Error, Result};
 
 /// A message's place in its conversation: 1, 2, 3, … without holes.
 pub type Seq = i64;
 
-/// A message's place among all messages of the store, in commit order: 1, 2, 3, … without holes. Nobody ever sees
-/// n + 1 before n, so one number says exactly what a reader has had.
-pub type Position = i64;
-
-/// A message as it is remembered.
+/// A message in its newest state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     pub id: MessageId,
-    pub position: Position,
     pub conversation_id: ConversationId,
+    /// 0 while it is on its way to the store.
     pub seq: Seq,
     pub sender_id: UserId,
+    /// Empty when deleted.
     pub body: Body,
     pub client_message_id: Option<ClientMessageId>,
     pub sent_at: Timestamp,
     pub reply_to: Option<MessageId>,
+    pub edited_at: Option<Timestamp>,
+    pub deleted_at: Option<Timestamp>,
+    /// The step that changed it last; 0 when none has. What is of a lower step is older.
+    pub changed: Step,
 }
 
-/// A message on its way to the store, which gives it its place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    /// Made once, before the first try: it tells "ours was written" when the outcome of a write is unknown.
-    pub id: MessageId,
-    pub conversation_id: ConversationId,
-    pub sender_id: UserId,
-    pub body: Body,
-    pub client_message_id: Option<ClientMessageId>,
-    pub sent_at: Timestamp,
-    pub reply_to: Option<MessageId>,
-}
-
-impl Draft {
-    /// The message that this becomes at its place.
-    pub fn placed(&self, position: Position, seq: Seq) -> Message {
-        Message {
-            id: self.id,
-            position,
-            conversation_id: self.conversation_id,
-            seq,
-            sender_id: self.sender_id,
-            body: self.body.clone(),
-            client_message_id: self.client_message_id.clone(),
-            sent_at: self.sent_at,
-            reply_to: self.reply_to,
+impl Message {
+    /// Takes over a state that the step `at` gave it, unless it is as new already.
+    pub fn change(&mut self, state: &MessageState, at: Step) {
+        if at > self.changed {
+            let MessageState {
+                body,
+                edited_at,
+                deleted_at,
+            } = state.clone();
+            self.body = body;
+            self.edited_at = edited_at;
+            self.deleted_at = deleted_at;
+            self.changed = at;
         }
     }
 }

@@ -5,10 +5,12 @@ pub mod conversation;
 pub mod event;
 pub mod id;
 pub mod limits;
+pub mod log;
 pub mod message;
 pub mod page;
 pub mod session;
 pub mod shown;
+pub mod terms;
 pub mod time;
 pub mod user;
 
@@ -17,11 +19,16 @@ pub use conversation::{
     Conversation, ConversationActivity, ConversationKind, ConversationRef, Member, MemberRole,
     Pair, ReadMark,
 };
-pub use event::{MessageEvent, OnlineChange, TypingEvent};
+pub use event::{LogEvent, MessageEvent, OnlineChange, Stand, Told, TypingEvent};
 pub use id::{ConversationId, Identifies, MessageId, SessionId, TypeId, UserId};
 pub use limits::Limits;
-pub use message::{Body, ClientMessageId, Draft, Message, Position, Seq};
+pub use log::{
+    ConversationState, Entry, Happening, Lane, MessageChange, MessageState, NewEntry, Pen,
+    Position, Progress, Rank, Record, Seal, Step, Stretch, Tail,
+};
+pub use message::{Body, ClientMessageId, Message, Seq};
 pub use page::{Page, PageArgs, Window};
 pub use session::Session;
+pub use terms::{Terms, TermsCheck};
 pub use time::Timestamp;
 pub use user::{DisplayName, Password, User, Username};

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use uuid::Uuid;
 
 use super::engine::object;
-use crate::domain::{ConversationId, Seq, Timestamp, UserId};
+use crate::domain::{ConversationId, Rank, Seq, UserId};
 
 /// Where a page stands in its list.
 #[derive(Clone)]
@@ -61,16 +61,16 @@ impl ListCursor for Seq {
 }
 
 /// Of a conversation in the viewer's list.
-impl ListCursor for (Timestamp, ConversationId) {
+impl ListCursor for (Rank, ConversationId) {
     fn write(&self) -> String {
-        encode(b'c', &[&self.0.0.to_be_bytes(), self.1.0.as_bytes()])
+        encode(b'r', &[&self.0.to_be_bytes(), self.1.0.as_bytes()])
     }
 
     fn read(text: &str) -> Option<Self> {
-        let bytes = decode(b'c', text)?;
-        let (at, id) = bytes.split_first_chunk()?;
+        let bytes = decode(b'r', text)?;
+        let (rank, id) = bytes.split_first_chunk()?;
         Some((
-            Timestamp(i64::from_be_bytes(*at)),
+            Rank::from_be_bytes(*rank),
             ConversationId(Uuid::from_slice(id).ok()?),
         ))
     }
@@ -182,7 +182,7 @@ mod tests {
     fn cursors_read_what_they_wrote_and_nothing_else() {
         let user = ("änn".to_owned(), UserId::new());
         assert_eq!(ListCursor::read(&user.write()), Some(user.clone()));
-        let conversation = (Timestamp(7), ConversationId::new());
+        let conversation = (7, ConversationId::new());
         assert_eq!(ListCursor::read(&conversation.write()), Some(conversation));
         assert_eq!(Seq::read(&7_i64.write()), Some(7));
         for bad in [

@@ -1,11 +1,14 @@
 //! What a resolver may ask about the request it serves.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use async_graphql::dataloader::DataLoader;
 use futures_util::{Stream, StreamExt};
 use parking_lot::Mutex;
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, time::Instant};
 use uuid::Uuid;
 
 use super::{
@@ -14,8 +17,8 @@ use super::{
 };
 use crate::{
     auth::Viewer,
-    chat::{Changes, Chat, Connection, Held, Origin, PresenceReceiver},
-    domain::{Position, Session, TypingEvent, UserId},
+    chat::{Changes, Chat, Connection, Effects, Held, Origin, PresenceReceiver},
+    domain::{Session, Stand, TypingEvent, UserId},
     error::{Error, Result},
 };
 
@@ -49,8 +52,12 @@ pub struct RequestContext {
     loaders: Arc<DataLoader<Loaders>>,
     pub viewer: Option<Viewer>,
     pub origin: Origin,
-    /// Where the log stood before anything of the request ran.
-    pub head: Position,
+    /// When it came.
+    began: Instant,
+    /// How far the log was told before anything of the request ran.
+    stand: OnceLock<Arc<Stand>>,
+    /// What has to take effect first, of what the same socket sent before.
+    pub after: Mutex<Option<Box<Effects>>>,
     /// Whether the request came with a token, a useless one included.
     pub had_token: bool,
     /// What becomes of the session cookie; only HTTP looks at it. Boxed, as is what follows: subscriptions keep this.
@@ -70,20 +77,46 @@ impl RequestContext {
         had_token: bool,
         origin: Origin,
     ) -> Self {
-        let chat = api.chat().clone();
-        let head = chat.head();
         Self {
             id,
-            chat,
+            chat: api.chat().clone(),
             loaders: api.loaders().clone(),
             viewer,
             origin,
-            head,
+            began: Instant::now(),
+            stand: OnceLock::new(),
+            after: Mutex::default(),
             had_token,
             cookie: Mutex::default(),
             hold: Mutex::default(),
             events: Mutex::default(),
         }
+    }
+
+    /// Lets everything that was acknowledged before be seen by what the request asks, on whichever process that was.
+    ///
+    /// # Errors
+    /// What is new could not be read.
+    pub(super) async fn catch_up(&self) -> Result<()> {
+        let after = self.after.lock().take();
+        if let Some(effects) = after {
+            effects.taken().await;
+        }
+        if self.viewer.is_some() {
+            self.chat.up_to_date().await?;
+        }
+        self.stand.get_or_init(|| self.chat.stand());
+        Ok(())
+    }
+
+    /// How far the log was told before anything of the request ran.
+    pub(super) fn stand(&self) -> Arc<Stand> {
+        self.stand.get_or_init(|| self.chat.stand()).clone()
+    }
+
+    /// Until when it may begin something: there has to be time left to say how that went.
+    pub(super) fn deadline(&self) -> Instant {
+        self.began + self.chat.limits().operation * 9 / 10
     }
 
     /// Who asks.

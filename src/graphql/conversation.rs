@@ -17,9 +17,7 @@ use super::{
 };
 use crate::{
     chat::Target,
-    domain::{
-        self, ConversationActivity, ConversationId, MessageId, PageArgs, Seq, Timestamp, UserId,
-    },
+    domain::{self, ConversationActivity, ConversationId, MessageId, PageArgs, Rank, Seq, UserId},
     error::{Error, Result},
 };
 
@@ -168,16 +166,14 @@ object! {
     }
 }
 
-type ConversationCursor = (Timestamp, ConversationId);
+type ConversationCursor = (Rank, ConversationId);
 
 impl Listed for Conversation {
     type Cursor = ConversationCursor;
 
     fn cursor(&self) -> ConversationCursor {
-        let created_at = self.conversation.created_at;
-        let activity = self.activity;
-        let at = activity.map_or(created_at, |activity| activity.last_activity_at);
-        (at, self.conversation.id)
+        let rank = self.activity.map_or(0, |activity| activity.rank);
+        (rank, self.conversation.id)
     }
 }
 

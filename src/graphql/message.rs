@@ -85,9 +85,9 @@ object! {
         /// When the server took it in.
         sentAt: DateTime = everyone => message.message.sent_at;
         /// When it was last edited; null when never.
-        editedAt: Option<DateTime> = everyone => None::<domain::Timestamp>;
+        editedAt: Option<DateTime> = everyone => message.message.edited_at;
         /// When it was deleted; null when it was not.
-        deletedAt: Option<DateTime> = everyone => None::<domain::Timestamp>;
+        deletedAt: Option<DateTime> = everyone => message.message.deleted_at;
         /// The message that this one answers.
         replyTo: Option<Message> = each loads {
             let Some(id) = message.message.reply_to else {
@@ -188,7 +188,7 @@ fields! { queries of Query, |_query, cx| {
     };
     /// Where the viewer's stream of new messages stands, read before anything else in the request. Ask for it in the query that loads the screen and subscribe `after` it: nothing falls in between (what the screen already shows may come once more, with the same id).
     streamCursor: String = each soon
-        cx.viewer_id().map(|viewer| cx.chat.cursor(viewer, cx.head)).into();
+        cx.viewer_id().map(|viewer| cx.chat.cursor(viewer, &cx.stand())).into();
 } }
 
 /// A message to send.
@@ -226,7 +226,7 @@ fields! { mutations of Mutation, |_mutation, cx| {
             to: to.parse("input.to")?,
             reply_to: reply_to_id.map(reply_to).transpose()?,
         };
-        let sent = cx.chat.send(viewer, outgoing).await?;
+        let sent = cx.chat.send(viewer, outgoing, cx.deadline()).await?;
         Ok(Message {
             message: sent.message,
             conversation: Some(sent.conversation),

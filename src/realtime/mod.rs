@@ -1,10 +1,15 @@
 //! Who is listening now. Remembers nothing: the store is the truth, this is the fast path.
 
+mod changes;
 pub mod hub;
+pub mod intake;
 pub mod presence;
+mod recent;
+mod tails;
 mod timeouts;
 pub mod typing;
 
-pub use hub::{Attachment, Changes, Hub};
+pub use changes::Changes;
+pub use hub::{Attachment, Hub, LogReceiver};
 pub use presence::{Presence, PresenceReceiver};
 pub use typing::Typing;

@@ -4,7 +4,8 @@
 //! Four rules hold for every method of both:
 //! - **Durable means durable.** What a method says it wrote survives the loss of the process (embedded: synced to
 //!   disk; MongoDB: acknowledged by a majority, journaled).
-//! - **Read your writes.** Once a write has returned, every later read through the same store shows it.
+//! - **Read your writes.** Once a write has returned, every later read through the same store shows it; and once
+//!   [`Log::log_after`] has given an entry, every later read shows it and what follows from it, whoever wrote it.
 //! - **Typed values only.** No client's text reaches a query as anything but a bound scalar.
 //! - **Bounded time.** A store that does not answer gives [`Error::Unavailable`] within
 //!   [`StoreLimits::operation`], never a hang; the next call after its return works again by itself.
@@ -18,8 +19,9 @@ use async_trait::async_trait;
 
 use crate::{
     domain::{
-        Conversation, ConversationActivity, ConversationId, Draft, Message, MessageId, Page, Pair,
-        Position, ReadMark, Seq, Session, SessionId, Timestamp, User, UserId, Window,
+        Conversation, ConversationActivity, ConversationId, Entry, Lane, Message, MessageId, Page,
+        Pair, Progress, Rank, ReadMark, Record, Seal, Seq, Session, SessionId, Stretch, Tail,
+        Timestamp, User, UserId, Window,
     },
     error::{Error, Result},
 };
@@ -28,9 +30,9 @@ use crate::{
 pub type DynStore = Arc<dyn Store>;
 
 /// Everything the app remembers.
-pub trait Store: Users + Sessions + Conversations + Messages + Presence + Upkeep {}
+pub trait Store: Users + Sessions + Conversations + Log + Messages + Presence + Upkeep {}
 
-impl<T: Users + Sessions + Conversations + Messages + Presence + Upkeep> Store for T {}
+impl<T: Users + Sessions + Conversations + Log + Messages + Presence + Upkeep> Store for T {}
 
 /// Times that bound a store's work; tests shorten them.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +45,9 @@ pub struct StoreLimits {
     pub lease: Duration,
     /// How often the embedded store folds its log into its database.
     pub checkpoint: Duration,
+    /// How long a look that found no other process on the same MongoDB holds. A process that finds others at its start
+    /// lets twice as long pass before it writes, so that they have looked again.
+    pub alone: Duration,
 }
 
 impl Default for StoreLimits {
@@ -52,6 +57,7 @@ impl Default for StoreLimits {
             open: Duration::from_secs(10),
             lease: Duration::from_secs(20),
             checkpoint: Duration::from_secs(5),
+            alone: Duration::from_secs(1),
         }
     }
 }
@@ -136,13 +142,13 @@ pub trait Conversations: Send + Sync {
     /// Those of `ids` that exist, with members in the order in which they joined; in any order.
     async fn conversations(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>>;
 
-    /// The viewer's conversations, ordered by (last activity, id) downwards, after `after` in that order, at most
-    /// `limit`. A direct conversation without a message is left out. Conversations whose last activity is this very
-    /// moment may change place between two calls; none that stays quiet is skipped or repeated.
+    /// The viewer's conversations, ordered by (rank of the activity, id) downwards, after `after` in that order, at most
+    /// `limit`. A direct conversation without a message is left out. Conversations that are active at this very moment
+    /// may change place between two calls; none that stays quiet is skipped or repeated.
     async fn conversations_of(
         &self,
         viewer: UserId,
-        after: Option<(Timestamp, ConversationId)>,
+        after: Option<(Rank, ConversationId)>,
         limit: usize,
     ) -> Result<Vec<(Conversation, ConversationActivity)>>;
 
@@ -158,39 +164,96 @@ pub trait Conversations: Send + Sync {
     -> Result<bool>;
 }
 
-/// The log of all messages.
+/// The log of everything that happens in conversations; see [`crate::domain::log`].
 #[async_trait]
-pub trait Messages: Send + Sync {
-    /// Writes drafts in this order, as few writes as can be, and gives for each the message that stands in the log:
-    /// the draft at its new place, or, when its sender has used its client message id before, that earlier message
-    /// (then the ids differ). Places are contiguous in the log (`position`) and in each conversation (`seq`),
-    /// whoever else writes at the same time: unique indexes are the referee.
-    ///
-    /// The caller gives no two drafts of one (sender, client message id), and calls this one at a time.
+pub trait Log: Send + Sync {
+    /// Begins a term: writes a seal behind everything that stands in a lane which no living process holds, and holds
+    /// it. `over` is the lane of a term of this process that has come to its end, by a clash or because nobody knows
+    /// what became of a write: once this has returned, what that lane holds of the term is all that it will ever hold,
+    /// and [`Log::log_after`] shows it. It is sealed again and goes on where no other process has it by now.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the outcome is not known in time. Some or all drafts may be in the log then, or
-    /// come there later; each at most once, and [`Messages::log_after`] shows what did.
-    async fn append(&self, drafts: &[Draft]) -> Result<Vec<Message>>;
+    /// [`Error::Unavailable`] when it could not be done in time; another call takes it up again. Anything else is a
+    /// reason not to go on: every lane is held by a living process, say.
+    async fn begin_term(&self, over: Option<Lane>) -> Result<Seal>;
 
-    /// The position of the newest message, 0 when there is none.
-    async fn head(&self) -> Result<Position>;
+    /// Writes entries in this order as one ordered write, and what follows from them. They are of one lane and follow
+    /// each other and what this process wrote there before without a hole; each one's step follows the one before it of
+    /// its conversation. One call at a time for each lane.
+    ///
+    /// # Errors
+    /// Whatever it is, nobody knows which of them are written, or still will be, until [`Log::begin_term`] returns.
+    async fn append(&self, entries: &[Entry]) -> Result<Appended>;
 
-    /// The messages after `position`, in order, at most `limit`.
-    async fn log_after(&self, position: Position, limit: usize) -> Result<Vec<Message>>;
+    /// What stands behind `after` in all lanes, each lane in its order without a hole that is not one of the log's own;
+    /// of each lane at most `limit`, in a read that began after the call. A lane of which less than `limit` comes has
+    /// no more.
+    async fn log_after(&self, after: &Progress, limit: usize) -> Result<Vec<Record>>;
 
-    /// Those messages of the viewer's conversations (or only of `conversation`, if the viewer is a member) whose
-    /// position is in `after + 1 ..= up_to`, in order; only the first `limit` of them. The cost follows what is
-    /// found and the number of the viewer's conversations, not the length of the log.
-    async fn missed(
+    /// Where all lanes end, in a read that began after the call.
+    async fn heads(&self) -> Result<Progress>;
+
+    /// The seals, lane by lane in their order; of a lane with very many only the newest [`SEALS`].
+    async fn seals(&self) -> Result<Vec<Seal>>;
+
+    /// Where conversations end; nothing of those in which nothing has happened. In any order.
+    async fn tails(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Tail)>>;
+
+    /// Where those of the viewer's conversations (or only `conversation`, if the viewer is a member) end in which
+    /// something has happened that `after` does not cover. In any order.
+    async fn with_news(
         &self,
         viewer: UserId,
         conversation: Option<ConversationId>,
-        after: Position,
-        up_to: Position,
-        limit: usize,
-    ) -> Result<Vec<Message>>;
+        after: &Progress,
+    ) -> Result<Vec<(ConversationId, Tail)>>;
 
+    /// The entries of stretches that are there, each stretch in the order of steps; a message as it was or as it is.
+    async fn entries(&self, stretches: &[Stretch]) -> Result<Vec<Entry>>;
+
+    /// Whether [`Log::log_after`] or [`Log::append`] has given everything that is in the log, as no other process can
+    /// write: then nothing has to be read to know what is new.
+    fn is_alone(&self) -> bool;
+
+    /// Tells other processes in which conversations this one loses the race for the next step again and again; none is
+    /// the end of it.
+    async fn call_for_turns(&self, conversations: &[ConversationId]) -> Result<()>;
+
+    /// In which conversations other processes call for a turn, each call with the number that tells it from the next.
+    async fn called_for(&self) -> Result<Vec<(ConversationId, Call)>>;
+}
+
+/// How many seals of a lane [`Log::seals`] gives at most.
+pub const SEALS: usize = 1_000;
+
+/// Tells one call for a turn from all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Call(pub uuid::Uuid, pub i64);
+
+/// How an append ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Appended {
+    /// So many are written, from the first on, for good; of the others none is, nor will be.
+    pub written: usize,
+    /// Why the others are not; `None` when there are none.
+    pub stopped: Option<Stopped>,
+}
+
+/// Why an append did not write the entry behind the last that is written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stopped {
+    /// Its sender has used the client message id before. Of the entries that are not written, those of which this is
+    /// so, by their number in the call, with the earlier message; at least the first of them.
+    Known(Vec<(usize, Message)>),
+    /// Its conversation has this step already, from someone else.
+    Lost,
+    /// Its place in the lane is taken: the term is over.
+    Over,
+}
+
+/// Messages in their newest state.
+#[async_trait]
+pub trait Messages: Send + Sync {
     /// A part of a conversation's history, in the order of seq, with exact `has_previous` and `has_next`. Every
     /// page costs the same, wherever it lies.
     async fn history(
@@ -238,6 +301,9 @@ pub trait Upkeep: Send + Sync {
 
     /// Writes what is still owed, forgets what has expired.
     async fn tidy(&self) -> Result<()>;
+
+    /// Completes with a line that says why, when the store can no longer work at all; never otherwise.
+    async fn failed(&self) -> String;
 
     /// Writes what is still owed and lets go of files and connections; no other call may follow.
     async fn close(&self);

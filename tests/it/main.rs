@@ -6,6 +6,7 @@ mod beside;
 mod bounded;
 mod browser;
 mod changes;
+mod chaos;
 mod clients;
 mod crash;
 mod csrf;

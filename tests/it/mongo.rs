@@ -3,8 +3,12 @@
 mod failure;
 mod link;
 mod log;
+mod migration;
 mod opening;
+mod overlay;
+mod plans;
 mod processes;
+mod writer;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,15 +17,20 @@ use std::{
 };
 
 use chinwag::{
-    domain::{Body, Conversation, Draft, Message, MessageId, Pair, Timestamp, UserId},
+    domain::{
+        Body, Conversation, Entry, Message, MessageId, Pair, Position, Progress, Record, Timestamp,
+        UserId,
+    },
     error::Error,
     store::{
-        Conversations, Messages, OpenError, StoreLimits,
+        Conversations, Log, OpenError, StoreLimits,
         mongo::{self, MongoStore},
     },
 };
 use mongodb::{Client, Database};
 use tokio::time::timeout;
+
+use self::writer::{Writer, message, messages};
 
 /// Limits for tests that run into them.
 const SHORT: StoreLimits = StoreLimits {
@@ -29,7 +38,16 @@ const SHORT: StoreLimits = StoreLimits {
     open: Duration::from_secs(4),
     lease: Duration::from_secs(1),
     checkpoint: Duration::from_secs(5),
+    alone: Duration::from_millis(100),
 };
+
+/// Those of a server, in which no process waits long for the others to see it.
+fn limits() -> StoreLimits {
+    StoreLimits {
+        alone: Duration::from_millis(100),
+        ..StoreLimits::default()
+    }
+}
 
 /// The server that an expression starts; where none can be had, the test ends with a loud word, or fails in CI.
 macro_rules! server_or_skip {
@@ -49,9 +67,7 @@ async fn open_with(uri: &str, limits: StoreLimits) -> Result<MongoStore, OpenErr
 }
 
 async fn open(uri: &str) -> MongoStore {
-    open_with(uri, StoreLimits::default())
-        .await
-        .expect("the store opens")
+    open_with(uri, limits()).await.expect("the store opens")
 }
 
 async fn refusal(uri: &str) -> String {
@@ -72,73 +88,84 @@ async fn direct(store: &MongoStore) -> Conversation {
     store.create_direct(&conversation).await.expect("answers")
 }
 
-fn draft(conversation: &Conversation, body: &str) -> Draft {
-    Draft {
-        id: MessageId::new(),
-        conversation_id: conversation.id,
-        sender_id: conversation.members[0].user_id,
-        body: Body::parse("body", body).expect("a body"),
-        client_message_id: None,
-        sent_at: Timestamp::now(),
-        reply_to: None,
-    }
-}
-
-fn drafts(conversation: &Conversation, count: usize) -> Vec<Draft> {
-    (1..=count)
-        .map(|number| draft(conversation, &format!("message {number}")))
-        .collect()
-}
-
-/// Appends with one call that must answer in time.
-async fn append(store: &MongoStore, drafts: &[Draft]) -> Result<Vec<Message>, Error> {
-    timeout(SHORT.operation * 2, store.append(drafts))
-        .await
-        .expect("an append answers in bounded time")
-}
-
-/// Calls until the store answers; each call must end, and one of the first few must work.
-async fn append_soon(store: &MongoStore, drafts: &[Draft]) -> Vec<Message> {
-    for _ in 0..8 {
-        match append(store, drafts).await {
-            Ok(messages) => return messages,
-            Err(Error::Unavailable(_)) => {}
-            Err(other) => panic!("{other:?}"),
+/// What a call gives once the store answers.
+async fn soon<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> T {
+    let asking = async {
+        loop {
+            match call().await {
+                Err(Error::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+                result => return result.expect("answers"),
+            }
         }
-    }
-    panic!("the store does not recover");
+    };
+    timeout(Duration::from_mins(1), asking)
+        .await
+        .expect("the store recovers")
 }
 
-async fn whole_log(store: &MongoStore) -> Vec<Message> {
-    let mut log: Vec<Message> = Vec::new();
+/// Everything in the log, lane by lane.
+async fn whole_log(store: &MongoStore) -> Vec<Record> {
+    let mut had = Progress::default();
+    let mut log: Vec<Record> = Vec::new();
     loop {
-        let last = log.last().map_or(0, |message| message.position);
-        let part = store.log_after(last, 1_000).await.expect("answers");
+        let part = soon(|| store.log_after(&had, 1_000)).await;
         if part.is_empty() {
+            log.sort_by_key(Record::position);
             return log;
         }
+        part.iter()
+            .for_each(|record| had.advance(record.position()));
         log.extend(part);
     }
 }
 
-/// That places are 1, 2, 3, … in the log and in each conversation, and no message is there twice.
-fn assert_contiguous(log: &[Message]) {
-    let mut seqs = HashMap::new();
+/// The entries of the log, lane by lane.
+async fn entries(store: &MongoStore) -> Vec<Entry> {
+    let entry = |record| match record {
+        Record::Entry(entry) => Some(entry),
+        Record::Seal(_) => None,
+    };
+    whole_log(store)
+        .await
+        .into_iter()
+        .filter_map(entry)
+        .collect()
+}
+
+/// That places are 1, 2, 3, … in each lane, steps and seqs in each conversation, that ranks grow in both, and that
+/// nothing is there twice.
+fn assert_contiguous(log: &[Record]) {
+    let mut lanes = HashMap::new();
+    let mut conversations: HashMap<_, Vec<&Entry>> = HashMap::new();
     let mut ids = HashSet::new();
-    for (message, position) in log.iter().zip(1..) {
-        let seq = seqs.entry(message.conversation_id).or_insert(0);
-        *seq += 1;
-        assert_eq!((message.position, message.seq), (position, *seq));
-        assert!(ids.insert(message.id), "{} is there twice", message.id);
+    for record in log {
+        let position = record.position();
+        let (last, rank) = lanes.entry(position.lane()).or_insert((0, 0));
+        *last += 1;
+        assert_eq!(position, Position::at(position.lane(), *last));
+        assert!(record.rank() > *rank, "ranks grow in a lane");
+        *rank = record.rank();
+        if let Record::Entry(entry) = record {
+            assert!(ids.insert(entry.id), "{} is there twice", entry.id);
+            let of = conversations.entry(entry.conversation_id).or_default();
+            of.push(entry);
+        }
+    }
+    for mut of in conversations.into_values() {
+        of.sort_by_key(|entry| entry.step);
+        let (mut step, mut seq, mut rank, mut before) = (0, 0, 0, Position::START);
+        for entry in of {
+            step += 1;
+            seq += i64::from(entry.message().is_some());
+            assert_eq!((entry.step, entry.seq, entry.before), (step, seq, before));
+            assert!(entry.rank > rank, "ranks grow in a conversation");
+            (rank, before) = (entry.rank, entry.position);
+        }
     }
 }
 
-fn ids(messages: &[Message]) -> HashSet<MessageId> {
-    messages.iter().map(|message| message.id).collect()
-}
-
-fn draft_ids(drafts: &[Draft]) -> HashSet<MessageId> {
-    drafts.iter().map(|draft| draft.id).collect()
+fn ids(entries: &[Entry]) -> HashSet<uuid::Uuid> {
+    entries.iter().map(|entry| entry.id).collect()
 }
 
 use server_or_skip;

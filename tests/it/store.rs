@@ -2,21 +2,29 @@
 
 mod conversation;
 mod history;
+mod log;
 mod message;
 mod presence;
+mod random;
 mod session;
+mod term;
 mod upkeep;
 mod user;
+mod writer;
+
+use std::sync::Arc;
 
 use chinwag::{
     domain::{
-        Body, Conversation, ConversationId, DisplayName, Draft, Message, MessageId, Pair,
-        Timestamp, User, UserId, Username,
+        Body, Conversation, ConversationId, DisplayName, Entry, Happening, Message, MessageId,
+        Pair, Progress, Record, Timestamp, User, UserId, Username,
     },
     store::DynStore,
 };
 use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use self::{random::RandomLog, writer::Writer};
 
 /// Makes each check a test of every kind of store. A check is an `async fn(DynStore)` whose name is a sentence.
 macro_rules! on_every_store {
@@ -76,94 +84,80 @@ async fn add_direct(store: &DynStore, a: UserId, b: UserId) -> Conversation {
 }
 
 /// A message on its way that says which one it is.
-fn draft(conversation_id: ConversationId, sender_id: UserId, body: &str) -> Draft {
-    Draft {
+fn draft(conversation_id: ConversationId, sender_id: UserId, body: &str) -> Message {
+    Message {
         id: MessageId::new(),
         conversation_id,
+        seq: 0,
         sender_id,
         body: Body::stored(body),
         client_message_id: None,
         sent_at: Timestamp::now(),
         reply_to: None,
+        edited_at: None,
+        deleted_at: None,
+        changed: 0,
     }
 }
 
-/// Writes one message.
-async fn say(store: &DynStore, draft: &Draft) -> Message {
-    let mut messages = store
-        .append(std::slice::from_ref(draft))
-        .await
-        .expect("answers");
-    assert_eq!(messages.len(), 1);
-    messages.remove(0)
-}
-
-/// The whole log, read in small parts.
-async fn whole_log(store: &DynStore) -> Vec<Message> {
-    let mut log: Vec<Message> = Vec::new();
+/// Everything in the log, read in small parts.
+async fn whole_log(store: &DynStore) -> Vec<Record> {
+    let mut had = Progress::default();
+    let mut log = Vec::new();
     loop {
-        let last = log.last().map_or(0, |message| message.position);
-        let part = store.log_after(last, 7).await.expect("answers");
+        let part = store.log_after(&had, 7).await.expect("answers");
+        for record in &part {
+            let position = record.position();
+            assert!(!had.covers(position), "{position} is repeated");
+            had.advance(position);
+        }
         if part.is_empty() {
+            assert_eq!(store.heads().await.expect("answers"), had);
             return log;
         }
-        assert!(
-            part.len() <= 7 && part[0].position > last,
-            "something is repeated"
-        );
         log.extend(part);
     }
 }
 
+/// The entries of the whole log.
+async fn all_entries(store: &DynStore) -> Vec<Entry> {
+    let log = whole_log(store).await.into_iter();
+    let entry = |record| match record {
+        Record::Entry(entry) => Some(entry),
+        Record::Seal(_) => None,
+    };
+    log.filter_map(entry).collect()
+}
+
+/// What of entries is the same whenever they are read: their ranks are the store's affair, and what can change of a
+/// message, the message shows as it is.
+fn lasting(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
+    let lasting = |mut entry: Entry| {
+        entry.rank = 0;
+        match &mut entry.what {
+            Happening::Sent(message) => {
+                let message = Arc::make_mut(message);
+                message.body = Body::stored("");
+                message.edited_at = None;
+                message.deleted_at = None;
+                message.changed = 0;
+            }
+            Happening::MessageChanged(change) => change.state = None,
+            Happening::ConversationChanged(_) => {}
+        }
+        entry
+    };
+    entries.into_iter().map(lasting).collect()
+}
+
 /// How many there are, as places count.
-fn count(messages: &[Message]) -> i64 {
-    i64::try_from(messages.len()).expect("a small log")
+fn count<T>(items: &[T]) -> i64 {
+    i64::try_from(items.len()).expect("a small log")
 }
 
-/// A log with several conversations of several people, written in batches of random sizes.
-struct RandomLog {
-    people: Vec<UserId>,
-    conversations: Vec<Conversation>,
-    messages: Vec<Message>,
-}
-
-impl RandomLog {
-    async fn write(store: &DynStore, random: &mut StdRng, size: usize) -> Self {
-        let people: Vec<UserId> = (0..4).map(|_| UserId::new()).collect();
-        let mut conversations = Vec::new();
-        for (number, a) in people.iter().enumerate() {
-            for b in &people[number + 1..] {
-                conversations.push(add_direct(store, *a, *b).await);
-            }
-        }
-        let mut messages = Vec::new();
-        while messages.len() < size {
-            let drafts: Vec<Draft> = (0..random.random_range(1..=10))
-                .map(|number| {
-                    // The last conversation stays silent.
-                    let conversation =
-                        &conversations[random.random_range(0..conversations.len() - 1)];
-                    let sender = conversation.members[random.random_range(0..2)].user_id;
-                    draft(conversation.id, sender, &format!("{number}"))
-                })
-                .collect();
-            let written = store.append(&drafts).await.expect("answers");
-            for (draft, message) in drafts.iter().zip(&written) {
-                assert_eq!(*message, draft.placed(message.position, message.seq));
-            }
-            assert_eq!(written.len(), drafts.len());
-            messages.extend(written);
-        }
-        Self {
-            people,
-            conversations,
-            messages,
-        }
-    }
-
-    /// What one conversation says, in its order.
-    fn of(&self, conversation: ConversationId) -> Vec<Message> {
-        let of = |message: &&Message| message.conversation_id == conversation;
-        self.messages.iter().filter(of).cloned().collect()
-    }
+/// A generator of its own for each run, which says how to get it again.
+fn random() -> StdRng {
+    let seed = rand::random();
+    println!("seed {seed}");
+    StdRng::seed_from_u64(seed)
 }

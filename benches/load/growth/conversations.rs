@@ -17,7 +17,8 @@ const PAGES: u32 = 2_000;
 const MESSAGES: u32 = 5_000;
 /// Messages at once.
 const AT_ONCE: u32 = 16;
-const PAGE: &str = "{ conversations(first: 10) {
+/// How a frontend asks for the first 10 conversations.
+pub const PAGE: &str = "{ conversations(first: 10) {
     nodes { id members { user { id username displayName } } lastMessage { id body sentAt } unreadCount }
     pageInfo { hasNextPage endCursor }
 } }";

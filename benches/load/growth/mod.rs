@@ -7,7 +7,7 @@ mod sockets;
 mod users;
 mod watchers;
 
-pub use conversations::conversations;
+pub use conversations::{PAGE as CONVERSATIONS, conversations};
 pub use history::history;
 pub use sockets::sockets;
 pub use users::users;

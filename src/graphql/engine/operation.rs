@@ -216,6 +216,9 @@ impl Api {
 
 async fn run(operation: Operation, context: Arc<RequestContext>) -> Reply {
     let viewer = context.viewer.map(|viewer| viewer.user_id);
+    if let Err(error) = context.catch_up().await {
+        return Reply::failed(&error);
+    }
     let run = Run {
         document: &operation.document,
         plan: &operation.plan,

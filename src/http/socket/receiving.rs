@@ -150,6 +150,11 @@ impl Socket {
             self.origin,
         );
         context.hold = Mutex::new(hold.map(Box::new));
+        let effects = greeted
+            .connection
+            .as_ref()
+            .map(|connection| connection.effects());
+        context.after = Mutex::new(effects.flatten().map(Box::new));
         let context = Arc::new(context);
         if subscription {
             let count = Counted::new(&self.http);

@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
-use super::{presence, threads::Lane};
+use super::{failure::Watched, presence, threads::Lane};
 use crate::{domain::Timestamp, error::Result, store::Observer};
 
 /// The thread that folds, with a connection of its own: writers and readers go on meanwhile, and nobody waits for its
@@ -30,6 +30,7 @@ impl Checkpoints {
         writer: Arc<Lane>,
         every: Duration,
         observer: Observer,
+        watched: Watched,
     ) -> io::Result<Self> {
         let (end, ended) = channel();
         let mut folding = Folding {
@@ -40,7 +41,10 @@ impl Checkpoints {
         };
         let thread = thread::Builder::new()
             .name("chinwag-fold".to_owned())
-            .spawn(move || folding.run(every, &ended))?;
+            .spawn(move || {
+                let _watched = watched;
+                folding.run(every, &ended);
+            })?;
         Ok(Self {
             end: Mutex::new(Some(end)),
             thread: Mutex::new(Some(thread)),

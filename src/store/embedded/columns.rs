@@ -1,4 +1,4 @@
-//! How the domain's types stand in columns: ids as 16 bytes, instants as milliseconds, words as text.
+//! How the domain's types stand in columns: ids as 16 bytes, instants as milliseconds, positions as numbers, words as text.
 
 use rusqlite::{
     ToSql,
@@ -9,11 +9,14 @@ use uuid::Uuid;
 use crate::{
     domain::{
         AvatarUrl, Body, ClientMessageId, ConversationId, ConversationKind, DisplayName,
-        MemberRole, MessageId, SessionId, Timestamp, UserId, Username,
+        MemberRole, MessageId, Position, SessionId, Timestamp, UserId, Username,
     },
     error::{Error, Result},
     store::broken,
 };
+
+/// What names an entry, as its column has it.
+pub(super) struct EntryId(pub(super) Uuid);
 
 macro_rules! ids {
     ($($id:ident),*) => {$(
@@ -66,23 +69,28 @@ macro_rules! words {
     )*};
 }
 
-ids!(ConversationId, MessageId, SessionId, UserId);
+macro_rules! numbers {
+    ($($number:ident),*) => {$(
+        impl ToSql for $number {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.0.into())
+            }
+        }
+
+        impl FromSql for $number {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                value.as_i64().map(Self)
+            }
+        }
+    )*};
+}
+
+numbers!(Position, Timestamp);
+ids!(ConversationId, EntryId, MessageId, SessionId, UserId);
 texts!(AvatarUrl, Body, ClientMessageId, DisplayName, Username);
 words! {
     ConversationKind { Direct = "direct", Group = "group" }
     MemberRole { Owner = "owner", Member = "member" }
-}
-
-impl ToSql for Timestamp {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.0.into())
-    }
-}
-
-impl FromSql for Timestamp {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_i64().map(Self)
-    }
 }
 
 /// What the disk or the moment refuses may work later; all else is a fault of ours.

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{EmbeddedStore, columns};
 use crate::{
     domain::{
-        Conversation, ConversationActivity, ConversationId, Member, Pair, ReadMark, Seq, Timestamp,
-        UserId,
+        Conversation, ConversationActivity, ConversationId, ConversationState, Entry, Member, Pair,
+        Rank, ReadMark, Seq, UserId,
     },
     error::Result,
     store::{Conversations, broken},
@@ -16,7 +16,8 @@ use crate::{
 macro_rules! select_conversations {
     ($rest:literal) => {
         concat!(
-            "SELECT id, kind, title, conversations.created_at, last_seq, last_activity_at ",
+            "SELECT id, kind, title, conversations.created_at, changed,
+                 last_seq, last_activity_at, last_position ",
             $rest
         )
     };
@@ -26,8 +27,8 @@ const OF_VIEWER: &str = select_conversations!(
     "FROM members CROSS JOIN conversations ON conversations.id = members.conversation
      WHERE members.user = ?1
        AND (last_seq > 0 OR kind = 'group')
-       AND (?2 IS NULL OR (last_activity_at, id) < (?2, ?3))
-     ORDER BY last_activity_at DESC, id DESC LIMIT ?4"
+       AND (?2 IS NULL OR (last_position, id) < (?2, ?3))
+     ORDER BY last_position DESC, id DESC LIMIT ?4"
 );
 
 #[async_trait]
@@ -60,14 +61,14 @@ impl Conversations for EmbeddedStore {
     async fn conversations_of(
         &self,
         viewer: UserId,
-        after: Option<(Timestamp, ConversationId)>,
+        after: Option<(Rank, ConversationId)>,
         limit: usize,
     ) -> Result<Vec<(Conversation, ConversationActivity)>> {
-        let (after_activity, after_id) = after.unzip();
+        let (after_rank, after_id) = after.unzip();
         self.read(move |db| {
             db.prepare_cached(OF_VIEWER)?
                 .query_map(
-                    params![viewer, after_activity, after_id, columns::limit(limit)],
+                    params![viewer, after_rank, after_id, columns::limit(limit)],
                     without_members,
                 )?
                 .map(|found| {
@@ -142,20 +143,45 @@ fn create(db: &Connection, new: Conversation, pair: Pair) -> Result<Conversation
          VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
     )?
     .execute(params![new.id, new.kind, new.title, pair, new.created_at])?;
-    let mut insert = db.prepare_cached(
+    put_members(db, new.id, &new.members)?;
+    Ok(new)
+}
+
+/// Makes a conversation what an entry tells of it.
+pub(super) fn change(db: &Connection, entry: &Entry, state: &ConversationState) -> Result<()> {
+    let id = entry.conversation_id;
+    db.prepare_cached("UPDATE conversations SET title = ?2, changed = ?3 WHERE id = ?1")?
+        .execute(params![id, state.title, entry.step])?;
+    let mut remove =
+        db.prepare_cached("DELETE FROM members WHERE conversation = ?1 AND user = ?2")?;
+    for member in members(db, id)? {
+        let stays = |other: &Member| other.user_id == member.user_id;
+        if !state.members.iter().any(stays) {
+            remove.execute(params![id, member.user_id])?;
+        }
+    }
+    put_members(db, id, &state.members)
+}
+
+/// Adds members; those who are members already keep how far they have read.
+fn put_members(db: &Connection, conversation: ConversationId, members: &[Member]) -> Result<()> {
+    let mut put = db.prepare_cached(
         "INSERT INTO members (conversation, user, place, role, joined_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (conversation, user) DO UPDATE
+         SET place = excluded.place, role = excluded.role, joined_at = excluded.joined_at
+         WHERE (place, role, joined_at) <> (excluded.place, excluded.role, excluded.joined_at)",
     )?;
-    for (member, place) in new.members.iter().zip(1_i64..) {
-        insert.execute(params![
-            new.id,
+    for (member, place) in members.iter().zip(1_i64..) {
+        put.execute(params![
+            conversation,
             member.user_id,
             place,
             member.role,
             member.joined_at
         ])?;
     }
-    Ok(new)
+    Ok(())
 }
 
 type PairKey = [u8; 32];
@@ -193,26 +219,135 @@ fn without_members(row: &Row<'_>) -> rusqlite::Result<(Conversation, Conversatio
         title: row.get(2)?,
         members: Vec::new(),
         created_at: row.get(3)?,
+        changed: row.get(4)?,
     };
     let activity = ConversationActivity {
         conversation_id: id,
-        last_seq: row.get(4)?,
-        last_activity_at: row.get(5)?,
+        last_seq: row.get(5)?,
+        last_activity_at: row.get(6)?,
+        rank: row.get(7)?,
     };
     Ok((conversation, activity))
 }
 
 fn with_members(db: &Connection, mut conversation: Conversation) -> Result<Conversation> {
+    conversation.members = members(db, conversation.id)?;
+    Ok(conversation)
+}
+
+fn members(db: &Connection, conversation: ConversationId) -> Result<Vec<Member>> {
     let mut statement = db.prepare_cached(
         "SELECT user, role, joined_at FROM members WHERE conversation = ?1 ORDER BY place",
     )?;
-    let members = statement.query_map([conversation.id], |row| {
-        Ok(Member {
-            user_id: row.get(0)?,
-            role: row.get(1)?,
-            joined_at: row.get(2)?,
-        })
-    })?;
-    conversation.members = members.collect::<rusqlite::Result<_>>()?;
-    Ok(conversation)
+    let members = statement.query_map([conversation], member)?;
+    Ok(members.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A member from a row of (user, role, time of joining).
+pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
+    Ok(Member {
+        user_id: row.get(0)?,
+        role: row.get(1)?,
+        joined_at: row.get(2)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{
+        super::tests::{gone, store},
+        *,
+    };
+    use crate::{
+        domain::{
+            Body, ConversationKind, Happening, MemberRole, Message, MessageId, NewEntry, Pen, Tail,
+            Timestamp,
+        },
+        store::Log,
+    };
+
+    /// What happens in a conversation: something that was said, or else that it is what it is.
+    fn happens(conversation: &Conversation, says: Option<&str>) -> NewEntry {
+        let id = MessageId::new();
+        let message = |body| Message {
+            id,
+            conversation_id: conversation.id,
+            seq: 0,
+            sender_id: conversation.members[0].user_id,
+            body: Body::stored(body),
+            client_message_id: None,
+            sent_at: Timestamp(7),
+            reply_to: None,
+            edited_at: None,
+            deleted_at: None,
+            changed: 0,
+        };
+        NewEntry {
+            id: id.0,
+            conversation_id: conversation.id,
+            what: match says {
+                Some(body) => Happening::Sent(Arc::new(message(body))),
+                None => Happening::ConversationChanged(conversation.state()),
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_group_is_listed_from_its_making_on_and_moves_with_its_messages_alone() -> Result<()>
+    {
+        let (store, dir) = store(std::time::Duration::from_mins(1)).await;
+        let ann = UserId::new();
+        let member = Member {
+            user_id: ann,
+            role: MemberRole::Owner,
+            joined_at: Timestamp(5),
+        };
+        let group = |_| Conversation {
+            id: ConversationId::new(),
+            kind: ConversationKind::Group,
+            title: Some("a group".to_owned()),
+            members: vec![member.clone()],
+            created_at: Timestamp(5),
+            changed: 0,
+        };
+        let groups = [0, 1].map(group);
+        for group in groups.clone() {
+            let add = store.write(move |db| {
+                let sql = "INSERT INTO conversations (id, kind, created_at, last_activity_at)
+                     VALUES (?1, 'group', 5, 5)";
+                Ok(db.execute(sql, [group.id])?)
+            });
+            add.await?;
+        }
+        let seal = store.begin_term(None).await?;
+        let mut pen = Pen::new(seal.position, seal.rank);
+        let mut tails = [Tail::NOTHING; 2];
+        // The seal is at 1, so that these stand at 2, 3, and so on.
+        let expected = [
+            (0, None, vec![(0, 2)]),
+            (1, None, vec![(1, 3), (0, 2)]),
+            (0, None, vec![(1, 3), (0, 2)]),
+            (0, Some("hi"), vec![(0, 5), (1, 3)]),
+            (1, Some("hi"), vec![(1, 6), (0, 5)]),
+            (0, None, vec![(1, 6), (0, 5)]),
+        ];
+        for (group, says, order) in expected {
+            let entry = pen.write(happens(&groups[group], says), &mut tails[group], 0);
+            store.append(&[entry]).await?;
+            let listed = store.conversations_of(ann, None, 9).await?;
+            let listed: Vec<_> = listed
+                .iter()
+                .map(|(group, activity)| (group.id, activity.rank))
+                .collect();
+            let order: Vec<_> = order
+                .iter()
+                .map(|(group, rank)| (groups[*group].id, *rank))
+                .collect();
+            assert_eq!(listed, order);
+        }
+        gone(store, dir).await;
+        Ok(())
+    }
 }

@@ -1,14 +1,12 @@
-//! The log of all messages: `position` is the row's number, so its order is that of the commits.
-
-use std::collections::{BTreeMap, btree_map::Entry};
+//! Messages: `position` is the row's number, so its order is that of the commits.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::{EmbeddedStore, columns, conversation};
+use super::{EmbeddedStore, columns};
 use crate::{
     domain::{
-        ConversationId, Draft, Message, MessageId, Page, Position, Seq, Timestamp, UserId, Window,
+        ConversationId, Entry, Message, MessageChange, MessageId, Page, Position, Seq, Window,
     },
     error::Result,
     store::{Messages, broken},
@@ -17,8 +15,9 @@ use crate::{
 macro_rules! select_messages {
     ($rest:literal) => {
         concat!(
-            "SELECT id, position, conversation, seq, sender, body, client_message_id, sent_at, reply_to
-             FROM messages ",
+            "SELECT id, conversation, seq, sender, body, client_message_id, sent_at, reply_to,
+                 edited_at, deleted_at, changed, position
+             FROM messages LEFT JOIN edits ON message = position ",
             $rest
         )
     };
@@ -29,48 +28,22 @@ const INSERT: &str = "INSERT INTO messages
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
      ON CONFLICT DO NOTHING";
 
-const LOG_AFTER: &str = select_messages!("WHERE position > ?1 ORDER BY position LIMIT ?2");
+/// The messages of the log behind a position, at most so many.
+pub(super) const LOG_AFTER: &str =
+    select_messages!("WHERE position > ?1 ORDER BY position LIMIT ?2");
+
+/// The messages of a conversation from one seq to another.
+pub(super) const HISTORY: &str =
+    select_messages!("WHERE conversation = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq");
+
 const BY_ID: &str = select_messages!("WHERE id = ?1");
 const BY_CLIENT_ID: &str = select_messages!("WHERE sender = ?1 AND client_message_id = ?2");
 const AT_PLACE: &str = select_messages!("WHERE conversation = ?1 AND seq = ?2");
-const HISTORY: &str =
-    select_messages!("WHERE conversation = ?1 AND seq BETWEEN ?2 AND ?3 ORDER BY seq");
 
-const POSITION_AT_PLACE: &str =
-    "SELECT position FROM messages WHERE conversation = ?1 AND seq = ?2";
-
-const WITH_NEWER: &str =
-    "SELECT id, last_seq FROM members CROSS JOIN conversations ON id = conversation
-     WHERE user = ?1 AND last_position > ?2 AND (?3 IS NULL OR id = ?3)";
+const POSITION: &str = "SELECT position FROM messages WHERE conversation = ?1 AND seq = ?2";
 
 #[async_trait]
 impl Messages for EmbeddedStore {
-    async fn append(&self, drafts: &[Draft]) -> Result<Vec<Message>> {
-        let drafts = drafts.to_vec();
-        self.write(move |db| append(db, &drafts)).await
-    }
-
-    async fn head(&self) -> Result<Position> {
-        self.read(head).await
-    }
-
-    async fn log_after(&self, position: Position, limit: usize) -> Result<Vec<Message>> {
-        self.read(move |db| select(db, LOG_AFTER, (position, columns::limit(limit))))
-            .await
-    }
-
-    async fn missed(
-        &self,
-        viewer: UserId,
-        conversation: Option<ConversationId>,
-        after: Position,
-        up_to: Position,
-        limit: usize,
-    ) -> Result<Vec<Message>> {
-        self.read(move |db| missed(db, viewer, conversation, after, up_to, limit))
-            .await
-    }
-
     async fn history(
         &self,
         conversation: ConversationId,
@@ -82,7 +55,7 @@ impl Messages for EmbeddedStore {
             let part = Part::of(last_seq, &window);
             let items = select(db, HISTORY, (conversation, part.first, part.last))?;
             Ok(Page {
-                items,
+                items: items.into_iter().map(|(_, message)| message).collect(),
                 has_previous: part.has_previous,
                 has_next: part.has_next,
             })
@@ -107,147 +80,74 @@ impl Messages for EmbeddedStore {
     }
 }
 
-/// The newest message of a conversation, as the conversation's row keeps it; zeros before the first.
-struct Tail {
-    seq: Seq,
-    position: Position,
-    sent_at: Timestamp,
+/// Writes a message that an entry sends; false when its sender has sent it already.
+pub(super) fn insert(db: &Connection, entry: &Entry, message: &Message) -> Result<bool> {
+    let written = db.prepare_cached(INSERT)?.execute(params![
+        message.id,
+        entry.position,
+        entry.conversation_id,
+        entry.seq,
+        message.sender_id,
+        message.body,
+        message.client_message_id,
+        message.sent_at,
+        message.reply_to
+    ])?;
+    Ok(written == 1)
 }
 
-fn append(db: &Connection, drafts: &[Draft]) -> Result<Vec<Message>> {
-    let mut insert = db.prepare_cached(INSERT)?;
-    let mut position = head(db)?;
-    let mut tails = BTreeMap::new();
-    let mut read = BTreeMap::new();
-    let mut messages = Vec::with_capacity(drafts.len());
-    for draft in drafts {
-        let tail = match tails.entry(draft.conversation_id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(tail(db, draft.conversation_id)?),
-        };
-        let message = draft.placed(position + 1, tail.seq + 1);
-        let written = insert.execute(params![
-            message.id,
-            message.position,
-            message.conversation_id,
-            message.seq,
-            message.sender_id,
-            message.body,
-            message.client_message_id,
-            message.sent_at,
-            message.reply_to
-        ])?;
-        if written == 0 {
-            messages.push(earlier(db, draft)?);
-            continue;
-        }
-        position = message.position;
-        *tail = Tail {
-            seq: message.seq,
-            position,
-            sent_at: message.sent_at,
-        };
-        read.insert((message.conversation_id, message.sender_id), message.seq);
-        messages.push(message);
-    }
-    let mut update = db.prepare_cached(
-        "UPDATE conversations SET last_seq = ?2, last_position = ?3, last_activity_at = ?4
-         WHERE id = ?1 AND last_seq < ?2",
-    )?;
-    for (conversation, tail) in tails {
-        update.execute(params![conversation, tail.seq, tail.position, tail.sent_at])?;
-    }
-    for ((conversation, sender), seq) in read {
-        conversation::move_mark(db, conversation, sender, seq)?;
-    }
-    Ok(messages)
-}
-
-fn tail(db: &Connection, conversation: ConversationId) -> Result<Tail> {
-    let mut statement = db.prepare_cached(
-        "SELECT last_seq, last_position, last_activity_at FROM conversations WHERE id = ?1",
-    )?;
-    let tail = statement.query_row([conversation], |row| {
-        Ok(Tail {
-            seq: row.get(0)?,
-            position: row.get(1)?,
-            sent_at: row.get(2)?,
-        })
-    });
-    tail.optional()?
-        .ok_or_else(|| broken("a message for a conversation that does not exist"))
-}
-
-/// The message that kept a draft from being written: its sender's of the same client message id, or itself.
-fn earlier(db: &Connection, draft: &Draft) -> Result<Message> {
-    let same = match &draft.client_message_id {
-        Some(client_id) => find(db, BY_CLIENT_ID, params![draft.sender_id, client_id])?,
+/// The message that its sender has sent already under the same client message id, or under the same id.
+pub(super) fn earlier(db: &Connection, message: &Message) -> Result<Option<Message>> {
+    let same = match &message.client_message_id {
+        Some(client_id) => find(db, BY_CLIENT_ID, params![message.sender_id, client_id])?,
         None => None,
     };
     match same {
-        Some(message) => Ok(message),
-        None => find(db, BY_ID, [draft.id])?
-            .ok_or_else(|| broken("the place of a new message is taken")),
+        Some(earlier) => Ok(Some(earlier)),
+        None => find(db, BY_ID, [message.id]),
     }
 }
 
-fn head(db: &Connection) -> Result<Position> {
-    let mut statement = db.prepare_cached("SELECT coalesce(max(position), 0) FROM messages")?;
-    Ok(statement.query_row([], |row| row.get(0))?)
+/// Makes a message what an entry tells of it.
+pub(super) fn change(db: &Connection, entry: &Entry, change: &MessageChange) -> Result<()> {
+    let Some(state) = &change.state else {
+        return Ok(());
+    };
+    let position: Option<Position> = db
+        .prepare_cached(
+            "UPDATE messages SET body = ?3 WHERE id = ?1 AND conversation = ?2 RETURNING position",
+        )?
+        .query_row(
+            params![change.message_id, entry.conversation_id, state.body],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let position = position.ok_or_else(|| broken("a change of a message that does not exist"))?;
+    db.prepare_cached(
+        "INSERT INTO edits (message, edited_at, deleted_at, changed) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (message) DO UPDATE SET
+             edited_at = excluded.edited_at,
+             deleted_at = excluded.deleted_at,
+             changed = excluded.changed",
+    )?
+    .execute(params![
+        position,
+        state.edited_at,
+        state.deleted_at,
+        entry.step
+    ])?;
+    Ok(())
 }
 
-fn missed(
-    db: &Connection,
-    viewer: UserId,
-    conversation: Option<ConversationId>,
-    after: Position,
-    up_to: Position,
-    limit: usize,
-) -> Result<Vec<Message>> {
-    let mut with_newer = db.prepare_cached(WITH_NEWER)?;
-    let mut rows = with_newer.query(params![viewer, after, conversation])?;
-    // Of each conversation the next message that was not taken yet.
-    let mut next = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let (conversation, last_seq) = (row.get(0)?, row.get(1)?);
-        let seq = first_after(db, conversation, last_seq, after)?;
-        next.extend(at_place(db, conversation, seq)?);
-    }
-    let mut missed = Vec::new();
-    while missed.len() < limit
-        && let Some((position, message)) = next.pop_first()
-        && position <= up_to
-    {
-        next.extend(at_place(db, message.conversation_id, message.seq + 1)?);
-        missed.push(message);
-    }
-    Ok(missed)
-}
-
-/// The seq of a conversation's first message after `after`, found by halving; the caller knows that there is one.
-fn first_after(
-    db: &Connection,
-    conversation: ConversationId,
-    last_seq: Seq,
-    after: Position,
-) -> Result<Seq> {
-    let mut position = db.prepare_cached(POSITION_AT_PLACE)?;
-    let (mut had, mut new) = (0, last_seq);
-    while new - had > 1 {
-        let middle = had + (new - had) / 2;
-        let at: Position = position.query_row(params![conversation, middle], |row| row.get(0))?;
-        *if at <= after { &mut had } else { &mut new } = middle;
-    }
-    Ok(new)
-}
-
-fn at_place(
+/// Where a message stands in the log.
+pub(super) fn position(
     db: &Connection,
     conversation: ConversationId,
     seq: Seq,
-) -> Result<Option<(Position, Message)>> {
-    let found = find(db, AT_PLACE, params![conversation, seq])?;
-    Ok(found.map(|message| (message.position, message)))
+) -> Result<Option<Position>> {
+    let mut statement = db.prepare_cached(POSITION)?;
+    let found = statement.query_row(params![conversation, seq], |row| row.get(0));
+    Ok(found.optional()?)
 }
 
 /// The seqs of a page, and whether there are more on either side of it.
@@ -287,29 +187,34 @@ fn last_seq(db: &Connection, conversation: ConversationId) -> Result<Option<Seq>
 }
 
 fn find(db: &Connection, sql: &str, params: impl Params) -> Result<Option<Message>> {
-    Ok(db
-        .prepare_cached(sql)?
-        .query_row(params, message)
-        .optional()?)
+    let mut statement = db.prepare_cached(sql)?;
+    Ok(statement.query_row(params, message).optional()?)
 }
 
-fn select(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Message>> {
+/// The messages that a statement finds, and where they stand.
+pub(super) fn select(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+) -> Result<Vec<(Position, Message)>> {
     let mut statement = db.prepare_cached(sql)?;
-    let messages = statement.query_map(params, message)?;
+    let messages = statement.query_map(params, |row| Ok((row.get(11)?, message(row)?)))?;
     Ok(messages.collect::<rusqlite::Result<_>>()?)
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     Ok(Message {
         id: row.get(0)?,
-        position: row.get(1)?,
-        conversation_id: row.get(2)?,
-        seq: row.get(3)?,
-        sender_id: row.get(4)?,
-        body: row.get(5)?,
-        client_message_id: row.get(6)?,
-        sent_at: row.get(7)?,
-        reply_to: row.get(8)?,
+        conversation_id: row.get(1)?,
+        seq: row.get(2)?,
+        sender_id: row.get(3)?,
+        body: row.get(4)?,
+        client_message_id: row.get(5)?,
+        sent_at: row.get(6)?,
+        reply_to: row.get(7)?,
+        edited_at: row.get(8)?,
+        deleted_at: row.get(9)?,
+        changed: row.get::<_, Option<_>>(10)?.unwrap_or(0),
     })
 }
 
@@ -319,15 +224,7 @@ mod tests {
 
     #[test]
     fn no_statement_scans_or_sorts_messages() -> rusqlite::Result<()> {
-        let statements = [
-            LOG_AFTER,
-            BY_ID,
-            BY_CLIENT_ID,
-            AT_PLACE,
-            HISTORY,
-            POSITION_AT_PLACE,
-            WITH_NEWER,
-        ];
+        let statements = [LOG_AFTER, HISTORY, BY_ID, BY_CLIENT_ID, AT_PLACE, POSITION];
         for sql in statements {
             for step in plan(sql)? {
                 assert!(step.starts_with("SEARCH "), "{sql}: {step}");

@@ -4,11 +4,17 @@
 //! a few threads read, each job from one snapshot; one more folds the log into the database now and then. The topics'
 //! files say what these threads are asked to do.
 
+mod append;
+mod change;
 mod checkpoints;
 mod columns;
 mod conversation;
+mod failure;
 mod files;
+mod log;
 mod message;
+#[cfg(test)]
+mod older;
 mod presence;
 mod schema;
 mod session;
@@ -24,6 +30,7 @@ use tokio::time::timeout;
 
 use self::{
     checkpoints::Checkpoints,
+    failure::Failure,
     files::Files,
     threads::{Jobs, Lane},
 };
@@ -40,6 +47,7 @@ struct Lanes {
     writer: Arc<Lane>,
     readers: Lane,
     checkpoints: Checkpoints,
+    failure: Failure,
     limits: StoreLimits,
     place: String,
 }
@@ -76,14 +84,21 @@ impl EmbeddedStore {
             readers,
             checkpointer,
         } = files::open(dir)?;
+        let failure = Failure::none();
         let observe = Arc::clone(observer);
+        let watched = failure.watch();
         let write = move |jobs: &Jobs| {
+            let _watched = watched;
             threads::write(jobs, writer, &observe);
             drop(lock);
         };
         let reads = readers.into_iter().map(|reader| {
             let observe = Arc::clone(observer);
-            move |jobs: &Jobs| threads::read(jobs, reader, &observe)
+            let watched = failure.watch();
+            move |jobs: &Jobs| {
+                let _watched = watched;
+                threads::read(jobs, reader, &observe);
+            }
         });
         let refused = |error| OpenError::new(format!("the store's threads do not start: {error}"));
         let writer = Arc::new(Lane::start("chinwag-write", [write]).map_err(refused)?);
@@ -92,12 +107,14 @@ impl EmbeddedStore {
             Arc::clone(&writer),
             limits.checkpoint,
             Arc::clone(observer),
+            failure.watch(),
         )
         .map_err(refused)?;
         Ok(Self(Arc::new(Lanes {
             writer,
             readers: Lane::start("chinwag-read", reads).map_err(refused)?,
             checkpoints,
+            failure,
             limits,
             place: format!("embedded store in {}", shown(dir)),
         })))
@@ -137,7 +154,17 @@ fn shown(dir: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf, sync::mpsc, time::Duration};
+    use std::{
+        fs,
+        path::PathBuf,
+        sync::{
+            atomic::{AtomicBool, Ordering},
+            mpsc,
+        },
+        time::Duration,
+    };
+
+    use futures_util::FutureExt;
 
     use super::*;
     use crate::{
@@ -146,7 +173,7 @@ mod tests {
     };
 
     /// A store in a directory of its own, with this much time for each call.
-    async fn store(operation: Duration) -> (EmbeddedStore, PathBuf) {
+    pub(super) async fn store(operation: Duration) -> (EmbeddedStore, PathBuf) {
         let dir = std::env::temp_dir().join(format!("chinwag-{}", UserId::new()));
         let limits = StoreLimits {
             operation,
@@ -154,6 +181,12 @@ mod tests {
         };
         let store = EmbeddedStore::open(&dir, limits, Arc::new(|_, _| {})).await;
         (store.expect("opens"), dir)
+    }
+
+    /// Closes a store and takes its directory away.
+    pub(super) async fn gone(store: EmbeddedStore, dir: PathBuf) {
+        store.close().await;
+        fs::remove_dir_all(dir).expect("is there");
     }
 
     fn online(db: &Connection) -> Result<i64> {
@@ -184,8 +217,7 @@ mod tests {
         let (slow, quick) = tokio::join!(reading, writing);
         assert_eq!(slow, Ok((0, 0)));
         assert_eq!(quick, Ok(1), "another one sees what was written");
-        store.close().await;
-        fs::remove_dir_all(dir).expect("is there");
+        gone(store, dir).await;
     }
 
     #[tokio::test]
@@ -201,7 +233,29 @@ mod tests {
         }
         drop(go_on);
         while store.ping().await.is_err() {}
+        gone(store, dir).await;
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_panics_is_the_end_of_the_store_and_closing_is_not() {
+        for call in ["sqlite.write", "sqlite.read"] {
+            let dir = std::env::temp_dir().join(format!("chinwag-{}", UserId::new()));
+            let breaks = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&breaks);
+            let observer: Observer = Arc::new(move |name, _| {
+                assert!(name != call || !seen.load(Ordering::SeqCst), "on purpose");
+            });
+            let store = EmbeddedStore::open(&dir, StoreLimits::default(), observer).await;
+            let store = store.expect("opens");
+            assert_eq!(store.failed().now_or_never(), None);
+            breaks.store(true, Ordering::SeqCst);
+            assert!(matches!(store.ping().await, Err(Error::Unavailable(_))));
+            assert!(store.failed().await.ends_with(" panicked"));
+            gone(store, dir).await;
+        }
+        let (store, dir) = store(Duration::from_mins(1)).await;
         store.close().await;
+        assert_eq!(store.failed().now_or_never(), None);
         fs::remove_dir_all(dir).expect("is there");
     }
 }

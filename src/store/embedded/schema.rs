@@ -3,11 +3,11 @@
 use rusqlite::Connection;
 
 /// The version of the tables that this program knows.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Each step makes the tables of one version those of the next; the first makes them from nothing. A released step
 /// is never changed: what is to be different comes as a further step.
-const STEPS: [&str; VERSION as usize] = [TABLES];
+pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG];
 
 /// The version of the tables in the file, 0 in a new one.
 pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
@@ -108,6 +108,54 @@ CREATE TABLE online_users (
 CREATE TABLE last_seen (
     user BLOB PRIMARY KEY,
     at   INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+";
+
+/// A log of more than messages. Nothing of the old rows is written anew: what stands there says what it said. Steps are
+/// not kept for messages: a message's step is its seq and the number of the changes before it.
+const LOG: &str = "
+-- last_seq, last_activity_at: of the newest message. last_position: of the newest message, before the first of the
+-- entry that made it. change_count, change_position: how many entries there are that are no messages, and where the newest
+-- of them stands. changed: the step that made or changed it last.
+ALTER TABLE conversations ADD COLUMN change_count    INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN change_position INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN changed         INTEGER NOT NULL DEFAULT 0;
+
+-- Of messages that were edited or deleted, by their positions; their bodies stand with them. Not columns of theirs, as
+-- adding those would read all messages.
+CREATE TABLE edits (
+    message    INTEGER PRIMARY KEY,
+    edited_at  INTEGER,
+    deleted_at INTEGER,
+    changed    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE seals (
+    position INTEGER PRIMARY KEY,
+    mark     INTEGER NOT NULL
+) STRICT;
+
+-- Entries that are no messages. seq: of the newest message before it. message: whose change it is; else it is the
+-- conversation's, which has this title and these members then.
+CREATE TABLE changes (
+    position     INTEGER PRIMARY KEY,
+    id           BLOB NOT NULL,
+    conversation BLOB NOT NULL,
+    step         INTEGER NOT NULL,
+    seq          INTEGER NOT NULL,
+    message      BLOB,
+    title        TEXT,
+    UNIQUE (conversation, step)
+) STRICT;
+CREATE INDEX changes_by_position ON changes (conversation, position);
+
+CREATE TABLE change_members (
+    position  INTEGER NOT NULL,
+    place     INTEGER NOT NULL,
+    user      BLOB NOT NULL,
+    role      TEXT NOT NULL,
+    joined_at INTEGER NOT NULL,
+    PRIMARY KEY (position, place)
 ) WITHOUT ROWID, STRICT;
 ";
 

@@ -42,6 +42,10 @@ impl Upkeep for EmbeddedStore {
         .await
     }
 
+    async fn failed(&self) -> String {
+        self.0.failure.happened().await
+    }
+
     async fn close(&self) {
         let closed = async {
             self.0.readers.close().await;

@@ -1,14 +1,14 @@
 //! How values stand in documents: ids as binary UUIDs, instants as dates, counters as 64-bit integers.
 
 use mongodb::bson::{
-    Binary, Bson, DateTime, RawArray, RawDocument,
+    Binary, Bson, DateTime, RawArray, RawDocument, doc,
     raw::{RawBinaryRef, RawBsonRef},
     spec::BinarySubtype,
 };
 use uuid::Uuid;
 
 use crate::{
-    domain::{Pair, Timestamp, UserId},
+    domain::{Lane, Pair, Position, Timestamp, UserId},
     error::{Error, Result},
     store::broken,
 };
@@ -35,6 +35,16 @@ pub(super) fn ids(ids: impl IntoIterator<Item = Uuid>) -> Bson {
     ids.into_iter().map(id).collect::<Vec<_>>().into()
 }
 
+/// A lane as a value: its number.
+pub(super) fn lane(lane: Lane) -> Bson {
+    i64::try_from(lane.number()).unwrap_or(i64::MAX).into()
+}
+
+/// What lies behind a position in its lane.
+pub(super) fn behind(position: Position) -> Bson {
+    doc! { "$gt": position.0, "$lte": position.lane().end().0 }.into()
+}
+
 /// An instant as a date.
 pub(super) fn time(at: Timestamp) -> Bson {
     DateTime::from_millis(at.0).into()
@@ -54,6 +64,10 @@ pub(super) fn pair(pair: Pair) -> Bson {
 pub(super) trait Fields {
     /// An id.
     fn id(&self, key: &str) -> Result<Uuid>;
+    /// An id that may be missing.
+    fn id_if_any(&self, key: &str) -> Result<Option<Uuid>>;
+    /// A counter that may be missing.
+    fn number_if_any(&self, key: &str) -> Result<Option<i64>>;
     /// A counter.
     fn number(&self, key: &str) -> Result<i64>;
     /// A counter that is 0 when it was never set.
@@ -77,12 +91,25 @@ impl Fields for RawDocument {
         required(self, key, read_id)
     }
 
+    fn id_if_any(&self, key: &str) -> Result<Option<Uuid>> {
+        optional(self, key, read_id)
+    }
+
+    fn number_if_any(&self, key: &str) -> Result<Option<i64>> {
+        // A group of documents without it has a null.
+        optional(self, key, |value| match value {
+            RawBsonRef::Null => Some(None),
+            value => read_number(value).map(Some),
+        })
+        .map(Option::flatten)
+    }
+
     fn number(&self, key: &str) -> Result<i64> {
         required(self, key, read_number)
     }
 
     fn number_or_zero(&self, key: &str) -> Result<i64> {
-        Ok(optional(self, key, read_number)?.unwrap_or(0))
+        Ok(self.number_if_any(key)?.unwrap_or(0))
     }
 
     fn text(&self, key: &str) -> Result<&str> {

@@ -10,10 +10,39 @@ use crate::error::Error;
 /// The code of a unique index's refusal.
 const DUPLICATE: i32 = 11_000;
 
-/// Codes that say "not now": no primary, shutting down, a time limit, a majority that did not answer.
-const PASSING: [i32; 22] = [
-    6, 7, 18, 43, 50, 64, 89, 91, 100, 112, 133, 134, 189, 237, 246, 262, 9_001, 10_058, 10_107,
-    11_600, 11_602, 13_435,
+/// The code of a validator's refusal.
+const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
+
+/// Codes that say "not now", by the names that the server gives them: no primary, shutting down, a time limit, a
+/// majority that did not answer, too much to do.
+const PASSING: [(i32, &str); 27] = [
+    (6, "HostUnreachable"),
+    (7, "HostNotFound"),
+    (18, "AuthenticationFailed"),
+    (24, "LockTimeout"),
+    (43, "CursorNotFound"),
+    (50, "MaxTimeMSExpired"),
+    (64, "WriteConcernTimeout"),
+    (89, "NetworkTimeout"),
+    (91, "ShutdownInProgress"),
+    (100, "UnsatisfiableWriteConcern"),
+    (112, "WriteConflict"),
+    (133, "FailedToSatisfyReadPreference"),
+    (134, "ReadConcernMajorityNotAvailableYet"),
+    (189, "PrimarySteppedDown"),
+    (202, "NetworkInterfaceExceededTimeLimit"),
+    (237, "CursorKilled"),
+    (246, "SnapshotUnavailable"),
+    (262, "ExceededTimeLimit"),
+    (365, "TemporarilyUnavailable"),
+    (9_001, "SocketException"),
+    (10_058, "LegacyNotPrimary"),
+    (10_107, "NotWritablePrimary"),
+    (11_600, "InterruptedAtShutdown"),
+    (11_601, "Interrupted"),
+    (11_602, "InterruptedDueToReplStateChange"),
+    (13_435, "NotPrimaryNoSecondaryOk"),
+    (13_436, "NotPrimaryOrSecondary"),
 ];
 
 /// The error for a call that took too long.
@@ -58,23 +87,37 @@ pub(super) fn clash(failure: &mongodb::error::Error) -> Option<&str> {
         ErrorKind::Write(WriteFailure::WriteError(write)) if write.code == DUPLICATE => {
             index_in(&write.message)
         }
+        ErrorKind::Command(command) if command.code == DUPLICATE => index_in(&command.message),
         _ => None,
     }
 }
 
-/// How an ordered insert of many was stopped by a unique index: at which document, and by which index.
-pub(super) fn batch_clash(failure: &mongodb::error::Error) -> Option<(usize, &str)> {
-    match &*failure.kind {
-        ErrorKind::InsertMany(insert) if insert.write_concern_error.is_none() => {
-            let first = insert
-                .write_errors
-                .iter()
-                .flatten()
-                .next()
-                .filter(|write| write.code == DUPLICATE)?;
-            Some((first.index, index_in(&first.message)?))
-        }
-        _ => None,
+/// The first error of a bare write command's reply.
+pub(super) fn first_write_error(reply: &Document) -> Option<&Document> {
+    let errors = reply.get_array("writeErrors").ok()?;
+    errors.first()?.as_document()
+}
+
+/// The keys of the unique index that refused a write, in their order; `None` for another error.
+pub(super) fn clash_of(failure: &Document) -> Option<Vec<&str>> {
+    let keys = failure.get_document("keyPattern").ok();
+    let keys = keys.filter(|_| failure.get_i32("code").ok() == Some(DUPLICATE))?;
+    Some(keys.keys().map(String::as_str).collect())
+}
+
+/// An error of a bare write command's reply as one of ours.
+pub(super) fn from_write_error(failure: &Document) -> Error {
+    let code = failure.get_i32("code").unwrap_or_default();
+    let reason = failure.get_str("errmsg").unwrap_or_default();
+    // The text of a refusal by an index or a validator may quote the document.
+    let detail = match code {
+        DUPLICATE | DOCUMENT_VALIDATION_FAILURE => format!("MongoDB refused a write ({code})"),
+        _ => format!("MongoDB refused a write ({code}): {reason}"),
+    };
+    if is_passing(code) {
+        Error::Unavailable(detail)
+    } else {
+        Error::Internal(detail)
     }
 }
 
@@ -114,7 +157,7 @@ pub(super) fn detail(error: &Error) -> String {
 }
 
 fn is_passing(code: i32) -> bool {
-    PASSING.contains(&code)
+    PASSING.iter().any(|(passing, _)| *passing == code)
 }
 
 /// `E11000 duplicate key error collection: chat.messages index: position dup key: { … }` gives `position`. The

@@ -1,43 +1,64 @@
-//! MongoDB as the store, for any number of server processes side by side.
+//! MongoDB as the store, for any number of server processes side by side, of which [`LANES`] can write.
 //!
-//! What keeps them from each other's way: one unique index on a message's `position` is the referee over the whole
-//! log (`append`); everything that follows from the log is written with operators that any process may repeat
-//! (`bumps`). Majority write and read concern throughout: nothing is shown or acknowledged that a failover could
-//! take back.
+//! What keeps them from each other's way: unique indexes are the referees over places in lanes and steps of
+//! conversations (`append`, `terms`); everything that follows from the log is written with operators that any process
+//! may repeat (`following`), and laid over what is read until then (`overlay`). Majority write and read concern
+//! throughout: nothing is shown or acknowledged that a failover could take back.
+//!
+//! [`LANES`]: crate::domain::log::LANES
 
 mod append;
-mod bumps;
+mod attempt;
+mod calls;
 mod conversation;
 mod document;
 mod error;
+mod following;
+mod list;
+mod log;
 mod message;
+mod migrate;
+mod news;
 mod open;
+mod overlay;
 mod presence;
 mod reach;
+mod record;
+mod registration;
+mod seal;
 mod session;
+mod tenure;
+mod terms;
 mod turns;
 mod user;
+mod watch;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock, atomic::AtomicI64},
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
 use mongodb::{
     Client, Collection, Database,
-    action::Find,
-    bson::{Document, RawDocument, RawDocumentBuf, doc},
+    bson::{RawDocumentBuf, doc},
     options::{ReturnDocument, WriteConcern},
 };
 use parking_lot::Mutex;
-use tokio::{sync::Semaphore, task::JoinHandle, time::timeout_at};
+use tokio::{
+    sync::{Notify, Semaphore, watch as told},
+    task::JoinHandle,
+    time::{sleep, timeout_at},
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use self::{append::Log, bumps::Bumps, document::Fields, presence::Here};
+use self::{
+    append::APPENDS, attempt::Rooms, document::Fields, overlay::Overlay, presence::Here,
+    registration::Registration, terms::Terms, watch::Alone,
+};
 use super::{Observer, StoreLimits, Upkeep, broken};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub use open::{is_connection_string, open};
 
@@ -46,7 +67,7 @@ const POOL: u32 = 64;
 
 /// How many calls may be under way at once, stuck ones included; the rest of the pool is for what the store does by
 /// itself. Who comes later waits, no longer than [`StoreLimits::operation`].
-const CALLS: usize = 48;
+const CALLS: usize = 40;
 
 /// How long closing the connections may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -68,10 +89,22 @@ struct Inner {
     calls: Arc<Semaphore>,
     /// Tells this opening of the store from all others.
     instance: Uuid,
-    log: Log,
-    bumps: Bumps,
-    /// This process's name in `processes`; a new one after each burial.
-    process: Mutex<Uuid>,
+    is_standalone: OnceLock<bool>,
+    overlay: Overlay,
+    terms: Terms,
+    appends: Arc<Semaphore>,
+    rooms: Rooms,
+    /// Tells that something is owed.
+    owing: Arc<Notify>,
+    /// Held by who writes what is owed.
+    settling: tokio::sync::Mutex<()>,
+    registration: Registration,
+    /// The last look around, if it found nobody else.
+    alone: Mutex<Option<Alone>>,
+    /// How often this process has called for turns.
+    turn_calls: AtomicI64,
+    /// Why the store can no longer work.
+    failed: told::Sender<Option<&'static str>>,
     here: tokio::sync::Mutex<Here>,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
@@ -83,6 +116,7 @@ struct Collections {
     conversations: Collection<RawDocumentBuf>,
     read_marks: Collection<RawDocumentBuf>,
     messages: Collection<RawDocumentBuf>,
+    lanes: Collection<RawDocumentBuf>,
     processes: Collection<RawDocumentBuf>,
     online: Collection<RawDocumentBuf>,
     last_seen: Collection<RawDocumentBuf>,
@@ -97,6 +131,7 @@ impl Collections {
             conversations: db.collection("conversations"),
             read_marks: db.collection("readMarks"),
             messages: db.collection("messages"),
+            lanes: db.collection("lanes"),
             processes: db.collection("processes"),
             online: db.collection("online"),
             last_seen: db.collection("lastSeen"),
@@ -123,9 +158,17 @@ impl MongoStore {
             observer,
             calls: Arc::new(Semaphore::new(CALLS)),
             instance: Uuid::new_v4(),
-            log: Log::default(),
-            bumps: Bumps::default(),
-            process: Mutex::new(Uuid::new_v4()),
+            is_standalone: OnceLock::new(),
+            overlay: Overlay::default(),
+            terms: Terms::default(),
+            appends: Arc::new(Semaphore::new(APPENDS)),
+            rooms: Rooms::default(),
+            owing: Arc::default(),
+            settling: tokio::sync::Mutex::default(),
+            registration: Registration::default(),
+            alone: Mutex::default(),
+            turn_calls: AtomicI64::new(0),
+            failed: told::Sender::new(None),
             here: tokio::sync::Mutex::new(Here::default()),
             _stop_on_drop: stop.clone().drop_guard(),
             stop,
@@ -166,6 +209,21 @@ async fn until<T>(deadline: Instant, task: JoinHandle<Result<T>>) -> Result<T> {
     }
 }
 
+/// Waits before another try, if there is time for one.
+async fn pause(pause: Duration, deadline: Instant) -> Result<()> {
+    if Instant::now() + pause >= deadline {
+        return Err(error::late());
+    }
+    sleep(pause).await;
+    Ok(())
+}
+
+/// A limit as the driver takes it.
+fn limit(limit: usize) -> i64 {
+    // The server takes 0 for "no limit"; who asks for nothing gets nothing before a query is made.
+    i64::try_from(limit).unwrap_or(i64::MAX).max(1)
+}
+
 impl Inner {
     /// When a method that begins now must have answered.
     fn deadline(&self) -> Instant {
@@ -177,85 +235,7 @@ impl Inner {
         self.limits.operation / 2
     }
 
-    /// Makes one call to the driver, and tells the observer how long it took.
-    async fn timed<T>(
-        &self,
-        name: &'static str,
-        call: impl IntoFuture<Output = mongodb::error::Result<T>>,
-    ) -> Result<T> {
-        let start = Instant::now();
-        let result = call.await;
-        (self.observer)(name, start.elapsed());
-        result.map_err(|failure| error::from_driver(&failure))
-    }
-
-    /// Everything that a query finds, read in one batch.
-    async fn all<T>(
-        &self,
-        find: Find<'_, RawDocumentBuf>,
-        read: impl Fn(&RawDocument) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        // As many as the driver lets one batch hold: a second round trip is the exception.
-        let find = find.max_time(self.patience()).batch_size(10_000);
-        self.timed("mongodb.find", async {
-            let mut cursor = find.await?;
-            let mut found = Vec::new();
-            while cursor.advance().await? {
-                found.push(read(cursor.current()));
-            }
-            Ok(found)
-        })
-        .await?
-        .into_iter()
-        .collect()
-    }
-
-    /// The first that a query finds.
-    async fn first<T>(
-        &self,
-        find: Find<'_, RawDocumentBuf>,
-        read: impl Fn(&RawDocument) -> Result<T>,
-    ) -> Result<Option<T>> {
-        Ok(self.all(find.limit(1), read).await?.pop())
-    }
-
-    /// Runs many updates in one command. The driver does not repeat it by itself, so each must be one that may run
-    /// twice; it is tried once more when its outcome is not known.
-    async fn update_each(&self, collection: &str, updates: Vec<Document>) -> Result<()> {
-        // The server takes at most 100,000 in one command.
-        for updates in updates.chunks(10_000) {
-            let command = doc! {
-                "update": collection,
-                "updates": updates,
-                "ordered": false,
-                "writeConcern": { "w": "majority", "j": true, "wtimeout": self.wait_for_majority() },
-            };
-            let once = || async {
-                let reply = self
-                    .timed("mongodb.update", self.db.run_command(command.clone()))
-                    .await?;
-                error::check_reply(&reply)
-            };
-            match once().await {
-                Err(Error::Unavailable(_)) => once().await?,
-                result => result?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes a call that may run twice, and that the driver does not repeat, once more when its outcome is unknown.
-    async fn twice<T, F>(&self, name: &'static str, call: impl Fn() -> F) -> Result<T>
-    where
-        F: IntoFuture<Output = mongodb::error::Result<T>>,
-    {
-        match self.timed(name, call()).await {
-            Err(Error::Unavailable(_)) => self.timed(name, call()).await,
-            result => result,
-        }
-    }
-
-    /// In milliseconds.
+    /// The same in milliseconds.
     fn wait_for_majority(&self) -> i64 {
         i64::try_from(self.patience().as_millis()).unwrap_or(i64::MAX)
     }
@@ -306,23 +286,28 @@ impl Upkeep for MongoStore {
     }
 
     async fn tidy(&self) -> Result<()> {
-        self.bounded(|inner| async move {
-            inner.catch_up(|_| ()).await?;
-            inner.settle_bumps().await?;
-            inner.remember_bumped().await
-        })
-        .await
+        self.bounded(|inner| async move { inner.settle().await })
+            .await
+    }
+
+    async fn failed(&self) -> String {
+        let mut failed = self.inner.failed.subscribe();
+        let line = failed.wait_for(Option::is_some).await.ok();
+        match line.and_then(|line| *line) {
+            Some(line) => line.to_owned(),
+            None => std::future::pending().await,
+        }
     }
 
     async fn close(&self) {
         self.inner.stop.cancel();
         let written = self.bounded(|inner| async move {
-            inner.settle_bumps().await?;
-            inner.remember_bumped().await?;
+            inner.settle().await?;
+            inner.let_all_go().await?;
             inner.leave().await
         });
         if let Err(failure) = written.await {
-            tracing::warn!(detail = %error::detail(&failure), "MongoDB: not all was written at the end; the next start does");
+            tracing::warn!(detail = %error::detail(&failure), "MongoDB: not all was written at the end; another server or the next start does");
         }
         let client = self.inner.client.clone();
         let shutdown = tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! Opening: find the server, check what it lets us do, make what is missing, heal what a crash left.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use mongodb::{
     Client, Collection, Database, IndexModel,
@@ -14,8 +14,8 @@ use mongodb::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Inner, MongoStore, POOL, conversation, document::Fields, durable, error, message, presence,
-    reach, session, user,
+    Inner, MongoStore, POOL, attempt::Purpose, conversation, document::Fields, durable, error, log,
+    message, migrate::is_command, presence, reach, session, user,
 };
 use crate::{
     error::Error,
@@ -26,7 +26,10 @@ use crate::{
 const DATABASE: &str = "chinwag";
 
 /// The version of the data that this code reads and writes.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+
+/// The server's code for an index that is not there.
+const INDEX_NOT_FOUND: i32 = 27;
 
 /// How often the driver looks after the server. With `connect_timeout` this also bounds how long calls hang on a
 /// connection whose other end is gone: the driver has no other time limit for them.
@@ -100,20 +103,31 @@ async fn open_with(
         let (db, address) = (store.inner.db.clone(), address.clone());
         tokio::spawn(async move { check(&db, &address).await })
     };
-    timeout_at(deadline, check)
+    let found = timeout_at(deadline, check)
         .await
         .map_err(|_| Refusal::Unreachable)?
         .map_err(Refusal::told)??;
-    prepare(&store.inner)
-        .await
-        .map_err(|failure| refused(&address, &failure))?;
-    heal(&store.inner).await.map_err(|failure| {
+    let unreadable = |failure: Error| {
         let detail = error::detail(&failure);
         Refusal::told(format_args!(
             "MongoDB at {address} could not be read: {detail}"
         ))
-    })?;
-    Inner::keep_bumping(&store.inner);
+    };
+    let inner = &store.inner;
+    let _ = inner.is_standalone.set(found.is_standalone);
+    if found.version < VERSION {
+        let made = inner.make_messages().await;
+        made.map_err(|failure| refused(&address, &failure))?;
+        if found.version > 0 {
+            inner.migrate().await.map_err(unreadable)?;
+        }
+    }
+    prepare(inner)
+        .await
+        .map_err(|failure| refused(&address, &failure))?;
+    begin(inner).await.map_err(unreadable)?;
+    inner.beside(Inner::keep_following(Arc::downgrade(inner)));
+    inner.beside(Inner::keep_looking(Arc::downgrade(inner)));
     Ok(store)
 }
 
@@ -144,12 +158,20 @@ async fn client_options(uri: &str, limits: &StoreLimits) -> Result<ClientOptions
     Ok(options)
 }
 
+/// What stands at an address.
+struct Found {
+    is_standalone: bool,
+    /// Of the data; 0 where there is none.
+    version: i64,
+}
+
 /// Finds out whether the server answers, which kind it is, and whether its data is ours to read.
-async fn check(db: &Database, address: &str) -> Result<(), Refusal> {
+async fn check(db: &Database, address: &str) -> Result<Found, Refusal> {
     let refused = |failure: mongodb::error::Error| refused(address, &failure);
     let hello = db.run_command(doc! { "hello": 1 }).await.map_err(refused)?;
     let is_router = hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid");
-    if !hello.contains_key("setName") && !is_router {
+    let is_standalone = !hello.contains_key("setName") && !is_router;
+    if is_standalone {
         tracing::warn!(
             address,
             "MongoDB: a standalone server. It keeps a single copy, does not repeat a write that a broken connection \
@@ -168,14 +190,17 @@ async fn check(db: &Database, address: &str) -> Result<(), Refusal> {
                 error::detail(&failure)
             ))
         })?,
-        None => VERSION,
+        None => 0,
     };
     if version > VERSION {
         return Err(Refusal::told(format_args!(
             "The data in MongoDB at {address} is of version {version}, and this program knows up to {VERSION}: use a newer one."
         )));
     }
-    Ok(())
+    Ok(Found {
+        is_standalone,
+        version,
+    })
 }
 
 /// Makes what is missing. Any number of processes may do so at once.
@@ -203,9 +228,10 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
         &all.conversations,
         [
             where_set(unique(conversation::PAIR, doc! { "pair": 1 }), "pair"),
+            // The last of the keys tells what is new without reading the documents.
             index(
-                conversation::MEMBER_ACTIVITY,
-                doc! { "members.user": 1, "lastActivityAt": -1, "_id": -1 },
+                conversation::MEMBER_RANK,
+                doc! { "members.user": 1, "lastRank": -1, "_id": -1, "lastPosition": 1 },
             ),
         ],
     )
@@ -213,15 +239,23 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
     indexes(
         &all.messages,
         [
-            unique(message::POSITION, doc! { "position": 1 }),
-            unique(
-                message::CONVERSATION_SEQ,
-                doc! { "conversation": 1, "seq": 1 },
+            unique(log::POSITION, doc! { "position": 1 }),
+            where_set(
+                unique(
+                    log::CONVERSATION_STEP,
+                    doc! { "conversation": 1, "step": 1 },
+                ),
+                "step",
             ),
-            index(
-                message::CONVERSATION_POSITION,
-                doc! { "conversation": 1, "position": 1 },
+            where_set(
+                index(
+                    message::CONVERSATION_MESSAGE,
+                    // Downwards, so that it is another one than that of before there were steps.
+                    doc! { "conversation": 1, "seq": -1 },
+                ),
+                "seq",
             ),
+            where_set(index(log::SEAL, doc! { "position": 1, "mark": 1 }), "mark"),
             where_set(
                 unique(
                     message::SENDER_CLIENT_MESSAGE_ID,
@@ -240,22 +274,38 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
         )],
     )
     .await?;
-    let keep = doc! { "$setOnInsert": { "version": VERSION } };
+    let keep = doc! { "$max": { "version": VERSION } };
     all.meta
         .update_one(doc! { "_id": "schema" }, keep)
         .upsert(true)
         .await?;
+    // At every start: a process of the version before may have made them again before it saw the new version. The
+    // first would refuse a conversation's second change.
+    let (messages, conversations) = (&all.messages, &all.conversations);
+    for (collection, name) in [
+        (messages, "conversation_seq"),
+        (messages, "conversation_position"),
+        (conversations, "member_activity"),
+    ] {
+        match collection.drop_index(name).await {
+            Err(failure) if is_command(&failure, INDEX_NOT_FOUND) => {}
+            result => result?,
+        }
+    }
     Ok(())
 }
 
-/// Learns what the log holds behind what is known to be bumped, which owes the bumps that a crash lost.
-async fn heal(inner: &Inner) -> Result<(), Error> {
-    // No further than the log goes, should someone have emptied it.
-    let bumped = inner.remembered_bumped().await?;
-    inner.begin_at(bumped.min(inner.newest_position().await?));
-    inner.catch_up(|_| ()).await?;
-    inner.settle_bumps().await?;
-    inner.register().await
+/// Takes in all that is not followed yet, and registers this process.
+async fn begin(inner: &Arc<Inner>) -> Result<(), Error> {
+    let deadline = std::time::Instant::now() + inner.limits.operation;
+    for tenure in inner.lanes(Purpose::Terms, deadline).await?.values() {
+        inner.overlay.follow(tenure.followed);
+    }
+    let heads = inner.read_heads().await?;
+    for head in heads.positions() {
+        inner.catch_up(Purpose::Terms, head, deadline).await?;
+    }
+    inner.register(deadline).await
 }
 
 async fn indexes<const N: usize>(

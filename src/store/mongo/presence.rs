@@ -1,7 +1,7 @@
 //! Who is online at which process, kept for one purpose: when a process dies, the others can say when its users
 //! were last seen.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
 use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, doc};
@@ -30,23 +30,8 @@ pub(super) struct Here {
 }
 
 impl Inner {
-    /// Enters this process among the living, under a new name.
-    pub(super) async fn register(&self) -> Result<()> {
-        let process = Uuid::new_v4();
-        let enter = || {
-            let now = doc! { "$currentDate": { "aliveAt": true } };
-            self.collections
-                .processes
-                .update_one(doc! { "_id": document::id(process) }, now)
-                .upsert(true)
-        };
-        self.twice("mongodb.update", enter).await?;
-        *self.process.lock() = process;
-        Ok(())
-    }
-
     async fn enter_online(&self, users: impl IntoIterator<Item = UserId>) -> Result<()> {
-        let process = *self.process.lock();
+        let process = self.name();
         let rows = users
             .into_iter()
             .map(|user| doc! { "process": document::id(process), "user": document::id(user.0) });
@@ -96,22 +81,28 @@ impl Inner {
 
     /// Brings the rows in line with what is so, after a failure.
     async fn reconcile(&self, here: &mut Here) -> Result<()> {
-        let gone = doc! {
-            "process": document::id(*self.process.lock()),
-            "user": { "$nin": document::ids(here.online.iter().map(|user| user.0)) },
-        };
+        let former = self.registration.former();
+        let gone = doc! { "$or": [
+            {
+                "process": document::id(self.name()),
+                "user": { "$nin": document::ids(here.online.iter().map(|user| user.0)) },
+            },
+            // Rows that came after a burial.
+            { "process": { "$in": document::ids(former.iter().copied()) } },
+        ] };
         self.twice("mongodb.delete", || {
             self.collections.online.delete_many(gone.clone())
         })
         .await?;
         self.enter_online(here.online.iter().copied()).await?;
+        self.registration.forget(&former);
         here.in_doubt = false;
         Ok(())
     }
 
-    async fn renew(&self) -> Result<()> {
+    async fn renew(self: &Arc<Self>) -> Result<()> {
         let mut here = self.here.lock().await;
-        let name = *self.process.lock();
+        let name = self.name();
         let alive = doc! { "_id": document::id(name), "buried": { "$exists": false } };
         let now = doc! { "$currentDate": { "aliveAt": true } };
         let renewed = self
@@ -121,14 +112,10 @@ impl Inner {
             )
             .await?;
         if renewed.matched_count == 0 {
-            // Taken for dead, after a pause say: begin anew, and leave no row that came after the burial.
-            let rows = doc! { "process": document::id(name) };
-            let remove = || self.collections.online.delete_many(rows.clone());
-            self.twice("mongodb.delete", remove).await?;
-            here.in_doubt = true;
-            self.register().await?;
+            // Taken for dead, after a pause say.
+            self.be_registered(self.deadline()).await?;
         }
-        if here.in_doubt {
+        if here.in_doubt || !self.registration.former().is_empty() {
             self.reconcile(&mut here).await?;
         }
         drop(here);
@@ -181,7 +168,7 @@ impl Inner {
     /// Takes this process off the list, with whoever is still online at it.
     pub(super) async fn leave(&self) -> Result<()> {
         let _here = self.here.lock().await;
-        let process = *self.process.lock();
+        let process = self.name();
         self.take_offline(process, Timestamp::now()).await
     }
 }
@@ -207,7 +194,7 @@ impl Presence for MongoStore {
             for (user, _) in &users {
                 here.online.remove(user);
             }
-            let process = *inner.process.lock();
+            let process = inner.name();
             let result = inner.enter_offline(process, &users).await;
             here.in_doubt |= result.is_err();
             result

@@ -105,10 +105,14 @@ impl Sessions for MongoStore {
 
     async fn sessions_ended_elsewhere(&self) -> Result<Vec<SessionId>> {
         self.bounded(|inner| async move {
-            // By the server's clock, the one that said when they ended.
+            // By the server's clock, the one that said when they ended. That it ended is said twice, as the index holds
+            // only those that did.
             let lately = doc! { "$gte": ["$endedAt", { "$subtract": ["$$NOW", TOLD_FOR] }] };
-            let filter =
-                doc! { "$expr": lately, "endedBy": { "$ne": document::id(inner.instance) } };
+            let filter = doc! {
+                "endedAt": { "$exists": true },
+                "$expr": lately,
+                "endedBy": { "$ne": document::id(inner.instance) },
+            };
             inner
                 .all(
                     inner

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chinwag::{domain::Position, store::Upkeep};
+use chinwag::store::Upkeep;
 use futures_util::future::join_all;
 
 use super::{link::Link, *};
@@ -15,13 +15,17 @@ async fn a_frozen_server_makes_calls_unavailable_and_all_works_again_when_it_goe
         .await
         .expect("the store opens");
     let conversation = direct(&store).await;
-    let first = drafts(&conversation, 3);
-    append(&store, &first).await.expect("answers");
+    let mut writer = Writer::begin(&store).await;
+    let first = writer.send(&conversation, 3).await;
+    let second = messages(&conversation, 3);
+    let numbered = writer.number(&second).await;
 
     server.stop();
-    let second = drafts(&conversation, 3);
-    let late = append(&store, &second).await;
+    let late = writer.append(&numbered).await;
     assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
+    let over = timeout(SHORT.operation * 2, store.begin_term(Some(writer.lane()))).await;
+    let over = over.expect("it answers in bounded time");
+    assert!(matches!(over, Err(Error::Unavailable(_))), "{over:?}");
     let readers = (0..200).map(|_| timeout(SHORT.operation * 3, store.ping()));
     for answer in join_all(readers).await {
         let answer = answer.expect("every call answers in bounded time");
@@ -29,14 +33,18 @@ async fn a_frozen_server_makes_calls_unavailable_and_all_works_again_when_it_goe
     }
 
     server.cont();
-    assert_eq!(store.ping().await, Ok(()));
-    let third = drafts(&conversation, 3);
-    append(&store, &third).await.expect("the next call works");
-    // What became of the second batch was not known; now each of it is there, once.
-    append(&store, &second).await.expect("answers");
+    eventually("it answers again", async || store.ping().await.is_ok()).await;
+    writer.again().await;
+    // What became of the second batch was not known; the term being over, it is.
+    let there = ids(&entries(&store).await);
+    let (mut open, mut expected) = (second, ids(&first));
+    expected.extend(open.iter().map(|new| new.id));
+    open.retain(|new| !there.contains(&new.id));
+    writer.write(open).await;
+    writer.send(&conversation, 3).await;
     let log = whole_log(&store).await;
     assert_contiguous(&log);
-    assert_eq!(ids(&log), draft_ids(&[first, second, third].concat()));
+    assert!(expected.is_subset(&ids(&entries(&store).await)));
     store.close().await;
 }
 
@@ -48,66 +56,59 @@ async fn a_killed_server_keeps_what_was_acknowledged_and_is_found_again() {
         .expect("the store opens");
     let conversation = direct(&store).await;
     let stop = Arc::new(AtomicBool::new(false));
-    let writer = tokio::spawn({
+    let task = tokio::spawn({
         let (store, stop) = (store.clone(), Arc::clone(&stop));
         async move {
-            let (mut acknowledged, mut tried) = (HashSet::new(), HashSet::new());
-            let mut interrupted = false;
-            while !stop.load(Ordering::Relaxed) || !interrupted {
-                let batch = drafts(&conversation, 5);
-                tried.extend(draft_ids(&batch));
-                match append(&store, &batch).await {
-                    Ok(messages) => acknowledged.extend(ids(&messages)),
-                    Err(Error::Unavailable(_)) => interrupted = true,
-                    Err(other) => panic!("{other:?}"),
-                }
+            let mut writer = Writer::begin(&store).await;
+            let mut written = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                written.extend(writer.send(&conversation, 5).await);
             }
-            (acknowledged, tried, conversation)
+            (written, conversation)
         }
     });
-    wait_for_messages(&store, 50).await;
-    server.kill();
-    stop.store(true, Ordering::Relaxed);
-    let (acknowledged, tried, conversation) = writer.await.expect("ends");
-    server.restart().await.expect("it starts again");
-    append_soon(&store, &[draft(&conversation, "again")]).await;
-    let mut log = whole_log(&store).await;
-    assert_contiguous(&log);
-    assert_eq!(
-        log.pop()
-            .map(|message| message.body.as_str().to_owned())
-            .as_deref(),
-        Some("again")
-    );
-    let kept = ids(&log);
-    assert!(acknowledged.is_subset(&kept) && kept.is_subset(&tried));
-    store.close().await;
-}
-
-/// Waits until the log holds so many messages.
-async fn wait_for_messages(store: &MongoStore, count: Position) {
-    let enough = async || store.head().await.expect("answers") >= count;
+    let enough = async || {
+        let heads = soon(|| store.heads()).await;
+        heads.positions().any(|head| head.number() >= 50)
+    };
     eventually("the log holds enough messages", enough).await;
+    server.kill();
+    server.restart().await.expect("it starts again");
+    soon(|| store.ping()).await;
+    stop.store(true, Ordering::Relaxed);
+    let (written, _) = task.await.expect("ends");
+    let log = whole_log(&store).await;
+    assert_contiguous(&log);
+    assert_eq!(ids(&entries(&store).await), ids(&written));
+    store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_went_silent_are_given_up_and_replaced() {
     let server = server_or_skip!(mongod::own());
     let link = Link::to(server.address(), Duration::ZERO).await;
-    let uri = format!("mongodb://{}/chat?directConnection=true", link.address);
-    let store = open_with(&uri, SHORT).await.expect("the store opens");
-    let conversation = direct(&store).await;
-    let first = append(&store, &drafts(&conversation, 3))
+    let store = open_with(&link.uri_for("chat"), SHORT)
         .await
-        .expect("answers");
+        .expect("the store opens");
+    let conversation = direct(&store).await;
+    let mut writer = Writer::begin(&store).await;
+    let first = writer.send(&conversation, 3).await;
+    let second = messages(&conversation, 3);
+    let numbered = writer.number(&second).await;
     link.silence.send(()).expect("connections are there");
-    let second = append_soon(&store, &drafts(&conversation, 3)).await;
+    let late = writer.append(&numbered).await;
+    assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
+    writer.again().await;
+    // Every outcome is known from here on.
+    let there = ids(&entries(&store).await);
+    let open: Vec<_> = second
+        .into_iter()
+        .filter(|new| !there.contains(&new.id))
+        .collect();
+    writer.write(open).await;
     let log = whole_log(&store).await;
     assert_contiguous(&log);
-    assert!(
-        ids(&first)
-            .union(&ids(&second))
-            .all(|id| ids(&log).contains(id))
-    );
+    let all = ids(&entries(&store).await);
+    assert!(ids(&first).is_subset(&all) && ids(&numbered).is_subset(&all));
     store.close().await;
 }

@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chinwag::domain::{ConversationActivity, ConversationKind, Member, MemberRole, ReadMark};
 
-use super::*;
+use super::{writer::told, *};
 
 on_every_store!(
     a_pair_has_one_direct_conversation_however_many_start_it_in_both_directions,
@@ -10,6 +10,7 @@ on_every_store!(
     conversations_are_found_by_id_with_members_each_once,
     a_viewer_sees_conversations_with_messages_the_latest_first_and_pages_through_all,
     activity_is_that_of_the_newest_message_or_of_the_beginning,
+    a_change_of_a_conversation_shows_wherever_it_is_read,
     read_marks_only_move_forward_and_only_for_members,
     racing_read_marks_end_at_the_greatest,
     sending_reads_up_to_the_senders_own_message,
@@ -80,6 +81,7 @@ async fn conversations_are_found_by_id_with_members_each_once(store: DynStore) {
         title: None,
         members: vec![member(ann.min(ben)), member(ann.max(ben))],
         created_at,
+        changed: 0,
     };
     assert_eq!(found, [expected]);
     assert_eq!(store.conversations(&[]).await.expect("answers"), []);
@@ -88,85 +90,172 @@ async fn conversations_are_found_by_id_with_members_each_once(store: DynStore) {
 async fn a_viewer_sees_conversations_with_messages_the_latest_first_and_pages_through_all(
     store: DynStore,
 ) {
+    let mut writer = Writer::begin(&store).await;
     let viewer = UserId::new();
-    // Several of one moment, so that the id has to decide.
+    // The clock goes back and forth; what was sent later is later all the same.
     let moments = [5, 9, 5, 1, 9, 5, 7, 3, 5];
     let mut expected = Vec::new();
+    let mut drafts = Vec::new();
     for at in moments {
         let conversation = add_direct(&store, viewer, UserId::new()).await;
-        let sent_at = Timestamp(1_795_354_800_000 + at);
-        say(
-            &store,
-            &Draft {
-                sent_at,
-                ..draft(conversation.id, viewer, "hi")
-            },
-        )
-        .await;
-        let activity = ConversationActivity {
-            conversation_id: conversation.id,
-            last_seq: 1,
-            last_activity_at: sent_at,
-        };
-        expected.push((conversation, activity));
+        drafts.push(Message {
+            sent_at: Timestamp(1_795_354_800_000 + at),
+            ..draft(conversation.id, viewer, "hi")
+        });
+        expected.push((conversation.id, drafts[drafts.len() - 1].sent_at));
+    }
+    // Some in one write, some each in its own.
+    writer.send(&drafts[..4]).await;
+    for draft in &drafts[4..] {
+        writer.say(draft).await;
     }
     add_direct(&store, viewer, UserId::new()).await;
     let others = add_direct(&store, UserId::new(), UserId::new()).await;
-    say(
-        &store,
-        &draft(others.id, others.members[0].user_id, "not the viewer's"),
-    )
-    .await;
-    expected.sort_by_key(|(conversation, activity)| (activity.last_activity_at, conversation.id));
+    let not_the_viewers = draft(others.id, others.members[0].user_id, "hi");
+    writer.say(&not_the_viewers).await;
     expected.reverse();
 
     for limit in [1, 2, 4, 100] {
-        let mut listed: Vec<(Conversation, ConversationActivity)> = Vec::new();
-        loop {
-            let after = listed
-                .last()
-                .map(|(last, activity)| (activity.last_activity_at, last.id));
-            let page = store
-                .conversations_of(viewer, after, limit)
-                .await
-                .expect("answers");
-            assert!(page.len() <= limit);
-            if page.is_empty() {
-                break;
-            }
-            listed.extend(page);
-            assert!(listed.len() <= expected.len(), "something is repeated");
-        }
+        let listed = list(&store, viewer, limit).await;
+        let ranks = listed.iter().map(|(_, activity)| activity.rank);
+        assert!(ranks.is_sorted_by(|a, b| a > b), "by rank downwards");
+        let listed: Vec<_> = listed
+            .iter()
+            .map(|(conversation, activity)| {
+                assert_eq!(
+                    (activity.conversation_id, activity.last_seq),
+                    (conversation.id, 1)
+                );
+                (conversation.id, activity.last_activity_at)
+            })
+            .collect();
         assert_eq!(listed, expected, "pages of {limit}");
     }
 }
 
+/// All of a viewer's conversations, read in parts of at most `limit`.
+async fn list(
+    store: &DynStore,
+    viewer: UserId,
+    limit: usize,
+) -> Vec<(Conversation, ConversationActivity)> {
+    let mut listed: Vec<(Conversation, ConversationActivity)> = Vec::new();
+    loop {
+        let after = listed
+            .last()
+            .map(|(last, activity)| (activity.rank, last.id));
+        let page = store
+            .conversations_of(viewer, after, limit)
+            .await
+            .expect("answers");
+        assert!(page.len() <= limit);
+        if page.is_empty() {
+            return listed;
+        }
+        listed.extend(page);
+        assert!(listed.len() <= 100, "something is repeated");
+    }
+}
+
 async fn activity_is_that_of_the_newest_message_or_of_the_beginning(store: DynStore) {
+    let mut writer = Writer::begin(&store).await;
     let conversation = add_direct(&store, UserId::new(), UserId::new()).await;
     let sender = conversation.members[0].user_id;
-    let activity = |last_seq, last_activity_at| ConversationActivity {
-        conversation_id: conversation.id,
-        last_seq,
-        last_activity_at,
-    };
     let asked = [conversation.id, ConversationId::new(), conversation.id];
-    let before = store.activities(&asked).await.expect("answers");
-    assert_eq!(before, [activity(0, conversation.created_at)]);
+    let activity = async || {
+        let found = store.activities(&asked).await.expect("answers");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].conversation_id, conversation.id);
+        found[0]
+    };
+    let before = activity().await;
+    assert_eq!(
+        (before.last_seq, before.last_activity_at),
+        (0, conversation.created_at)
+    );
 
     let later = |seconds| {
         conversation
             .created_at
             .after(std::time::Duration::from_secs(seconds))
     };
-    let drafts = [1, 2, 3].map(|seconds| Draft {
+    let drafts = [1, 2, 3].map(|seconds| Message {
         sent_at: later(seconds),
         ..draft(conversation.id, sender, "hi")
     });
-    store.append(&drafts).await.expect("answers");
+    writer.send(&drafts).await;
+    let after = activity().await;
+    assert_eq!((after.last_seq, after.last_activity_at), (3, later(3)));
+    assert!(after.rank > before.rank);
     assert_eq!(
-        store.activities(&asked).await.expect("answers"),
-        [activity(3, later(3))]
+        after.rank,
+        writer.tails(&[conversation.id]).await[&conversation.id].rank
     );
+}
+
+async fn a_change_of_a_conversation_shows_wherever_it_is_read(store: DynStore) {
+    let mut writer = Writer::begin(&store).await;
+    let [ann, ben, cem] = [(); 3].map(|()| UserId::new());
+    let mut conversation = add_direct(&store, ann, ben).await;
+    writer
+        .send(&[
+            draft(conversation.id, ann, "hi"),
+            draft(conversation.id, ben, "hi"),
+        ])
+        .await;
+    let id = [conversation.id];
+    // Made by the first step.
+    conversation.changed = 1;
+    assert_eq!(
+        store.conversations(&id).await.expect("answers"),
+        [conversation.clone()]
+    );
+
+    let activity = store.activities(&id).await.expect("answers");
+    let joined = Member {
+        user_id: cem,
+        role: MemberRole::Owner,
+        joined_at: Timestamp(1_795_354_800_007),
+    };
+    let named = |title: &str| Conversation {
+        title: Some(title.to_owned()),
+        ..conversation.clone()
+    };
+    // Two at once, of which the later one holds.
+    let with_ben = conversation.members.clone();
+    let with_cem = [with_ben.clone(), vec![joined.clone()]].concat();
+    let first = Conversation {
+        members: with_cem,
+        ..named("first")
+    };
+    let second = Conversation {
+        members: vec![conversation.members[0].clone(), joined],
+        ..named("second")
+    };
+    let left = conversation.members[1].user_id;
+    let stayed = conversation.members[0].user_id;
+    for (changes, step) in [(vec![&first], 4), (vec![&second, &first, &second], 7)] {
+        let newest = Conversation {
+            changed: step,
+            ..(*changes.last().expect("some")).clone()
+        };
+        writer.write(changes.into_iter().map(told).collect()).await;
+        let found = store.conversations(&id).await.expect("answers");
+        assert_eq!(found, std::slice::from_ref(&newest));
+        for member in &newest.members {
+            let listed = list(&store, member.user_id, 10).await;
+            // Nothing was said, so that it stays in its place.
+            assert_eq!(listed, [(newest.clone(), activity[0])]);
+        }
+    }
+    assert_eq!(list(&store, left, 10).await, []);
+    let marks = marks(&store, conversation.id).await;
+    assert_eq!(
+        marks.keys().copied().collect::<BTreeSet<_>>(),
+        BTreeSet::from([stayed, cem])
+    );
+    assert_eq!(marks[&cem], 0, "has read nothing yet");
+    assert!(marks[&stayed] > 0, "has read what was read before");
 }
 
 /// The marks of a conversation by who read.
@@ -199,7 +288,7 @@ async fn read_marks_only_move_forward_and_only_for_members(store: DynStore) {
         BTreeMap::from([(ann, 0), (ben, 0)])
     );
     let drafts = [(); 5].map(|()| draft(conversation, ann, "hi"));
-    store.append(&drafts).await.expect("answers");
+    Writer::begin(&store).await.send(&drafts).await;
 
     for (seq, moves) in [
         (3, true),
@@ -236,8 +325,8 @@ async fn read_marks_only_move_forward_and_only_for_members(store: DynStore) {
 async fn racing_read_marks_end_at_the_greatest(store: DynStore) {
     let (ann, ben) = (UserId::new(), UserId::new());
     let conversation = add_direct(&store, ann, ben).await.id;
-    let drafts: Vec<Draft> = (0..20).map(|_| draft(conversation, ann, "hi")).collect();
-    store.append(&drafts).await.expect("answers");
+    let drafts: Vec<Message> = (0..20).map(|_| draft(conversation, ann, "hi")).collect();
+    Writer::begin(&store).await.send(&drafts).await;
     let reads = (1..=20)
         .rev()
         .map(|seq| store.mark_read(conversation, ben, seq));
@@ -251,12 +340,13 @@ async fn sending_reads_up_to_the_senders_own_message(store: DynStore) {
     let (ann, ben) = (UserId::new(), UserId::new());
     let conversation = add_direct(&store, ann, ben).await.id;
     let drafts = [ann, ben, ann, ann, ben, ann].map(|sender| draft(conversation, sender, "hi"));
-    store.append(&drafts).await.expect("answers");
+    let mut writer = Writer::begin(&store).await;
+    writer.send(&drafts).await;
     assert_eq!(
         marks(&store, conversation).await,
         BTreeMap::from([(ann, 6), (ben, 5)])
     );
-    say(&store, &draft(conversation, ben, "hi")).await;
+    writer.say(&draft(conversation, ben, "hi")).await;
     assert_eq!(
         marks(&store, conversation).await,
         BTreeMap::from([(ann, 6), (ben, 7)])

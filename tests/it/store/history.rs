@@ -4,7 +4,6 @@ use super::*;
 
 on_every_store!(
     a_page_of_history_is_what_the_connection_specification_says_for_any_window,
-    what_a_viewer_missed_is_what_their_conversations_said_between_two_positions,
     paging_back_through_a_history_meets_every_message_once_while_others_write,
 );
 
@@ -38,8 +37,8 @@ fn page(all: &[Message], window: &Window<Seq>) -> Page<Message> {
 async fn a_page_of_history_is_what_the_connection_specification_says_for_any_window(
     store: DynStore,
 ) {
-    let mut random = StdRng::seed_from_u64(3);
-    let log = RandomLog::write(&store, &mut random, 80).await;
+    let mut random = random();
+    let log = RandomLog::write(Writer::begin(&store).await, &mut random, 120).await;
     let mut conversations: Vec<ConversationId> = log
         .conversations
         .iter()
@@ -76,59 +75,17 @@ async fn a_page_of_history_is_what_the_connection_specification_says_for_any_win
     }
 }
 
-async fn what_a_viewer_missed_is_what_their_conversations_said_between_two_positions(
-    store: DynStore,
-) {
-    let mut random = StdRng::seed_from_u64(4);
-    let log = RandomLog::write(&store, &mut random, 120).await;
-    let head = count(&log.messages);
-    let mut viewers = log.people.clone();
-    viewers.push(UserId::new());
-    for _ in 0..300 {
-        let viewer = viewers[random.random_range(0..viewers.len())];
-        let only = (random.random_range(0..3) == 0)
-            .then(|| log.conversations[random.random_range(0..log.conversations.len())].id);
-        let after = random.random_range(-1..=head + 1);
-        let up_to =
-            [random.random_range(after..=head + 2), head, i64::MAX][random.random_range(0..3)];
-        let limit = [1, 2, 10, 1_000][random.random_range(0..4)];
-        let concerns = |message: &&Message| {
-            let member = log.conversations.iter().any(|conversation| {
-                conversation.id == message.conversation_id && conversation.has_member(viewer)
-            });
-            member
-                && only.is_none_or(|only| only == message.conversation_id)
-                && message.position > after
-                && message.position <= up_to
-        };
-        let expected: Vec<Message> = log
-            .messages
-            .iter()
-            .filter(concerns)
-            .take(limit)
-            .cloned()
-            .collect();
-        let found = store
-            .missed(viewer, only, after, up_to, limit)
-            .await
-            .expect("answers");
-        assert_eq!(
-            found, expected,
-            "{viewer} in {only:?}, {after}..={up_to}, {limit} at most"
-        );
-    }
-}
-
 async fn paging_back_through_a_history_meets_every_message_once_while_others_write(
     store: DynStore,
 ) {
     let conversation = add_direct(&store, UserId::new(), UserId::new()).await;
     let sender = conversation.members[0].user_id;
-    let write = async |count: usize| {
-        let drafts: Vec<Draft> = (0..count)
+    let mut writer = Writer::begin(&store).await;
+    let mut write = async |count: usize| {
+        let drafts: Vec<Message> = (0..count)
             .map(|_| draft(conversation.id, sender, "hi"))
             .collect();
-        store.append(&drafts).await.expect("answers")
+        writer.send(&drafts).await
     };
     let mut expected = write(40).await;
     expected.reverse();

@@ -1,48 +1,45 @@
 use std::collections::BTreeSet;
 
-use chinwag::domain::{ClientMessageId, Window};
+use chinwag::domain::{ClientMessageId, Stretch, Window};
 
 use super::*;
 
 on_every_store!(
-    places_have_no_holes_in_the_log_and_in_every_conversation,
     a_client_message_id_makes_one_message_however_often_it_comes,
-    a_draft_that_comes_again_stands_in_the_log_once,
+    a_message_that_comes_again_stands_in_the_log_once,
     texts_come_back_as_they_were_whatever_they_hold,
     messages_are_found_by_id_and_by_place_each_once,
     every_read_shows_a_write_that_has_returned,
-    an_empty_log_has_no_messages,
 );
 
-fn named(draft: Draft, client_message_id: &str) -> Draft {
-    Draft {
+fn named(draft: Message, client_message_id: &str) -> Message {
+    Message {
         client_message_id: Some(ClientMessageId::stored(client_message_id)),
         ..draft
     }
 }
 
-async fn places_have_no_holes_in_the_log_and_in_every_conversation(store: DynStore) {
-    let log = RandomLog::write(&store, &mut StdRng::seed_from_u64(1), 120).await;
-    let positions = log.messages.iter().map(|message| message.position);
-    assert!(positions.eq(1..=count(&log.messages)));
-    for conversation in &log.conversations {
-        let messages = log.of(conversation.id);
-        assert!(
-            messages
-                .iter()
-                .map(|message| message.seq)
-                .eq(1..=count(&messages))
-        );
+/// A message at its place.
+fn placed(draft: &Message, seq: i64) -> Message {
+    Message {
+        seq,
+        ..draft.clone()
     }
-    assert_eq!(whole_log(&store).await, log.messages);
-    assert_eq!(store.head().await.expect("answers"), count(&log.messages));
+}
+
+/// The messages of the whole log.
+async fn all_messages(store: &DynStore) -> Vec<Message> {
+    let log = all_entries(store).await.into_iter();
+    log.filter_map(|entry| entry.message().map(|message| (**message).clone()))
+        .collect()
 }
 
 async fn a_client_message_id_makes_one_message_however_often_it_comes(store: DynStore) {
+    let mut writer = Writer::begin(&store).await;
     let (ann, ben) = (UserId::new(), UserId::new());
     let here = add_direct(&store, ann, ben).await.id;
     let there = add_direct(&store, ann, UserId::new()).await.id;
-    let first = say(&store, &named(draft(here, ann, "one"), "a")).await;
+    let first = writer.say(&named(draft(here, ann, "one"), "a")).await;
 
     let drafts = [
         draft(here, ann, "two"),
@@ -51,54 +48,46 @@ async fn a_client_message_id_makes_one_message_however_often_it_comes(store: Dyn
         named(draft(there, ann, "three"), "A"),
         draft(here, ann, "four"),
     ];
-    let written = store.append(&drafts).await.expect("answers");
     let expected = [
-        drafts[0].placed(2, 2),
+        placed(&drafts[0], 2),
         first.clone(),
-        drafts[2].placed(3, 3),
-        drafts[3].placed(4, 1),
-        drafts[4].placed(5, 4),
+        placed(&drafts[2], 3),
+        placed(&drafts[3], 1),
+        placed(&drafts[4], 4),
     ];
-    assert_eq!(written, expected);
+    assert_eq!(writer.send(&drafts).await, expected);
 
-    let elsewhere = say(
-        &store,
-        &named(draft(there, ann, "with another target"), "a"),
-    )
-    .await;
-    assert_eq!(elsewhere, first);
-    assert_eq!(store.head().await.expect("answers"), 5);
-    assert_eq!(say(&store, &draft(there, ann, "five")).await.seq, 2);
-    let bodies: Vec<String> = whole_log(&store)
-        .await
+    let elsewhere = named(draft(there, ann, "with another target"), "a");
+    assert_eq!(writer.say(&elsewhere).await, first);
+    assert_eq!(writer.say(&draft(there, ann, "five")).await.seq, 2);
+    let messages = all_messages(&store).await;
+    let bodies: Vec<&str> = messages
         .iter()
-        .map(|message| message.body.as_str().to_owned())
+        .map(|message| message.body.as_str())
         .collect();
-    assert_eq!(
-        bodies,
-        ["one", "two", "one of ben's", "three", "four", "five"]
-    );
+    let once = ["one", "two", "one of ben's", "three", "four", "five"];
+    assert_eq!(bodies, once);
 }
 
-async fn a_draft_that_comes_again_stands_in_the_log_once(store: DynStore) {
+async fn a_message_that_comes_again_stands_in_the_log_once(store: DynStore) {
+    let mut writer = Writer::begin(&store).await;
     let conversation = add_direct(&store, UserId::new(), UserId::new()).await;
     let sender = conversation.members[0].user_id;
     let drafts = [
         draft(conversation.id, sender, "one"),
         draft(conversation.id, sender, "two"),
     ];
-    let written = store.append(&drafts).await.expect("answers");
+    let written = writer.send(&drafts).await;
     let more = draft(conversation.id, sender, "three");
     let again = [drafts[1].clone(), more.clone(), drafts[0].clone()];
-    let answered = store.append(&again).await.expect("answers");
-    assert_eq!(
-        answered,
-        [written[1].clone(), more.placed(3, 3), written[0].clone()]
-    );
-    assert_eq!(store.head().await.expect("answers"), 3);
+    let answered = writer.send(&again).await;
+    let expected = [written[1].clone(), placed(&more, 3), written[0].clone()];
+    assert_eq!(answered, expected);
+    assert_eq!(count(&all_messages(&store).await), 3);
 }
 
 async fn texts_come_back_as_they_were_whatever_they_hold(store: DynStore) {
+    let mut writer = Writer::begin(&store).await;
     let conversation = add_direct(&store, UserId::new(), UserId::new()).await;
     let sender = conversation.members[0].user_id;
     let long = "\u{1F468}\u{200D}\u{1F469}".repeat(1_333);
@@ -117,35 +106,33 @@ async fn texts_come_back_as_they_were_whatever_they_hold(store: DynStore) {
     let mut drafts = texts.map(|text| draft(conversation.id, sender, text));
     drafts[9].reply_to = Some(drafts[0].id);
     let names = texts.map(|text| text.chars().take(64).collect::<String>());
-    let drafts: Vec<Draft> = drafts
+    let drafts: Vec<Message> = drafts
         .into_iter()
         .zip(&names)
         .map(|(draft, name)| named(draft, name))
         .collect();
-    let written = store.append(&drafts).await.expect("answers");
     let expected: Vec<Message> = drafts
         .iter()
         .zip(1..)
-        .map(|(draft, place)| draft.placed(place, place))
+        .map(|(draft, seq)| placed(draft, seq))
         .collect();
-    assert_eq!(written, expected);
-    assert_eq!(whole_log(&store).await, expected);
+    assert_eq!(writer.send(&drafts).await, expected);
+    assert_eq!(all_messages(&store).await, expected);
 
-    let retries: Vec<Draft> = drafts
-        .iter()
-        .map(|draft| Draft {
-            id: MessageId::new(),
-            ..draft.clone()
-        })
-        .collect();
-    assert_eq!(store.append(&retries).await.expect("answers"), expected);
+    let again = |draft: &Message| Message {
+        id: MessageId::new(),
+        ..draft.clone()
+    };
+    let retries: Vec<Message> = drafts.iter().map(again).collect();
+    assert_eq!(writer.send(&retries).await, expected);
 }
 
 async fn messages_are_found_by_id_and_by_place_each_once(store: DynStore) {
-    let log = RandomLog::write(&store, &mut StdRng::seed_from_u64(2), 40).await;
+    let log = RandomLog::write(Writer::begin(&store).await, &mut random(), 60).await;
     let wanted: Vec<&Message> = log.messages.iter().step_by(3).collect();
+    let place_in_log = |found: &Message| log.messages.iter().position(|sent| sent.id == found.id);
     let sorted = |mut found: Vec<Message>| {
-        found.sort_by_key(|message| message.position);
+        found.sort_by_key(place_in_log);
         found
     };
 
@@ -167,8 +154,10 @@ async fn messages_are_found_by_id_and_by_place_each_once(store: DynStore) {
 }
 
 async fn every_read_shows_a_write_that_has_returned(store: DynStore) {
+    let mut writer = Writer::begin(&store).await;
     let (ann, ben) = (UserId::new(), UserId::new());
     let conversation = add_direct(&store, ann, ben).await;
+    let here = [conversation.id];
     let window = Window {
         after: None,
         before: None,
@@ -176,13 +165,21 @@ async fn every_read_shows_a_write_that_has_returned(store: DynStore) {
         from_end: true,
     };
     for seq in 1..=50 {
-        let message = say(&store, &draft(conversation.id, ann, "hi")).await;
-        let (here, place, newest) = ([conversation.id], [(conversation.id, seq)], [message]);
-        let id = newest.clone().map(|message| message.id);
-        let (head, log, missed, page, by_id, by_place, activities, listed, marks) = tokio::join!(
-            store.head(),
-            store.log_after(seq - 1, 10),
-            store.missed(ben, None, seq - 1, seq, 10),
+        let had = store.heads().await.expect("answers");
+        let message = writer.say(&draft(conversation.id, ann, "hi")).await;
+        let (id, place, newest) = ([message.id], [(conversation.id, seq)], [message]);
+        // Behind the entry that makes the conversation.
+        let step = seq + 1;
+        let stretch = [Stretch {
+            conversation_id: conversation.id,
+            first: step,
+            last: step,
+        }];
+        let (log, news, tails, entries, page, by_id, by_place, activities, listed, marks) = tokio::join!(
+            store.log_after(&had, 10),
+            store.with_news(ben, None, &had),
+            store.tails(&here),
+            store.entries(&stretch),
             store.history(conversation.id, &window),
             store.messages(&id),
             store.messages_at(&place),
@@ -190,9 +187,25 @@ async fn every_read_shows_a_write_that_has_returned(store: DynStore) {
             store.conversations_of(ben, None, 10),
             store.read_marks(&here),
         );
-        assert_eq!(head.expect("answers"), seq);
-        assert_eq!(log.expect("answers"), newest);
-        assert_eq!(missed.expect("answers"), newest);
+        let (log, tails, entries) = (
+            log.expect("answers"),
+            tails.expect("answers"),
+            entries.expect("answers"),
+        );
+        assert_eq!(
+            log.last(),
+            entries.last().cloned().map(Record::Entry).as_ref()
+        );
+        assert_eq!(entries.len(), 1);
+        assert_eq!(
+            entries[0]
+                .message()
+                .map(|message| (**message).clone())
+                .as_slice(),
+            newest
+        );
+        assert_eq!(tails, [(conversation.id, entries[0].tail())]);
+        assert_eq!(news.expect("answers"), tails);
         assert_eq!(page.expect("answers").items, newest);
         assert_eq!(by_id.expect("answers"), newest);
         assert_eq!(by_place.expect("answers"), newest);
@@ -205,17 +218,4 @@ async fn every_read_shows_a_write_that_has_returned(store: DynStore) {
             .collect();
         assert_eq!(read, BTreeSet::from([0, seq]));
     }
-}
-
-async fn an_empty_log_has_no_messages(store: DynStore) {
-    assert_eq!(store.append(&[]).await.expect("answers"), []);
-    assert_eq!(store.head().await.expect("answers"), 0);
-    assert_eq!(store.log_after(0, 10).await.expect("answers"), []);
-    assert_eq!(
-        store
-            .missed(UserId::new(), None, 0, i64::MAX, 10)
-            .await
-            .expect("answers"),
-        []
-    );
 }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use chinwag::app::{App, Config, StoreConfig};
+use chinwag::app::{App, Config, RunError, StoreConfig};
 use secrecy::SecretString;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -18,7 +18,7 @@ pub struct TestApp {
     pub address: SocketAddr,
     pub place: Place,
     stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<()>,
+    running: JoinHandle<Result<(), RunError>>,
 }
 
 /// Where a server keeps everything; survives the server, so that another can be started there.
@@ -110,7 +110,8 @@ impl TestApp {
     /// Tells the server to stop and waits until it has.
     pub async fn stop(mut self) -> Place {
         self.stop.take();
-        (&mut self.running).await.expect("the server ends well");
+        let ended = (&mut self.running).await.expect("the server ends");
+        ended.expect("it could serve until then");
         self.place
     }
 

@@ -22,11 +22,20 @@ pub struct Program {
 impl Program {
     /// Starts it on what an earlier one left, with cheap passwords and no rate limits.
     pub async fn start(place: &Place) -> Self {
-        Self::start_under(&[], place).await
+        Self::launch(&[], place, 0).await
     }
 
     /// The same, by way of another program that starts it as its own process.
     pub async fn start_under(wrapper: &[&str], place: &Place) -> Self {
+        Self::launch(wrapper, place, 0).await
+    }
+
+    /// The same, on a port that an earlier one may have had.
+    pub async fn start_on(port: u16, place: &Place) -> Self {
+        Self::launch(&[], place, port).await
+    }
+
+    async fn launch(wrapper: &[&str], place: &Place, port: u16) -> Self {
         let mut words = wrapper
             .iter()
             .copied()
@@ -34,7 +43,7 @@ impl Program {
         let mut command = Command::new(words.next().expect("the program"));
         command
             .args(words)
-            .args(["--host", "127.0.0.1", "--port", "0"])
+            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .args([
                 "--bcrypt-cost",
                 "10",
@@ -92,6 +101,20 @@ impl Program {
         let kilobytes = resident.and_then(|rest| rest.trim().strip_suffix("kB"));
         let kilobytes = kilobytes.expect("its size").trim().parse::<u64>();
         kilobytes.expect("a number") * 1024
+    }
+
+    /// Sends it a signal, such as "-STOP"; it must not have ended by itself.
+    pub fn signal(&mut self, signal: &str) {
+        self.still_runs();
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.expect("kill is there").success(), "kill {signal} {id}");
+    }
+
+    /// Makes sure that it did not end by itself.
+    pub fn still_runs(&mut self) {
+        let ended = self.child.try_wait().expect("it can be asked");
+        assert!(ended.is_none(), "{} ended: {ended:?}", self.address);
     }
 
     /// Kills it with no time for anything.

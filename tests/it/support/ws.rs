@@ -85,6 +85,11 @@ impl Ws {
         self.send_text(&message.to_string()).await;
     }
 
+    /// Sends a message, unless the link is cut.
+    pub async fn try_send(&mut self, message: Value) -> Result<(), Error> {
+        self.0.send(Message::text(message.to_string())).await
+    }
+
     /// Sends whatever text.
     pub async fn send_text(&mut self, text: &str) {
         self.0

@@ -1,0 +1,135 @@
+//! Calls to the driver.
+
+use std::time::Instant;
+
+use mongodb::{
+    action::Find,
+    bson::{Document, RawDocument, RawDocumentBuf, doc},
+};
+
+use super::{Inner, error};
+use crate::error::{Error, Result};
+
+impl Inner {
+    /// Makes one call to the driver, and tells the observer how long it took.
+    pub(super) async fn timed<T>(
+        &self,
+        name: &'static str,
+        call: impl IntoFuture<Output = mongodb::error::Result<T>>,
+    ) -> Result<T> {
+        let start = Instant::now();
+        let result = call.await;
+        (self.observer)(name, start.elapsed());
+        result.map_err(|failure| error::from_driver(&failure))
+    }
+
+    /// Everything that a query finds, read in one batch.
+    pub(super) async fn all<T>(
+        &self,
+        find: Find<'_, RawDocumentBuf>,
+        read: impl Fn(&RawDocument) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        // As many as the driver lets one batch hold: a second round trip is the exception.
+        let find = find.max_time(self.patience()).batch_size(10_000);
+        self.timed("mongodb.find", async {
+            let mut cursor = find.await?;
+            let mut found = Vec::new();
+            while cursor.advance().await? {
+                found.push(read(cursor.current()));
+            }
+            Ok(found)
+        })
+        .await?
+        .into_iter()
+        .collect()
+    }
+
+    /// The first that a query finds.
+    pub(super) async fn first<T>(
+        &self,
+        find: Find<'_, RawDocumentBuf>,
+        read: impl Fn(&RawDocument) -> Result<T>,
+    ) -> Result<Option<T>> {
+        Ok(self.all(find.limit(1), read).await?.pop())
+    }
+
+    /// Everything that a pipeline over the messages gives.
+    pub(super) async fn grouped<T>(
+        &self,
+        pipeline: Vec<Document>,
+        read: impl Fn(&RawDocument) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let query = self
+            .collections
+            .messages
+            .aggregate(pipeline)
+            .max_time(self.patience())
+            .batch_size(10_000);
+        self.timed("mongodb.aggregate", async {
+            let mut cursor = query.with_type::<RawDocumentBuf>().await?;
+            let mut found = Vec::new();
+            while cursor.advance().await? {
+                found.push(read(cursor.current()));
+            }
+            Ok(found)
+        })
+        .await?
+        .into_iter()
+        .collect()
+    }
+
+    /// Runs many updates, each of which may run twice, in any order.
+    pub(super) async fn update_each(&self, collection: &str, updates: Vec<Document>) -> Result<()> {
+        self.update_all(collection, updates, false).await
+    }
+
+    /// The same one after the other, as far as none fails.
+    pub(super) async fn update_in_order(
+        &self,
+        collection: &str,
+        updates: Vec<Document>,
+    ) -> Result<()> {
+        self.update_all(collection, updates, true).await
+    }
+
+    /// Runs many updates in one command. The driver does not repeat it by itself, so each must be one that may run
+    /// twice; it is tried once more when its outcome is not known.
+    pub(super) async fn update_all(
+        &self,
+        collection: &str,
+        updates: Vec<Document>,
+        is_ordered: bool,
+    ) -> Result<()> {
+        // The server takes at most 100,000 and 16 MiB in one command.
+        for updates in updates.chunks(500) {
+            let command = doc! {
+                "update": collection,
+                "updates": updates,
+                "ordered": is_ordered,
+                "writeConcern": { "w": "majority", "j": true, "wtimeout": self.wait_for_majority() },
+            };
+            let once = || async {
+                let reply = self
+                    .timed("mongodb.update", self.db.run_command(command.clone()))
+                    .await?;
+                error::check_reply(&reply)
+            };
+            match once().await {
+                Err(Error::Unavailable(_)) => once().await?,
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a call that may run twice, and that the driver does not repeat, once more when its outcome is unknown.
+    pub(super) async fn twice<T, F>(&self, name: &'static str, call: impl Fn() -> F) -> Result<T>
+    where
+        F: IntoFuture<Output = mongodb::error::Result<T>>,
+    {
+        match self.timed(name, call()).await {
+            Err(Error::Unavailable(_)) => self.timed(name, call()).await,
+            result => result,
+        }
+    }
+}

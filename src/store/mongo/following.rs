@@ -1,0 +1,310 @@
+//! What follows from entries and is kept beside them: a conversation's newest entry, message and state, what a sender
+//! has read, and a message's newest state.
+//!
+//! What messages ask for is gathered for a moment and written as one; a change is written at once. Each lane keeps in
+//! `lanes` up to where all is written, and whoever takes up a lane after its holder is gone makes up for the rest. Every
+//! update is guarded by rank or step, so that it may run twice, or after a newer one.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::{
+    Inner,
+    attempt::Purpose,
+    document, error,
+    news::{Due, News, Owed},
+    record,
+};
+use crate::{
+    domain::{ConversationId, Lane, MessageId, MessageState, Position, Step, UserId},
+    error::Result,
+};
+
+/// How long what is owed may gather. A busy conversation is then written twice a second, not for each message.
+const GATHER: Duration = Duration::from_millis(500);
+
+/// How long to wait after a failure.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// How many records of a lane may be owed before an append waits until they are followed.
+const MOST_OWED: usize = 50_000;
+
+/// For how many records what follows is written at a time.
+const PART: usize = 5_000;
+
+/// Where a member's read mark is kept.
+pub(super) fn read_mark_id(conversation: ConversationId, user: UserId) -> Document {
+    doc! { "conversation": document::id(conversation.0), "user": document::id(user.0) }
+}
+
+/// Whether a counter of the document is below a number; one that was never set counts as 0.
+fn is_below(field: &str, number: i64) -> Bson {
+    doc! { "$lt": [{ "$ifNull": [format!("${field}"), 0_i64] }, number] }.into()
+}
+
+/// Fields that get other values where a condition holds.
+fn set_where(set: &mut Document, holds: &Bson, fields: Vec<(&str, Bson)>) {
+    for (field, value) in fields {
+        let kept = format!("${field}");
+        set.insert(field, doc! { "$cond": [holds.clone(), value, kept] });
+    }
+}
+
+/// A conversation's document once it shows its news. Each part stands or falls by itself, as another process may have
+/// been further in one and not in the other.
+fn conversation_update(id: ConversationId, news: &News) -> Document {
+    let mut set = Document::new();
+    if let Some(tail) = news.tail {
+        let fields = vec![
+            ("lastStep", tail.step.into()),
+            ("lastPosition", tail.position.0.into()),
+        ];
+        set_where(&mut set, &is_below("lastStep", tail.step), fields);
+    }
+    if let Some(sent) = news.sent {
+        let fields = vec![
+            ("lastSeq", sent.seq.into()),
+            ("lastActivityAt", document::time(sent.at)),
+            ("lastRank", sent.rank.into()),
+        ];
+        set_where(&mut set, &is_below("lastRank", sent.rank), fields);
+    } else if let Some(made) = news.made {
+        let is_new_group = doc! { "$and": [
+            { "$eq": ["$kind", "group"] },
+            { "$eq": [{ "$ifNull": ["$lastRank", 0_i64] }, 0_i64] },
+        ] };
+        let fields = vec![("lastRank", made.rank.into())];
+        set_where(&mut set, &is_new_group.into(), fields);
+    }
+    if let Some(remade) = &news.remade {
+        let title = match &remade.state.title {
+            Some(title) => doc! { "$literal": title }.into(),
+            None => Bson::from("$$REMOVE"),
+        };
+        let members = record::encode_members(&remade.state.members);
+        let fields = vec![
+            ("title", title),
+            ("members", doc! { "$literal": members }.into()),
+            ("changed", remade.step.into()),
+        ];
+        set_where(&mut set, &is_below("changed", remade.step), fields);
+    }
+    doc! { "q": { "_id": document::id(id.0) }, "u": [{ "$set": set }] }
+}
+
+fn mark_update(conversation: ConversationId, user: UserId, seq: i64) -> Document {
+    doc! { "q": { "_id": read_mark_id(conversation, user) }, "u": { "$max": { "seq": seq } }, "upsert": true }
+}
+
+/// A message's document once it shows a state.
+fn message_update(id: MessageId, state: &MessageState, step: Step) -> Document {
+    let mut set = doc! { "body": state.body.as_str(), "changed": step };
+    let mut unset = Document::new();
+    for (field, at) in [
+        ("editedAt", state.edited_at),
+        ("deletedAt", state.deleted_at),
+    ] {
+        match at {
+            Some(at) => set.insert(field, document::time(at)),
+            None => unset.insert(field, ""),
+        };
+    }
+    let mut update = doc! { "$set": set };
+    if !unset.is_empty() {
+        update.insert("$unset", unset);
+    }
+    doc! { "q": { "_id": document::id(id.0), "changed": { "$not": { "$gte": step } } }, "u": update }
+}
+
+/// What records ask for, together.
+#[derive(Default)]
+struct Together {
+    conversations: Vec<Document>,
+    marks: Vec<Document>,
+    messages: Vec<Document>,
+    /// The changes among them that are not known to be done.
+    open: Vec<Arc<Owed>>,
+}
+
+impl Together {
+    /// Everything that records ask for.
+    fn of(records: &[Arc<Owed>]) -> Self {
+        let mut news = HashMap::<ConversationId, News>::new();
+        for owed in records {
+            if let Some(id) = owed.what.conversation_id() {
+                news.entry(id).or_default().add(owed);
+            }
+        }
+        let mut all = Self::messages_of(records);
+        for (id, news) in &news {
+            all.conversations.push(conversation_update(*id, news));
+            let marks = news.marks.iter();
+            all.marks
+                .extend(marks.map(|mark| mark_update(*id, mark.user_id, mark.seq)));
+        }
+        all
+    }
+
+    /// What of that does not wait: the changes of what was there before.
+    fn changes_of(records: &[Arc<Owed>]) -> Self {
+        let mut changes = Self::messages_of(records);
+        for owed in &changes.open {
+            if let Due::ConversationChanged {
+                conversation_id, ..
+            } = &owed.what
+            {
+                let mut news = News::default();
+                news.add(owed);
+                let update = conversation_update(*conversation_id, &news);
+                changes.conversations.push(update);
+            }
+        }
+        changes
+    }
+
+    /// The messages' states, and then their leaving of the entries, in the order of the records.
+    fn messages_of(records: &[Arc<Owed>]) -> Self {
+        let mut changes = Self::default();
+        let mut told = Vec::new();
+        for owed in records {
+            match &owed.what {
+                Due::MessageChanged {
+                    tail,
+                    entry_id,
+                    message_id,
+                    state: Some(state),
+                    done,
+                    ..
+                } if !done.load(Ordering::Relaxed) => {
+                    let update = message_update(*message_id, state, tail.step);
+                    changes.messages.push(update);
+                    told.push(doc! {
+                        "q": { "_id": document::id(*entry_id) }, "u": { "$unset": { "state": "" } },
+                    });
+                    changes.open.push(Arc::clone(owed));
+                }
+                Due::ConversationChanged { tail, done, .. }
+                    if tail.step > 1 && !done.load(Ordering::Relaxed) =>
+                {
+                    changes.open.push(Arc::clone(owed));
+                }
+                _ => {}
+            }
+        }
+        changes.messages.extend(told);
+        changes
+    }
+}
+
+impl Inner {
+    /// Writes what records ask for.
+    async fn follow(&self, all: Together) -> Result<()> {
+        let Together {
+            conversations,
+            marks,
+            messages,
+            open,
+        } = all;
+        let (conversations, marks, messages) = tokio::join!(
+            self.update_each("conversations", conversations),
+            self.update_each("readMarks", marks),
+            // In order: a body leaves its entry only when the message has it.
+            self.update_in_order("messages", messages),
+        );
+        conversations.and(marks).and(messages)?;
+        for owed in open {
+            owed.set_done();
+        }
+        Ok(())
+    }
+
+    /// Writes the changes among records that this process has just written. What fails stays owed.
+    pub(super) async fn follow_changes(self: &Arc<Self>, first: Position, count: usize) {
+        let records = self.overlay.owed_behind(Position(first.0 - 1), count);
+        let changes = Together::changes_of(&records);
+        if changes.open.is_empty() {
+            return;
+        }
+        let follow = self.attempt(Purpose::Upkeep, self.patience(), |inner| async move {
+            inner.follow(changes).await
+        });
+        if let Err(failure) = follow.await {
+            tracing::warn!(detail = %error::detail(&failure), "MongoDB: a change is not everywhere yet");
+        }
+    }
+
+    /// Returns when all that was owed in this process's lanes at the call is followed.
+    pub(super) async fn settle(self: &Arc<Self>) -> Result<()> {
+        let _settling = self.settling.lock().await;
+        for lane in self.terms.lanes() {
+            self.settle_lane(lane).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns when all that was known of a lane at the call is followed.
+    pub(super) async fn settle_lane(self: &Arc<Self>, lane: Lane) -> Result<()> {
+        let owed = self.overlay.owed(lane);
+        for records in owed.chunks(PART) {
+            let Some(last) = records.last() else { continue };
+            let (all, up_to) = (Together::of(records), last.position);
+            self.attempt(Purpose::Upkeep, self.patience(), move |inner| async move {
+                inner.follow(all).await?;
+                inner.keep_followed(lane, up_to).await
+            })
+            .await?;
+            self.overlay.follow(up_to);
+        }
+        Ok(())
+    }
+
+    /// Keeps up to where a lane is followed.
+    async fn keep_followed(&self, lane: Lane, up_to: Position) -> Result<()> {
+        let keep = || {
+            self.collections.lanes.update_one(
+                doc! { "_id": document::lane(lane) },
+                doc! { "$max": { "followed": up_to.0 } },
+            )
+        };
+        self.twice("mongodb.update", keep).await.map(drop)
+    }
+
+    /// Waits until a lane has room to owe for so many more records.
+    pub(super) async fn make_room(self: &Arc<Self>, lane: Lane, records: usize) -> Result<()> {
+        if self.overlay.owes(lane) + records > MOST_OWED {
+            self.settle().await
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes what is owed a moment after it is owed, as long as the store is open.
+    pub(super) async fn keep_following(store: Weak<Self>) {
+        let Some((owing, stop)) = store
+            .upgrade()
+            .map(|inner| (Arc::clone(&inner.owing), inner.stop.clone()))
+        else {
+            return;
+        };
+        while stop.run_until_cancelled(owing.notified()).await.is_some() {
+            tokio::time::sleep(GATHER).await;
+            loop {
+                let Some(inner) = store.upgrade() else { return };
+                let Err(failure) = inner.settle().await else {
+                    break;
+                };
+                drop(inner);
+                tracing::warn!(detail = %error::detail(&failure), "MongoDB: conversations are not up to date yet");
+                let pause = tokio::time::sleep(RETRY);
+                if stop.run_until_cancelled(pause).await.is_none() {
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What records ask to be done, and what of it is new about a conversation.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use uuid::Uuid;
+
+use crate::domain::{
+    Conversation, ConversationActivity, ConversationId, ConversationKind, ConversationState, Entry,
+    Happening, MessageId, MessageState, Position, Rank, ReadMark, Record, Seq, Step, Tail,
+    Timestamp, UserId,
+};
+
+/// What one record asks to be done.
+pub(super) struct Owed {
+    pub(super) position: Position,
+    pub(super) what: Due,
+}
+
+pub(super) enum Due {
+    /// Nothing follows from a seal.
+    Nothing,
+    Sent {
+        conversation_id: ConversationId,
+        tail: Tail,
+        sender_id: UserId,
+        sent_at: Timestamp,
+    },
+    MessageChanged {
+        conversation_id: ConversationId,
+        tail: Tail,
+        entry_id: Uuid,
+        message_id: MessageId,
+        state: Option<Arc<MessageState>>,
+        done: AtomicBool,
+    },
+    ConversationChanged {
+        conversation_id: ConversationId,
+        tail: Tail,
+        state: Arc<ConversationState>,
+        done: AtomicBool,
+    },
+}
+
+impl Owed {
+    pub(super) fn of(record: &Record) -> Self {
+        let what = match record {
+            Record::Seal(_) => Due::Nothing,
+            Record::Entry(entry) => Due::of(entry),
+        };
+        Self {
+            position: record.position(),
+            what,
+        }
+    }
+
+    /// Says that the change stands where it belongs.
+    pub(super) fn set_done(&self) {
+        if let Due::MessageChanged { done, .. } | Due::ConversationChanged { done, .. } = &self.what
+        {
+            done.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Due {
+    fn of(entry: &Entry) -> Self {
+        let (conversation_id, tail) = (entry.conversation_id, entry.tail());
+        match &entry.what {
+            Happening::Sent(message) => Self::Sent {
+                conversation_id,
+                tail,
+                sender_id: message.sender_id,
+                sent_at: message.sent_at,
+            },
+            Happening::MessageChanged(change) => Self::MessageChanged {
+                conversation_id,
+                tail,
+                entry_id: entry.id,
+                message_id: change.message_id,
+                state: change.state.clone().map(Arc::new),
+                done: AtomicBool::new(change.state.is_none()),
+            },
+            Happening::ConversationChanged(state) => Self::ConversationChanged {
+                conversation_id,
+                tail,
+                state: Arc::new(state.clone()),
+                done: AtomicBool::new(false),
+            },
+        }
+    }
+
+    /// Where it happened, if that is what it is.
+    pub(super) fn conversation_id(&self) -> Option<ConversationId> {
+        self.place().map(|(id, _)| id)
+    }
+
+    /// Where the conversation ends with it.
+    pub(super) fn place(&self) -> Option<(ConversationId, Tail)> {
+        match self {
+            Self::Nothing => None,
+            Self::Sent {
+                conversation_id,
+                tail,
+                ..
+            }
+            | Self::MessageChanged {
+                conversation_id,
+                tail,
+                ..
+            }
+            | Self::ConversationChanged {
+                conversation_id,
+                tail,
+                ..
+            } => Some((*conversation_id, *tail)),
+        }
+    }
+}
+
+/// What is new of a conversation.
+#[derive(Clone, Default)]
+pub(super) struct News {
+    /// Its newest entry.
+    pub(super) tail: Option<Tail>,
+    /// Its newest message.
+    pub(super) sent: Option<Sent>,
+    /// How far senders have read.
+    pub(super) marks: Vec<Mark>,
+    /// What it was changed to last.
+    pub(super) remade: Option<Remade>,
+    /// The entry with which it was made.
+    pub(super) made: Option<Tail>,
+}
+
+/// A conversation's newest message.
+#[derive(Clone, Copy)]
+pub(super) struct Sent {
+    pub(super) seq: Seq,
+    pub(super) rank: Rank,
+    pub(super) at: Timestamp,
+    position: Position,
+}
+
+/// How far a sender has read.
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    pub(super) user_id: UserId,
+    pub(super) seq: Seq,
+    position: Position,
+}
+
+/// A conversation's newest state.
+#[derive(Clone)]
+pub(super) struct Remade {
+    pub(super) state: Arc<ConversationState>,
+    pub(super) step: Step,
+    position: Position,
+}
+
+impl News {
+    /// Takes in what one more record tells.
+    pub(super) fn add(&mut self, owed: &Owed) {
+        let position = owed.position;
+        let Some((_, tail)) = owed.what.place() else {
+            return;
+        };
+        if self.tail.is_none_or(|known| tail.step > known.step) {
+            self.tail = Some(tail);
+        }
+        match &owed.what {
+            Due::Sent {
+                sender_id, sent_at, ..
+            } => {
+                let seq = tail.seq;
+                if self.sent.is_none_or(|known| seq > known.seq) {
+                    let (rank, at) = (tail.rank, *sent_at);
+                    self.sent = Some(Sent {
+                        seq,
+                        rank,
+                        at,
+                        position,
+                    });
+                }
+                let mark = Mark {
+                    user_id: *sender_id,
+                    seq,
+                    position,
+                };
+                match self
+                    .marks
+                    .iter_mut()
+                    .find(|known| known.user_id == *sender_id)
+                {
+                    Some(known) if known.seq < seq => *known = mark,
+                    Some(_) => {}
+                    None => self.marks.push(mark),
+                }
+            }
+            Due::ConversationChanged { state, .. } => {
+                if tail.step == 1 {
+                    self.made = Some(tail);
+                }
+                let step = tail.step;
+                if self.remade.as_ref().is_none_or(|known| step > known.step) {
+                    let state = Arc::clone(state);
+                    self.remade = Some(Remade {
+                        state,
+                        step,
+                        position,
+                    });
+                }
+            }
+            Due::MessageChanged { .. } | Due::Nothing => {}
+        }
+    }
+
+    /// Leaves out what is followed; true when nothing is left.
+    pub(super) fn forget(&mut self, is_followed: impl Fn(Position) -> bool) -> bool {
+        self.tail = self.tail.filter(|tail| !is_followed(tail.position));
+        self.sent = self.sent.filter(|sent| !is_followed(sent.position));
+        self.marks.retain(|mark| !is_followed(mark.position));
+        self.remade.take_if(|remade| is_followed(remade.position));
+        self.made = self.made.filter(|made| !is_followed(made.position));
+        self.tail.is_none()
+            && self.sent.is_none()
+            && self.marks.is_empty()
+            && self.remade.is_none()
+            && self.made.is_none()
+    }
+
+    /// Brings what was read of a conversation up to date.
+    pub(super) fn amend(&self, conversation: &mut Conversation) {
+        if let Some(remade) = &self.remade {
+            conversation.change(&remade.state, remade.step);
+        }
+    }
+
+    /// Brings what was read of its activity up to date.
+    pub(super) fn amend_activity(
+        &self,
+        kind: ConversationKind,
+        activity: &mut ConversationActivity,
+    ) {
+        if let Some(sent) = self.sent.filter(|sent| sent.seq > activity.last_seq) {
+            activity.last_seq = sent.seq;
+            activity.last_activity_at = sent.at;
+            activity.rank = sent.rank;
+        }
+        if let (ConversationKind::Group, 0, Some(made)) = (kind, activity.rank, self.made) {
+            activity.rank = made.rank;
+        }
+    }
+
+    /// Brings what was read of a member's mark up to date.
+    pub(super) fn amend_mark(&self, mark: &mut ReadMark) {
+        let sent = self.marks.iter().find(|sent| sent.user_id == mark.user_id);
+        mark.seq = mark.seq.max(sent.map_or(0, |sent| sent.seq));
+    }
+}
