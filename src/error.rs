@@ -75,6 +75,11 @@ impl Error {
         Self::not_found(field, "There is no such message.")
     }
 
+    /// The argument at `field` names no session of the viewer's.
+    pub fn no_session(field: impl Into<String>) -> Self {
+        Self::not_found(field, "There is no such session.")
+    }
+
     fn not_found(field: impl Into<String>, message: &'static str) -> Self {
         Self::NotFound {
             field: field.into(),

@@ -150,11 +150,14 @@ async fn person(store: &DynStore, number: u32, hash: &str) -> Result<Person> {
             "https://example.org/{number}.png"
         ))),
         created_at: now,
+        deleted_at: None,
     };
     let session = Session {
         id: SessionId::new(),
         user_id: user.id,
+        device: None,
         created_at: now,
+        last_used_at: now,
         expires_at: now.after(Duration::from_hours(24)),
     };
     ensure(store.create_user(&user, hash).await?, || {

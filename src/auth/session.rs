@@ -1,6 +1,11 @@
 //! Sessions: rows in the store, cached while they are in use, and the sockets that end with them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
 
 use moka::sync::Cache;
 use parking_lot::Mutex;
@@ -8,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::token::{Signer, TokenError};
 use crate::{
-    domain::{Session, SessionId, Timestamp, UserId},
+    domain::{Device, Session, SessionId, Timestamp, UserId},
     error::Result,
     store::DynStore,
 };
@@ -17,6 +22,8 @@ use crate::{
 const CACHED_SESSIONS: u64 = 100_000;
 /// How long it is known without the store that a session ended here: longer than a read of the store may take.
 const ENDED_KEPT: Duration = Duration::from_mins(1);
+/// How often it is looked at which sessions have open sockets.
+const SOCKETS_LOOKED_AT: Duration = Duration::from_mins(1);
 
 /// Someone who is signed in.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,13 +45,21 @@ struct Inner {
     /// Sessions that ended lately: what was read from the store just before must not stay in the cache.
     ended: Cache<SessionId, ()>,
     sockets: Mutex<HashMap<SessionId, Sockets>>,
+    uses: Mutex<Uses>,
 }
 
 /// The open sockets of one session.
-#[derive(Default)]
 struct Sockets {
     count: usize,
     ended: CancellationToken,
+    /// When the store was last told, or knew, that the session is in use.
+    noted: Timestamp,
+}
+
+/// What the store has not been told of yet.
+struct Uses {
+    sessions: HashSet<SessionId>,
+    sockets_looked_at: Timestamp,
 }
 
 impl Sessions {
@@ -63,19 +78,25 @@ impl Sessions {
                 .time_to_live(ENDED_KEPT)
                 .build(),
             sockets: Mutex::default(),
+            uses: Mutex::new(Uses {
+                sessions: HashSet::new(),
+                sockets_looked_at: Timestamp::now(),
+            }),
         }))
     }
 
-    /// Signs `user` in and gives the token with the session.
+    /// Signs `user` in from a device and gives the token with the session.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn begin(&self, user: UserId) -> Result<(Session, String)> {
+    pub async fn begin(&self, user: UserId, device: Option<Device>) -> Result<(Session, String)> {
         let created_at = Timestamp::now();
         let session = Session {
             id: SessionId::new(),
             user_id: user,
+            device,
             created_at,
+            last_used_at: created_at,
             expires_at: created_at.after(self.0.ttl),
         };
         let token = self.0.signer.sign(&session)?;
@@ -103,6 +124,9 @@ impl Sessions {
                 session_id: id,
                 expires_at: session.expires_at,
             };
+            if Timestamp::now().since(session.last_used_at) >= Session::CLOSEST_USES {
+                self.0.uses.lock().sessions.insert(id);
+            }
             self.0.cache.insert(id, viewer);
             if self.0.ended.contains_key(&id) {
                 self.0.cache.invalidate(&id);
@@ -127,18 +151,58 @@ impl Sessions {
         Ok(())
     }
 
-    /// Ends all sessions of `user` for good.
+    /// Ends all sessions of `user` but `keep` for good.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn end_all(&self, user: UserId) -> Result<()> {
-        for id in self.0.store.end_sessions_of(user).await? {
+    pub async fn end_all(&self, user: UserId, keep: Option<SessionId>) -> Result<()> {
+        for id in self.0.store.end_sessions_of(user, keep).await? {
             self.forget(id);
         }
         Ok(())
     }
 
-    /// Drops what other processes ended.
+    /// Ends all sessions of `user` for good and then does something, so that none is left when it is done, not even one
+    /// that began meanwhile. Sockets are closed only after it.
+    ///
+    /// # Errors
+    /// Those of the store and of what is done.
+    pub async fn end_all_and<T>(
+        &self,
+        user: UserId,
+        done: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let before = self.0.store.end_sessions_of(user, None).await?;
+        let outcome = async {
+            let outcome = done.await?;
+            self.end_all(user, None).await?;
+            Ok(outcome)
+        };
+        let outcome = outcome.await;
+        for id in before {
+            self.forget(id);
+        }
+        outcome
+    }
+
+    /// The user's sessions, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn of(&self, user: UserId, limit: usize) -> Result<Vec<Session>> {
+        self.0.store.sessions_of(user, limit).await
+    }
+
+    /// A session of the user's.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn one_of(&self, user: UserId, id: SessionId) -> Result<Option<Session>> {
+        let found = self.0.store.session(id).await?;
+        Ok(found.filter(|session| session.user_id == user))
+    }
+
+    /// Drops what other processes ended, and lets the store know which sessions are in use.
     ///
     /// # Errors
     /// Those of the store.
@@ -146,13 +210,46 @@ impl Sessions {
         for id in self.0.store.sessions_ended_elsewhere().await? {
             self.forget(id);
         }
-        Ok(())
+        self.note_uses().await
+    }
+
+    async fn note_uses(&self) -> Result<()> {
+        let now = Timestamp::now();
+        let used = {
+            let mut uses = self.0.uses.lock();
+            if now.since(uses.sockets_looked_at) >= SOCKETS_LOOKED_AT {
+                uses.sockets_looked_at = now;
+                let mut sockets = self.0.sockets.lock();
+                let quiet = sockets
+                    .iter_mut()
+                    .filter(|(_, sockets)| now.since(sockets.noted) >= Session::CLOSEST_USES);
+                for (id, sockets) in quiet {
+                    sockets.noted = now;
+                    uses.sessions.insert(*id);
+                }
+            }
+            mem::take(&mut uses.sessions)
+        };
+        if used.is_empty() {
+            return Ok(());
+        }
+        let ids = used.iter().copied().collect::<Vec<_>>();
+        let noted = self.0.store.note_use(&ids, now).await;
+        if noted.is_err() {
+            self.0.uses.lock().sessions.extend(used);
+        }
+        noted
     }
 
     /// Tells a socket when its session ends.
     pub fn watch(&self, id: SessionId) -> Revocation {
         let mut sockets = self.0.sockets.lock();
-        let entry = sockets.entry(id).or_default();
+        // Whoever opens a socket has just been looked up.
+        let entry = sockets.entry(id).or_insert_with(|| Sockets {
+            count: 0,
+            ended: CancellationToken::new(),
+            noted: Timestamp::now(),
+        });
         entry.count += 1;
         let ended = entry.ended.clone();
         if self.0.ended.contains_key(&id) {
@@ -202,5 +299,67 @@ impl Drop for Revocation {
                 sockets.remove(&self.id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Sessions as _, StoreLimits, Upkeep, embedded::EmbeddedStore};
+
+    #[tokio::test]
+    async fn a_use_is_noted_when_the_last_one_lies_back_and_sockets_are_uses() {
+        let dir = std::env::temp_dir().join(format!("chinwag-{}", SessionId::new()));
+        let opened = EmbeddedStore::open(&dir, StoreLimits::default(), Arc::new(|_, _| {}));
+        let store = opened.await.expect("opens");
+        let signer = Signer::new(["a secret of at least thirty-two bytes!!"]).expect("a secret");
+        let ttl = Duration::from_hours(1);
+        let sessions = Sessions::new(Arc::new(store.clone()), signer, ttl, Duration::ZERO);
+        let user = UserId::new();
+        let (fresh, token) = sessions.begin(user, None).await.expect("begins");
+        let used_at = async |id| {
+            sessions.follow_others().await.expect("answers");
+            let session = store.session(id).await.expect("answers");
+            session.expect("is live").last_used_at
+        };
+        sessions
+            .viewer(&token)
+            .await
+            .expect("answers")
+            .expect("is live");
+        assert_eq!(used_at(fresh.id).await, fresh.last_used_at);
+
+        let begun = Timestamp(Timestamp::now().0 - 600_000);
+        let old = Session {
+            id: SessionId::new(),
+            created_at: begun,
+            last_used_at: begun,
+            ..fresh
+        };
+        store.create_session(&old).await.expect("answers");
+        assert_eq!(used_at(old.id).await, begun);
+        let token = sessions.0.signer.sign(&old).expect("signed");
+        sessions
+            .viewer(&token)
+            .await
+            .expect("answers")
+            .expect("is live");
+        let used = used_at(old.id).await;
+        assert!(used > begun);
+
+        let _socket = sessions.watch(old.id);
+        let long_ago = |sessions: &Sessions| {
+            let mut sockets = sessions.0.sockets.lock();
+            sockets.values_mut().for_each(|one| one.noted = begun);
+            sessions.0.uses.lock().sockets_looked_at = begun;
+        };
+        while Timestamp::now() == used {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(used_at(old.id).await, used);
+        long_ago(&sessions);
+        assert!(used_at(old.id).await > used);
+        store.close().await;
+        std::fs::remove_dir_all(dir).expect("is there");
     }
 }

@@ -96,7 +96,9 @@ mod tests {
         Session {
             id: SessionId::new(),
             user_id: UserId::new(),
+            device: None,
             created_at: now,
+            last_used_at: now,
             expires_at,
         }
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{Chat, Origin};
 use crate::{
     auth::{TokenError, Viewer},
-    domain::{AvatarUrl, DisplayName, Password, Session, Timestamp, User, UserId, Username},
+    domain::{
+        AvatarUrl, Device, DisplayName, Password, Session, Timestamp, User, UserId, Username,
+    },
     error::{Error, Result},
 };
 
@@ -31,7 +33,12 @@ impl Chat {
     /// # Errors
     /// All that is wrong with what was given, an error for each field, a taken username among them; signup may be
     /// closed; limits; the store's.
-    pub async fn signup(&self, origin: Origin, signup: Signup) -> Result<SignedIn, Vec<Error>> {
+    pub async fn signup(
+        &self,
+        origin: Origin,
+        device: Option<Device>,
+        signup: Signup,
+    ) -> Result<SignedIn, Vec<Error>> {
         if !self.0.signup_open {
             return Err(vec![Error::Forbidden("Signing up is closed here.")]);
         }
@@ -58,8 +65,9 @@ impl Chat {
                     username,
                     avatar_url,
                     created_at: Timestamp::now(),
+                    deleted_at: None,
                 };
-                let signed_up = self.create_account(origin, user, password).await;
+                let signed_up = self.create_account(origin, device, user, password).await;
                 signed_up.map_err(|error| vec![error])
             }
             (Ok(username), ..) => {
@@ -77,6 +85,7 @@ impl Chat {
     async fn create_account(
         &self,
         origin: Origin,
+        device: Option<Device>,
         user: User,
         password: Password,
     ) -> Result<SignedIn> {
@@ -87,7 +96,8 @@ impl Chat {
             return Err(taken());
         }
         log_attempt("signed up", origin, Some(&user.username));
-        self.sign_in(user).await
+        let signed_in = self.sign_in(Arc::new(user), &hash, device).await?;
+        signed_in.ok_or(Error::signed_out())
     }
 
     fn throttle_signup(&self, origin: Origin, username: &Username) -> Result<()> {
@@ -100,10 +110,10 @@ impl Chat {
     }
 
     async fn still_free(&self, username: &Username) -> Result<()> {
-        match self.0.store.credentials(&username.key()).await? {
-            None => Ok(()),
-            Some(_) => Err(taken()),
+        if self.0.store.is_taken(&username.key()).await? {
+            return Err(taken());
         }
+        Ok(())
     }
 
     /// Signs someone in. An unknown username and a wrong password get the same answer after the same time.
@@ -113,6 +123,7 @@ impl Chat {
     pub async fn login(
         &self,
         origin: Origin,
+        device: Option<Device>,
         username: &str,
         password: Password,
     ) -> Result<SignedIn> {
@@ -126,26 +137,40 @@ impl Chat {
             Some(username) => self.0.store.credentials(&username.key()).await?,
             None => None,
         };
-        let (user, hash) = found.unzip();
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let matches = self.0.hasher.verify(password, hash).await?;
-        match user {
-            Some(user) if matches => self.sign_in(user).await,
-            _ => {
-                log_attempt("login failed", origin, username.as_ref());
-                Err(Error::Unauthenticated(
-                    "The username or the password is wrong.",
-                ))
-            }
+        if let Some((user, hash)) = found
+            && matches
+            && let Some(signed_in) = self.sign_in(Arc::new(user), &hash, device).await?
+        {
+            return Ok(signed_in);
         }
+        log_attempt("login failed", origin, username.as_ref());
+        Err(Error::Unauthenticated(
+            "The username or the password is wrong.",
+        ))
     }
 
-    async fn sign_in(&self, user: User) -> Result<SignedIn> {
-        let (session, token) = self.0.sessions.begin(user.id).await?;
-        Ok(SignedIn {
-            user: Arc::new(user),
+    /// Begins a session of someone whose password was found to be the one behind `hash`; `None` when that has changed.
+    ///
+    /// Whoever changes a password ends the sessions that have begun by then. So a session first begins, and holds when
+    /// the hash is still the same after that.
+    pub(super) async fn sign_in(
+        &self,
+        user: Arc<User>,
+        hash: &str,
+        device: Option<Device>,
+    ) -> Result<Option<SignedIn>> {
+        let (session, token) = self.0.sessions.begin(user.id, device).await?;
+        if self.0.store.password_hash(user.id).await?.as_deref() != Some(hash) {
+            self.0.sessions.end(session.id).await?;
+            return Ok(None);
+        }
+        Ok(Some(SignedIn {
+            user,
             session,
             token,
-        })
+        }))
     }
 
     /// Ends the viewer's session, or all of the viewer's sessions, for good; sockets that hold them are closed.
@@ -154,7 +179,7 @@ impl Chat {
     /// The store's.
     pub async fn logout(&self, viewer: &Viewer, everywhere: bool) -> Result<()> {
         if everywhere {
-            self.0.sessions.end_all(viewer.user_id).await
+            self.0.sessions.end_all(viewer.user_id, None).await
         } else {
             self.0.sessions.end(viewer.session_id).await
         }

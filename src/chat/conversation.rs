@@ -34,6 +34,15 @@ impl Target {
         }
     }
 
+    /// The other one, unless it is a group.
+    pub(super) fn peer_of(&self, viewer: UserId) -> Option<UserId> {
+        match self {
+            Self::Existing(conversation) => conversation.peer_of(viewer),
+            Self::Unstarted(pair) if pair.low() == viewer => Some(pair.high()),
+            Self::Unstarted(pair) => Some(pair.low()),
+        }
+    }
+
     /// Whether `conversation` is the one that is meant.
     pub fn is(&self, conversation: &Conversation) -> bool {
         match self {
@@ -73,8 +82,8 @@ impl Chat {
                     return Ok(Target::Existing(conversation));
                 }
                 match self.0.directory.user(peer).await? {
-                    Some(_) => Ok(Target::Unstarted(pair)),
-                    None => Err(Error::no_user(format!("{field}.userId"))),
+                    Some(user) if !user.is_deleted() => Ok(Target::Unstarted(pair)),
+                    _ => Err(Error::no_user(format!("{field}.userId"))),
                 }
             }
         }
@@ -243,14 +252,20 @@ impl Chat {
     /// Tells the other members that the viewer is typing, or no longer.
     ///
     /// # Errors
-    /// As for [`Chat::target`].
+    /// As for [`Chat::target`]; [`Error::NotFound`] for someone whose account was deleted.
     pub async fn set_typing(
         &self,
         viewer: UserId,
         reference: ConversationRef,
         typing: bool,
     ) -> Result<()> {
-        let Target::Existing(conversation) = self.target(viewer, "in", reference).await? else {
+        let target = self.target(viewer, "in", reference).await?;
+        match self.check_reach(viewer, "in", reference, &target).await {
+            // That stands in nobody's way, and nobody is told.
+            Err(Error::Forbidden(_)) => return Ok(()),
+            reaches => reaches?,
+        }
+        let Target::Existing(conversation) = target else {
             return Ok(());
         };
         let typist = (conversation.id, viewer);

@@ -1,8 +1,9 @@
 //! Users and conversations in memory: what every event needs and what hardly ever changes.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
 use moka::sync::Cache;
+use parking_lot::Mutex;
 
 use crate::{
     domain::{Conversation, ConversationId, Pair, User, UserId},
@@ -12,20 +13,38 @@ use crate::{
 
 const CACHED_USERS: u64 = 100_000;
 const CACHED_CONVERSATIONS: u64 = 100_000;
+/// How long a user is kept where no other process changes any.
+const KEPT_ALONE: Duration = Duration::from_mins(10);
 
 /// Looks users and conversations up, in memory first.
 pub(super) struct Directory {
     store: DynStore,
     users: Cache<UserId, Arc<User>>,
+    /// Counts the changes of users that were made here.
+    changes: Mutex<u64>,
     conversations: Cache<ConversationId, Arc<Conversation>>,
     direct: Cache<Pair, ConversationId>,
 }
 
+/// When users were read: before or after a change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct AsOf(u64);
+
 impl Directory {
-    pub(super) fn new(store: DynStore) -> Self {
+    /// Users are looked up again after `kept_shared`, where other processes may change them.
+    pub(super) fn new(store: DynStore, kept_shared: Duration) -> Self {
+        let kept = if store.is_shared() {
+            kept_shared
+        } else {
+            KEPT_ALONE
+        };
         Self {
             store,
-            users: Cache::new(CACHED_USERS),
+            users: Cache::builder()
+                .max_capacity(CACHED_USERS)
+                .time_to_live(kept)
+                .build(),
+            changes: Mutex::default(),
             conversations: Cache::new(CACHED_CONVERSATIONS),
             direct: Cache::new(CACHED_CONVERSATIONS),
         }
@@ -36,14 +55,29 @@ impl Directory {
         self.users.get(&id)
     }
 
-    /// Takes in a user that was read or written elsewhere.
-    pub(super) fn learn_user(&self, user: User) -> Arc<User> {
+    /// The moment, for users that are read from here on.
+    pub(super) fn now(&self) -> AsOf {
+        AsOf(*self.changes.lock())
+    }
+
+    /// Lets a user that was changed be read anew.
+    pub(super) fn forget_user(&self, id: UserId) {
+        let mut changes = self.changes.lock();
+        *changes += 1;
+        self.users.invalidate(&id);
+    }
+
+    /// Takes in a user that was read elsewhere, unless it may have been changed since.
+    pub(super) fn learn_user(&self, user: User, as_of: AsOf) -> Arc<User> {
         // Taking one in costs several times what looking it up does, and most are known.
         if let Some(known) = self.users.get(&user.id).filter(|known| **known == user) {
             return known;
         }
         let user = Arc::new(user);
-        self.users.insert(user.id, user.clone());
+        let changes = self.changes.lock();
+        if AsOf(*changes) == as_of {
+            self.users.insert(user.id, user.clone());
+        }
         user
     }
 
@@ -77,8 +111,9 @@ impl Directory {
     pub(super) async fn users(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {
         let (mut found, missing) = split(ids, |id| self.users.get(id));
         if !missing.is_empty() {
+            let as_of = self.now();
             for user in self.store.users(&missing).await? {
-                found.insert(user.id, self.learn_user(user));
+                found.insert(user.id, self.learn_user(user, as_of));
             }
         }
         Ok(found)

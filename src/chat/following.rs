@@ -251,5 +251,6 @@ fn unknown(id: UserId) -> User {
         display_name: DisplayName::stored("Unknown"),
         avatar_url: None,
         created_at: Timestamp(0),
+        deleted_at: None,
     }
 }

@@ -33,7 +33,8 @@ impl Chat {
     /// not handed to the store by `deadline` is dropped.
     ///
     /// # Errors
-    /// Those of [`Chat::target`]; [`Error::Conflict`] when the client's id was used for something else;
+    /// Those of [`Chat::target`]; [`Error::NotFound`] for someone whose account was deleted; [`Error::Forbidden`] where
+    /// one of the two has blocked the other; [`Error::Conflict`] when the client's id was used for something else;
     /// [`Error::NotFound`] for a reply to what is not in this conversation; limits;
     /// [`Error::Unavailable`] when the outcome is not known.
     pub async fn send(&self, viewer: UserId, new: NewMessage, deadline: Instant) -> Result<Sent> {
@@ -47,6 +48,7 @@ impl Chat {
             throttles.send(viewer)?;
         }
         let target = self.target(viewer, "input.to", to).await?;
+        self.check_reach(viewer, "input.to", to, &target).await?;
         if let Some(id) = reply_to {
             let field = "input.replyToId";
             let (_, conversation) = self.visible_message(viewer, field, id).await?;
@@ -60,6 +62,7 @@ impl Chat {
             .directory
             .user(viewer)
             .await?
+            .filter(|sender| !sender.is_deleted())
             .ok_or(Error::signed_out())?;
         let message = Message {
             id: MessageId::new(),

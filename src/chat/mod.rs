@@ -1,12 +1,14 @@
 //! What people can do, one method a verb: check, write, then publish. The only place that knows the rules.
 
 mod account;
+mod blocks;
 mod connection;
 mod conversation;
 mod cursor;
 mod directory;
 mod following;
 mod message;
+mod own_account;
 mod people;
 mod replay;
 mod rounds;
@@ -24,10 +26,12 @@ use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use account::{SignedIn, Signup};
+pub use blocks::Estranged;
 pub use connection::{Connection, Effects, Held, TooManySockets};
 pub use conversation::Target;
 pub use cursor::News;
 pub use message::{NewMessage, Sent};
+pub use own_account::ProfileUpdate;
 pub use stream::{Delivery, MessageStream};
 
 pub use crate::realtime::{Changes, PresenceReceiver};
@@ -40,6 +44,7 @@ use crate::{
     realtime::{Hub, Presence, Typing},
     store::{DynStore, SEALS},
 };
+use blocks::Blocks;
 use cursor::CursorKey;
 use directory::Directory;
 use following::Prepared;
@@ -66,6 +71,7 @@ struct Inner {
     sessions: Sessions,
     hasher: Hasher,
     directory: Directory,
+    blocks: Blocks,
     outbox: Outbox,
     throttles: Option<Throttles>,
     cursors: CursorKey,
@@ -139,7 +145,8 @@ impl Chat {
             typing: Typing::new(limits.typing_fade),
             sessions: Sessions::new(store.clone(), signer, session_ttl, limits.session_cache),
             hasher,
-            directory: Directory::new(store.clone()),
+            directory: Directory::new(store.clone(), limits.profile_cache),
+            blocks: Blocks::new(store.clone(), limits.block_cache),
             outbox,
             throttles: rate_limits.then(|| Throttles::new(&limits)),
             cursors: CursorKey::new(&secrets),

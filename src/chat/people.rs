@@ -23,6 +23,7 @@ impl Chat {
         let search = search
             .map(|text| text.trim().to_lowercase())
             .filter(|text| !text.is_empty());
+        let as_of = self.0.directory.now();
         let users = self
             .0
             .store
@@ -30,7 +31,7 @@ impl Chat {
             .await?;
         Ok(users
             .into_iter()
-            .map(|user| self.0.directory.learn_user(user))
+            .map(|user| self.0.directory.learn_user(user, as_of))
             .collect())
     }
 

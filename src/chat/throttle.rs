@@ -27,6 +27,7 @@ pub(super) struct Throttles {
     login_by_name: Throttle<String>,
     signup_by_origin: Throttle<IpAddr>,
     signup_by_name: Throttle<String>,
+    password: Throttle<UserId>,
     send: Throttle<UserId>,
 }
 
@@ -40,6 +41,7 @@ impl Throttles {
             login_by_name: Throttle::new(sign_in),
             signup_by_origin: Throttle::new(sign_in),
             signup_by_name: Throttle::new(sign_in),
+            password: Throttle::new(sign_in),
             send: Throttle::new(send),
         }
     }
@@ -57,6 +59,12 @@ impl Throttles {
         const TOO_MANY: &str = "Too many signups; try again later.";
         self.signup_by_origin.check(network(origin), TOO_MANY)?;
         self.signup_by_name.check(username_key.to_owned(), TOO_MANY)
+    }
+
+    /// Of who is signed in and tries a password.
+    pub(super) fn password(&self, user: UserId) -> Result<()> {
+        self.password
+            .check(user, "Too many tries; try again later.")
     }
 
     pub(super) fn send(&self, user: UserId) -> Result<()> {

@@ -79,6 +79,14 @@ pub struct Limits {
     pub waiting_hashes: usize,
     /// How long a session found valid is not looked up again.
     pub session_cache: Duration,
+    /// How long a profile is not looked up again, where other processes may change it.
+    pub profile_cache: Duration,
+    /// How long it is not looked up again who has blocked whom, where other processes may change it.
+    pub block_cache: Duration,
+    /// People that one user may block.
+    pub blocked_users: usize,
+    /// Sessions that a user is shown, the newest.
+    pub listed_sessions: usize,
 }
 
 impl Default for Limits {
@@ -119,6 +127,10 @@ impl Default for Limits {
             batch: 256,
             waiting_hashes: 256,
             session_cache: Duration::from_secs(4),
+            profile_cache: Duration::from_secs(4),
+            block_cache: Duration::from_millis(800),
+            blocked_users: 1_000,
+            listed_sessions: 1_000,
         }
     }
 }

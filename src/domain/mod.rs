@@ -28,7 +28,7 @@ pub use log::{
 };
 pub use message::{Body, ClientMessageId, Message, Seq};
 pub use page::{Page, PageArgs, Window};
-pub use session::Session;
+pub use session::{Device, Session};
 pub use terms::{Terms, TermsCheck};
 pub use time::Timestamp;
-pub use user::{DisplayName, Password, User, Username};
+pub use user::{Change, DisplayName, Password, ProfileChange, User, Username};

@@ -16,9 +16,28 @@ pub struct User {
     pub display_name: DisplayName,
     pub avatar_url: Option<AvatarUrl>,
     pub created_at: Timestamp,
+    /// When the account was deleted; of such a user nothing else is kept but the id and when it was made.
+    pub deleted_at: Option<Timestamp>,
 }
 
 impl User {
+    /// What is shown of someone whose account was deleted.
+    pub fn deleted(id: UserId, created_at: Timestamp, deleted_at: Timestamp) -> Self {
+        Self {
+            id,
+            username: Username::stored(""),
+            display_name: DisplayName::stored("Deleted account"),
+            avatar_url: None,
+            created_at,
+            deleted_at: Some(deleted_at),
+        }
+    }
+
+    /// Whether the account was deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+
     /// Where each word of the display name and username starts, the text from there on, in lower case: a search
     /// matches when one of these starts with it.
     pub fn search_keys(&self) -> Vec<String> {
@@ -60,6 +79,49 @@ fn from_each_word(name: &str) -> impl Iterator<Item = &str> {
         inside_word = c.is_alphanumeric();
         starts.then(|| &name[at..])
     })
+}
+
+/// What someone changes of what others see; the rest stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProfileChange {
+    pub display_name: Option<DisplayName>,
+    pub avatar_url: Change<AvatarUrl>,
+}
+
+/// What becomes of something that there may be or not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Change<T> {
+    #[default]
+    Stays,
+    Goes,
+    Becomes(T),
+}
+
+impl<T> Change<T> {
+    /// What there is after it.
+    pub fn applied_to(self, before: Option<T>) -> Option<T> {
+        match self {
+            Self::Stays => before,
+            Self::Goes => None,
+            Self::Becomes(value) => Some(value),
+        }
+    }
+}
+
+impl ProfileChange {
+    /// Whether nothing is to be changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The user with it.
+    pub fn applied_to(self, user: User) -> User {
+        User {
+            display_name: self.display_name.unwrap_or(user.display_name),
+            avatar_url: self.avatar_url.applied_to(user.avatar_url),
+            ..user
+        }
+    }
 }
 
 /// 3 to 32 ASCII letters, digits, `_`, `.` and `-`; shown as typed, compared by [`Username::key`].
@@ -175,6 +237,7 @@ mod tests {
             display_name: DisplayName::stored(display_name),
             avatar_url: None,
             created_at: Timestamp(0),
+            deleted_at: None,
         }
     }
 

@@ -1,6 +1,6 @@
-//! Accounts: signing up, in and out.
+//! Accounts: signing up, in and out; what people do with their own.
 
-use async_graphql::InputObject;
+use async_graphql::{InputObject, MaybeUndefined};
 
 use super::{
     Mutation, RequestContext,
@@ -10,8 +10,8 @@ use super::{
     user::User,
 };
 use crate::{
-    chat::{SignedIn, Signup},
-    domain::{Password, Timestamp},
+    chat::{ProfileUpdate, SignedIn, Signup},
+    domain::{Change, Password, Timestamp},
     error::Error,
 };
 
@@ -35,6 +35,33 @@ struct LoginInput {
     username: String,
     /// The password.
     password: String,
+}
+
+/// What is to be changed of a profile; what is left out stays.
+#[derive(InputObject)]
+struct UpdateProfileInput {
+    /// 1 to 64 characters that show something; not null.
+    display_name: MaybeUndefined<String>,
+    /// http or https, at most 2,048 characters; null takes it away.
+    avatar_url: MaybeUndefined<String>,
+}
+
+/// What someone who changes a password gives.
+#[derive(InputObject)]
+struct ChangePasswordInput {
+    /// The password so far.
+    current_password: String,
+    /// At least 8 characters, at most 71 bytes in UTF-8, no NUL.
+    new_password: String,
+}
+
+/// What a value that may be left out asks for.
+fn asked<T>(value: MaybeUndefined<T>) -> Change<T> {
+    match value {
+        MaybeUndefined::Undefined => Change::Stays,
+        MaybeUndefined::Null => Change::Goes,
+        MaybeUndefined::Value(value) => Change::Becomes(value),
+    }
 }
 
 /// A fresh sign-in.
@@ -96,7 +123,8 @@ fields! { mutations of Mutation, |_mutation, cx| {
             display_name,
             avatar_url,
         };
-        Ok(AuthPayload::new(&cx, cx.chat.signup(cx.origin, signup).await?))
+        let signed_in = cx.chat.signup(cx.origin, cx.device.clone(), signup).await?;
+        Ok(AuthPayload::new(&cx, signed_in))
     };
     /// Signs someone in. An unknown username and a wrong password get the same answer.
     login(
@@ -104,7 +132,8 @@ fields! { mutations of Mutation, |_mutation, cx| {
         input: LoginInput,
     ): AuthPayload = each loads {
         let password = Password::attempt("input.password", &input.password)?;
-        let signed_in = cx.chat.login(cx.origin, &input.username, password).await?;
+        let device = cx.device.clone();
+        let signed_in = cx.chat.login(cx.origin, device, &input.username, password).await?;
         Ok(AuthPayload::new(&cx, signed_in))
     };
     /// Ends this session (or all of the viewer's) for good: its token stops working at once, its open sockets are closed. Clears the cookie.
@@ -119,6 +148,41 @@ fields! { mutations of Mutation, |_mutation, cx| {
             None if cx.had_token => {}
             None => return Err(Error::signed_out().into()),
         }
+        Ok(true)
+    };
+    /// Changes what others see of the viewer.
+    updateProfile(
+        /// What is to be different.
+        input: UpdateProfileInput,
+    ): User = each loads {
+        let update = ProfileUpdate {
+            display_name: asked(input.display_name),
+            avatar_url: asked(input.avatar_url),
+        };
+        Ok(User(cx.chat.update_profile(cx.viewer_id()?, update).await?))
+    };
+    /// Changes the viewer's password and ends every session but the new one that it returns; their sockets are closed, this one too.
+    changePassword(
+        /// The password so far, and the new one.
+        input: ChangePasswordInput,
+    ): AuthPayload = each loads {
+        let ChangePasswordInput {
+            current_password,
+            new_password,
+        } = input;
+        let (viewer, device) = (cx.viewer()?, cx.device.clone());
+        let changing = cx.chat.change_password(viewer, device, &current_password, &new_password);
+        Ok(AuthPayload::new(&cx, changing.await?))
+    };
+    /// Removes the account for good and ends all of its sessions; its messages stay, with a deleted sender. Clears the cookie. The username is never given out again.
+    deleteAccount(
+        /// The viewer's password.
+        password: String,
+    ): bool = each loads {
+        let viewer = cx.viewer()?;
+        let password = Password::attempt("password", &password)?;
+        cx.chat.delete_account(viewer, password).await?;
+        *cx.cookie.lock() = Some(Box::new(SessionCookie::Clear));
         Ok(true)
     };
 } }

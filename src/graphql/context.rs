@@ -18,7 +18,7 @@ use super::{
 use crate::{
     auth::Viewer,
     chat::{Changes, Chat, Connection, Effects, Held, Origin, PresenceReceiver},
-    domain::{Session, Stand, TypingEvent, UserId},
+    domain::{Device, Session, Stand, TypingEvent, UserId},
     error::{Error, Result},
 };
 
@@ -52,6 +52,8 @@ pub struct RequestContext {
     loaders: Arc<DataLoader<Loaders>>,
     pub viewer: Option<Viewer>,
     pub origin: Origin,
+    /// What the client says of itself.
+    pub device: Option<Device>,
     /// When it came.
     began: Instant,
     /// How far the log was told before anything of the request ran.
@@ -83,6 +85,7 @@ impl RequestContext {
             loaders: api.loaders().clone(),
             viewer,
             origin,
+            device: None,
             began: Instant::now(),
             stand: OnceLock::new(),
             after: Mutex::default(),

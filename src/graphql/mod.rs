@@ -9,6 +9,7 @@
 //! - what a client gives: an `InputObject` of async-graphql's. Then run `cargo run -- schema > schema.graphql`.
 
 mod account;
+mod blocking;
 mod connection;
 mod context;
 mod conversation;
@@ -20,6 +21,7 @@ mod message;
 mod node;
 mod presence;
 mod scalar;
+mod session;
 mod typing;
 mod user;
 
@@ -54,12 +56,26 @@ macro_rules! root {
 root!(
     /// What can be asked.
     Query,
-    [node::queries, user::queries, conversation::queries, message::queries]
+    [
+        node::queries,
+        user::queries,
+        conversation::queries,
+        message::queries,
+        session::queries,
+        blocking::queries
+    ]
 );
 root!(
     /// What can be done.
     Mutation,
-    [account::mutations, message::mutations, conversation::mutations, typing::mutations]
+    [
+        account::mutations,
+        message::mutations,
+        conversation::mutations,
+        typing::mutations,
+        session::mutations,
+        blocking::mutations
+    ]
 );
 root!(
     /// What can be listened to.

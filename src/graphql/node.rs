@@ -10,10 +10,11 @@ use super::{
     conversation::Conversation,
     engine::{fields, interface, object},
     message::Message,
+    session::Session,
     user::User,
 };
 use crate::{
-    domain::{ConversationId, MessageId, UserId},
+    domain::{ConversationId, MessageId, SessionId, UserId},
     error::{Error, Result},
 };
 
@@ -21,8 +22,8 @@ use crate::{
 const MOST: usize = 100;
 
 interface! {
-    /// Whatever has an id of its own. Ids are `TypeID`s (a lower-case word for the kind, `_`, 26 characters of Crockford's base 32 of a `UUIDv7`): `user_…`, `conv_…`, `msg_…`. Clients treat them as opaque.
-    Node of User | Conversation | Message {
+    /// Whatever has an id of its own. Ids are `TypeID`s (a lower-case word for the kind, `_`, 26 characters of Crockford's base 32 of a `UUIDv7`): `user_…`, `conv_…`, `msg_…`, `sess_…`. Clients treat them as opaque.
+    Node of User | Conversation | Message | Session {
         /// Names it for good, among everything that has an id.
         id: ID;
     }
@@ -44,6 +45,9 @@ async fn node(cx: &Arc<RequestContext>, id: &str) -> Result<Option<Node>> {
         let conversation = cx.loaders().load_one(message.conversation_id).await?;
         let conversation = conversation.filter(|conversation| conversation.has_member(viewer));
         conversation.map(|conversation| Message::within(message, conversation).into())
+    } else if let Some(id) = SessionId::parse(id) {
+        let session = cx.chat.session(viewer, id).await?;
+        session.map(|session| Session::new(session).into())
     } else {
         None
     })

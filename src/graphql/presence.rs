@@ -37,7 +37,7 @@ fields! { subscriptions of Subscription, |_subscription, cx| {
         /// Watch only these users, at most 500.
         among: Option<Vec<ID>>,
     ): OnlineUsersChange = each loads {
-        let Hold::Presence(receiver) = cx.take_hold()? else {
+        let Hold::Presence(mut receiver) = cx.take_hold()? else {
             return Err(Error::Internal("not a presence source".into()).into());
         };
         let most = cx.chat.limits().watched_users;
@@ -52,6 +52,9 @@ fields! { subscriptions of Subscription, |_subscription, cx| {
             }
             None => None,
         };
+        let viewer = cx.viewer_id()?;
+        let estranged = cx.chat.estranged(viewer).await?;
+        receiver.show_to(viewer, &estranged);
         let watch = Watch {
             receiver,
             among,

@@ -26,23 +26,25 @@ object! {
     User, |user, cx| {
         /// Names the user for good.
         id: ID = everyone => user.0.id;
-        /// Unique ignoring case, shown as typed.
+        /// Unique ignoring case, shown as typed; empty when the account was deleted.
         username: String = everyone => user.0.username.as_str();
         /// What the user wants to be called.
         displayName: String = everyone => user.0.display_name.as_str();
         /// A picture, http or https.
         avatarUrl: Option<String> = everyone => user.0.avatar_url.as_ref().map(domain::AvatarUrl::as_str);
-        /// Whether a socket of the user is open now.
-        online: bool = each => cx.chat.is_online(user.0.id);
+        /// Whether a socket of the user is open now. Where one has blocked the other, neither sees the other online.
+        online: bool = each soon is_online(cx, &user.0);
         /// When the user was last online; null when never, or online now.
         lastSeenAt: Option<DateTime> = each loads {
-            if cx.chat.is_online(user.0.id) {
+            if cx.chat.is_online(user.0.id) || is_hidden(&cx, &user.0).await? {
                 return Ok(None);
             }
             Ok(cx.loaders().load_one(LastSeenOf(user.0.id)).await?)
         };
         /// When the account was made.
         createdAt: DateTime = everyone => user.0.created_at;
+        /// When the account was deleted; null while it is there.
+        deletedAt: Option<DateTime> = everyone => user.0.deleted_at;
         /// The viewer's direct conversation with this user, or null.
         directConversation: Option<Conversation> = each loads {
             // Someone who is just signing up or in sees only itself.
@@ -70,6 +72,30 @@ connection!(
     UserEdge,
     User
 );
+
+/// Whether the viewer sees the user online.
+fn is_online(cx: &Arc<RequestContext>, user: &domain::User) -> Soon<bool> {
+    // Someone who is just signing up or in sees only itself.
+    let viewer = match cx.viewer_id() {
+        Ok(viewer) if cx.chat.is_online(user.id) && !user.is_deleted() => viewer,
+        Ok(_) => return Soon::Now(false),
+        Err(_) => return Soon::Now(cx.chat.is_online(user.id)),
+    };
+    let id = user.id;
+    if let Some(estranged) = cx.chat.known_estranged(viewer) {
+        return Soon::Now(!estranged.contains(&id));
+    }
+    let cx = cx.clone();
+    Soon::later(async move { Ok(!cx.chat.estranged(viewer).await?.contains(&id)) })
+}
+
+/// Whether the viewer is not to know when the user was there.
+async fn is_hidden(cx: &RequestContext, user: &domain::User) -> Result<bool> {
+    Ok(match cx.viewer_id() {
+        Ok(viewer) => user.is_deleted() || cx.chat.estranged(viewer).await?.contains(&user.id),
+        Err(_) => false,
+    })
+}
 
 /// A user that is known to exist.
 pub(super) fn existing(cx: &Arc<RequestContext>, id: UserId) -> Soon<User> {
@@ -131,8 +157,11 @@ fields! { queries of Query, |_query, cx| {
     };
     /// Who is online now, the viewer included: at most 1,000, by display name.
     onlineUsers: Vec<User> = each[about 50] loads {
-        cx.viewer()?;
-        let mut online = in_order(&cx, &cx.chat.online()).await?;
+        let estranged = cx.chat.estranged(cx.viewer_id()?).await?;
+        let mut online = cx.chat.online();
+        online.retain(|id| !estranged.contains(id));
+        let mut online = in_order(&cx, &online).await?;
+        online.retain(|user| !user.0.is_deleted());
         online.sort_by_cached_key(Listed::cursor);
         online.truncate(cx.chat.limits().online_users);
         Ok(online)

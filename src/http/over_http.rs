@@ -21,6 +21,7 @@ use super::{
 use crate::{
     auth::Viewer,
     chat::Origin,
+    domain::Device,
     error::{Error, Result},
     graphql::{
         ErrorReply, JsonObject, OperationKind, Params, Reply, RequestContext, RequestId,
@@ -73,9 +74,9 @@ async fn upgrade(http: Http, peer: Peer, mut request: Request) -> Response {
     }
     let token = token(&http, headers);
     let origin = Origin(http.0.origins.client(peer, headers));
-    let id = request_id(request.extensions());
+    let (id, device) = (request_id(request.extensions()), device(headers));
     match Handshake::of(&mut request).await {
-        Ok(handshake) => socket::open(http, handshake, token, origin, id),
+        Ok(handshake) => socket::open(http, handshake, token, origin, device, id),
         Err(refusal) => refusal,
     }
 }
@@ -244,13 +245,14 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
         Err(error) => return answer(media_type, &Reply::failed(&error)),
     };
     let origin = Origin(http.0.origins.client(peer, headers));
-    let context = RequestContext::new(
+    let mut context = RequestContext::new(
         request_id(&parts.extensions),
         &http.0.api,
         viewer,
         token.is_some(),
         origin,
     );
+    context.device = device(headers);
     if operation.kind() == OperationKind::Subscription {
         let Some(format) = stream_format else {
             let sentence =
@@ -277,6 +279,11 @@ async fn run(http: &Http, peer: Peer, parts: &Parts, params: Params) -> Response
 fn request_id(extensions: &Extensions) -> RequestId {
     let id = extensions.get().copied();
     id.unwrap_or_else(RequestId::fresh)
+}
+
+/// What a request's client says of itself.
+fn device(headers: &HeaderMap) -> Option<Device> {
+    Device::of(headers.get(header::USER_AGENT)?.as_bytes())
 }
 
 /// The token of a request: the header's wins over the cookie's.

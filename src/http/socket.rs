@@ -32,6 +32,7 @@ use super::Http;
 use crate::{
     auth::Viewer,
     chat::{Connection, Origin},
+    domain::Device,
     graphql::RequestId,
 };
 
@@ -62,6 +63,7 @@ pub(super) fn open(
     handshake: Handshake,
     token: Option<String>,
     origin: Origin,
+    device: Option<Device>,
     id: RequestId,
 ) -> Response {
     let Handshake {
@@ -82,7 +84,7 @@ pub(super) fn open(
         let wire = Wire::new(upgraded, http.0.limits.request_bytes).await;
         // A task of its own, as the one that upgrades holds more memory than a socket that waits should.
         if agreed {
-            let socket = Box::new(Socket::new(http, wire, token, origin, id));
+            let socket = Box::new(Socket::new(http, wire, token, origin, device, id));
             sockets.spawn(socket.run());
         } else {
             sockets.spawn(say_goodbye(wire, Goodbye::Subprotocol, id));
@@ -113,6 +115,7 @@ struct Socket {
     /// Of the upgrade's header or cookie.
     token: Option<String>,
     origin: Origin,
+    device: Option<Device>,
     greeted: Option<Greeted>,
     operations: Operations,
     opened: Instant,
@@ -124,7 +127,14 @@ struct Socket {
 }
 
 impl Socket {
-    fn new(http: Http, wire: Wire, token: Option<String>, origin: Origin, id: RequestId) -> Self {
+    fn new(
+        http: Http,
+        wire: Wire,
+        token: Option<String>,
+        origin: Origin,
+        device: Option<Device>,
+        id: RequestId,
+    ) -> Self {
         let now = Instant::now();
         Self {
             id,
@@ -132,6 +142,7 @@ impl Socket {
             wire,
             token,
             origin,
+            device,
             greeted: None,
             operations: Operations::default(),
             opened: now,

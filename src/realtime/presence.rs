@@ -18,7 +18,7 @@ use tokio::{
 pub use watcher::PresenceReceiver;
 
 use super::timeouts::Timeouts;
-use crate::domain::{OnlineChange, Timestamp, UserId};
+use crate::domain::{OnlineChange, Pair, Timestamp, UserId};
 
 /// Gathered changes that are held for the slowest watcher; one that falls behind is told the difference instead.
 const CHANGE_RING: usize = 64;
@@ -48,6 +48,8 @@ struct State {
     turns: u64,
     graces: Timeouts<(UserId, u64)>,
     forgetting: Timeouts<(UserId, u64)>,
+    /// What became of pairs, by version, for watchers that fall behind.
+    apart: Timeouts<(u64, Pair, bool)>,
     owed: Owed,
 }
 
@@ -58,6 +60,8 @@ struct Gathering {
     tell_at: Option<Instant>,
     /// Whether a snapshot already told of some of it, so that its watcher waits for the version to settle.
     foretold: bool,
+    /// Pairs that see nothing of each other any more, or do again.
+    apart: HashMap<Pair, bool>,
 }
 
 struct Entry {
@@ -80,6 +84,16 @@ pub struct Owed {
 struct VersionedChange {
     version: u64,
     change: Arc<OnlineChange>,
+    parted: Vec<Parted>,
+}
+
+/// Two people who see nothing of each other any more, or do again; and who of them is online then.
+#[derive(Clone, Copy, Debug)]
+struct Parted {
+    pair: Pair,
+    apart: bool,
+    low_online: bool,
+    high_online: bool,
 }
 
 impl Presence {
@@ -92,6 +106,7 @@ impl Presence {
             turns: 0,
             graces: Timeouts::new(grace),
             forgetting: Timeouts::new(LEFT_KEPT),
+            apart: Timeouts::new(LEFT_KEPT),
             owed: Owed::default(),
         };
         Self(Arc::new(Inner {
@@ -142,11 +157,34 @@ impl Presence {
             return;
         }
         entry.closed_at = Timestamp::now();
-        if at_once {
+        if !entry.online {
+            state.forgetting.push((user, turn));
+        } else if at_once {
             state.change(user, false, self.0.gather);
         } else {
             state.graces.push((user, turn));
         }
+        self.0.woken.notify_one();
+    }
+
+    /// Takes a user offline at once, whose open sockets are about to be closed.
+    pub fn take_offline(&self, user: UserId) {
+        let mut state = self.0.state.lock();
+        if let Some(entry) = state.users.get_mut(&user) {
+            entry.closed_at = Timestamp::now();
+            state.change(user, false, self.0.gather);
+            self.0.woken.notify_one();
+        }
+    }
+
+    /// Lets two people see nothing of each other any more, or again. Watchers must ask for what holds when they begin.
+    pub fn set_apart(&self, pair: Pair, apart: bool) {
+        let mut state = self.0.state.lock();
+        let gathering = &mut state.gathering;
+        gathering.apart.insert(pair, apart);
+        gathering
+            .tell_at
+            .get_or_insert_with(|| Instant::now() + self.0.gather);
         self.0.woken.notify_one();
     }
 
@@ -195,6 +233,8 @@ impl Presence {
             snapshot: Some(state.online().collect()),
             version: state.version,
             foretold,
+            viewer: None,
+            estranged: HashSet::new(),
         }
     }
 
@@ -292,17 +332,26 @@ impl Presence {
                 state.users.remove(&user);
             }
         }
+        while state.apart.pop_due(now).is_some() {}
         if state.gathering.tell_at.is_some_and(|due| due <= now) {
             let gathered = mem::take(&mut state.gathering);
-            if gathered.foretold || !gathered.joined.is_empty() || !gathered.left.is_empty() {
+            let changes = !gathered.joined.is_empty() || !gathered.left.is_empty();
+            if gathered.foretold || changes || !gathered.apart.is_empty() {
                 state.version += 1;
+                let version = state.version;
+                let parted = gathered.apart.into_iter().map(|(pair, apart)| {
+                    state.apart.push((version, pair, apart));
+                    state.parted(pair, apart)
+                });
+                let parted = parted.collect();
                 let change = OnlineChange {
                     joined: gathered.joined.into_iter().collect(),
                     left: gathered.left.into_iter().collect(),
                 };
                 let told = VersionedChange {
-                    version: state.version,
+                    version,
                     change: Arc::new(change),
+                    parted,
                 };
                 // Nobody watching is no fault.
                 let _ = self.0.changes.send(Arc::new(told));
@@ -312,6 +361,7 @@ impl Presence {
             state.graces.next(),
             state.gathering.tell_at,
             state.forgetting.next(),
+            state.apart.next(),
         ]
         .into_iter()
         .flatten()
@@ -330,6 +380,21 @@ async fn until(due: Option<Instant>, woken: impl Future<Output = ()>) {
 }
 
 impl State {
+    /// Whether watchers at the latest version have been told that a user is online.
+    fn is_told_online(&self, user: UserId) -> bool {
+        let online = self.users.get(&user).is_some_and(|entry| entry.online);
+        (online && !self.gathering.joined.contains(&user)) || self.gathering.left.contains(&user)
+    }
+
+    fn parted(&self, pair: Pair, apart: bool) -> Parted {
+        Parted {
+            pair,
+            apart,
+            low_online: self.is_told_online(pair.low()),
+            high_online: self.is_told_online(pair.high()),
+        }
+    }
+
     fn online(&self) -> impl Iterator<Item = UserId> {
         self.users
             .iter()
@@ -373,142 +438,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GRACE: Duration = Duration::from_secs(2);
-    const GATHER: Duration = Duration::from_millis(100);
-
-    fn presence() -> Presence {
-        Presence::new(GRACE, GATHER, 3)
-    }
-
-    /// Runs the clockwork beside a watcher until the watcher is told something.
-    async fn next(presence: &Presence, watcher: &mut PresenceReceiver) -> OnlineChange {
-        let clockwork = async {
-            loop {
-                presence.owed().await;
-            }
-        };
-        tokio::select! {
-            change = watcher.next() => (*change.expect("watching")).clone(),
-            () = clockwork => unreachable!("the clockwork runs on"),
-        }
-    }
-
-    fn joined(users: &[UserId]) -> OnlineChange {
-        OnlineChange {
-            joined: users.to_vec(),
-            left: vec![],
-        }
-    }
-
-    fn left(users: &[UserId]) -> OnlineChange {
-        OnlineChange {
-            joined: vec![],
-            left: users.to_vec(),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn three_tabs_are_one_presence() {
-        let (presence, ann) = (presence(), UserId::new());
-        let mut watcher = presence.watch();
-        assert_eq!(next(&presence, &mut watcher).await, OnlineChange::default());
-        for _ in 0..3 {
-            assert!(presence.opened(ann));
-        }
-        assert!(!presence.opened(ann), "a fourth is one too many");
-        assert_eq!(next(&presence, &mut watcher).await, joined(&[ann]));
-        for _ in 0..3 {
-            presence.closed(ann, false);
-        }
-        assert!(presence.is_online(ann), "within the grace");
-        assert_eq!(next(&presence, &mut watcher).await, left(&[ann]));
-        assert!(!presence.is_online(ann));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_reload_is_no_change() {
-        let (presence, ann, bob) = (presence(), UserId::new(), UserId::new());
-        presence.opened(ann);
-        let mut watcher = presence.watch();
-        assert_eq!(next(&presence, &mut watcher).await, joined(&[ann]));
-        presence.closed(ann, false);
-        tokio::time::advance(GRACE / 2).await;
-        presence.opened(ann);
-        tokio::time::advance(GRACE * 2).await;
-        presence.opened(bob);
-        assert_eq!(next(&presence, &mut watcher).await, joined(&[bob]));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_snapshot_amid_changes_fits_what_follows() {
-        let (presence, ann, bob, cleo) = (presence(), UserId::new(), UserId::new(), UserId::new());
-        presence.opened(ann);
-        let mut early = presence.watch();
-        assert_eq!(next(&presence, &mut early).await, joined(&[ann]));
-        presence.closed(ann, true);
-        presence.opened(bob);
-        let mut late = presence.watch();
-        assert_eq!(
-            next(&presence, &mut late).await,
-            joined(&[bob]),
-            "ann came and went"
-        );
-        presence.opened(cleo);
-        assert_eq!(next(&presence, &mut late).await, joined(&[cleo]));
-        let change = next(&presence, &mut early).await;
-        assert_eq!(
-            change.joined.iter().copied().collect::<HashSet<_>>(),
-            HashSet::from([bob, cleo])
-        );
-        assert_eq!(change.left, [ann]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_watcher_that_fell_behind_is_told_the_difference() {
-        let (presence, ann, bob) = (presence(), UserId::new(), UserId::new());
-        presence.opened(ann);
-        let mut fast = presence.watch();
-        let mut slow = presence.watch();
-        next(&presence, &mut fast).await;
-        assert_eq!(next(&presence, &mut slow).await, joined(&[ann]));
-        for _ in 0..CHANGE_RING {
-            presence.opened(bob);
-            assert_eq!(next(&presence, &mut fast).await, joined(&[bob]));
-            presence.closed(bob, true);
-            assert_eq!(next(&presence, &mut fast).await, left(&[bob]));
-        }
-        presence.closed(ann, true);
-        assert_eq!(next(&presence, &mut fast).await, left(&[ann]));
-        let change = next(&presence, &mut slow).await;
-        assert!(change.left.contains(&ann) && change.joined.is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_store_is_owed_who_came_and_when_they_left() {
-        let (presence, ann) = (presence(), UserId::new());
-        presence.opened(ann);
-        let owed = presence.owed().await;
-        assert_eq!(
-            owed,
-            Owed {
-                online: vec![ann],
-                offline: vec![]
-            }
-        );
-        presence.still_owed(owed);
-        presence.closed(ann, true);
-        let owed = presence.owed().await;
-        assert!(owed.online.is_empty(), "out of date by now");
-        assert_eq!(
-            owed.offline
-                .iter()
-                .map(|(user, _)| *user)
-                .collect::<Vec<_>>(),
-            [ann]
-        );
-        assert_eq!(presence.closed_at(ann), Some(owed.offline[0].1));
-    }
-}
+mod tests;

@@ -29,6 +29,11 @@ impl<K> Timeouts<K> {
         (*due <= now).then(|| self.queue.pop_front().map(|(_, key)| key))?
     }
 
+    /// All keys, the first that falls due first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &K> {
+        self.queue.iter().map(|(_, key)| key)
+    }
+
     /// When the next key falls due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.queue.front().map(|(due, _)| *due)

@@ -20,8 +20,8 @@ use async_trait::async_trait;
 use crate::{
     domain::{
         Conversation, ConversationActivity, ConversationId, Entry, Lane, Message, MessageId, Page,
-        Pair, Progress, Rank, ReadMark, Record, Seal, Seq, Session, SessionId, Stretch, Tail,
-        Timestamp, User, UserId, Window,
+        Pair, ProfileChange, Progress, Rank, ReadMark, Record, Seal, Seq, Session, SessionId,
+        Stretch, Tail, Timestamp, User, UserId, Window,
     },
     error::{Error, Result},
 };
@@ -30,9 +30,15 @@ use crate::{
 pub type DynStore = Arc<dyn Store>;
 
 /// Everything the app remembers.
-pub trait Store: Users + Sessions + Conversations + Log + Messages + Presence + Upkeep {}
+pub trait Store:
+    Users + Blocks + Sessions + Conversations + Log + Messages + Presence + Upkeep
+{
+}
 
-impl<T: Users + Sessions + Conversations + Log + Messages + Presence + Upkeep> Store for T {}
+impl<T: Users + Blocks + Sessions + Conversations + Log + Messages + Presence + Upkeep> Store
+    for T
+{
+}
 
 /// Times that bound a store's work; tests shorten them.
 #[derive(Clone, Copy, Debug)]
@@ -89,8 +95,27 @@ pub trait Users: Send + Sync {
     /// Adds a user; false when the username's key is taken. A unique index decides races.
     async fn create_user(&self, user: &User, password_hash: &str) -> Result<bool>;
 
-    /// The user with this username key (see [`crate::domain::Username::key`]) and the password's hash.
+    /// The user with this username key (see [`crate::domain::Username::key`]) and the password's hash; `None` for a
+    /// deleted account.
     async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>>;
+
+    /// Whether a username key is taken. That of a deleted account is.
+    async fn is_taken(&self, username_key: &str) -> Result<bool>;
+
+    /// The hash of a user's password; `None` for a deleted account and for none at all.
+    async fn password_hash(&self, user: UserId) -> Result<Option<String>>;
+
+    /// Puts another hash in place of `old`; false when it is not there any more, so that of two changes that were
+    /// checked against one password only the first is made.
+    async fn change_password(&self, user: UserId, old: &str, new: &str) -> Result<bool>;
+
+    /// Changes what others see of a user, with what lists and searches find it by, and gives the user as it is then;
+    /// `None` for a deleted account and for none at all.
+    async fn change_profile(&self, user: UserId, change: &ProfileChange) -> Result<Option<User>>;
+
+    /// Deletes an account; false when there is none. Kept are the id, the two instants and the username key, which
+    /// stays taken; the user is found by id alone. What it blocked, and who blocked it, is forgotten.
+    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool>;
 
     /// How many there are.
     async fn count_users(&self) -> Result<u64>;
@@ -98,7 +123,7 @@ pub trait Users: Send + Sync {
     /// Those of `ids` that exist, in any order.
     async fn users(&self, ids: &[UserId]) -> Result<Vec<User>>;
 
-    /// Everyone but `viewer`, ordered by ([`User::sort_key`], id), after `after` in that order, at most `limit`.
+    /// Everyone with an account but `viewer`, ordered by ([`User::sort_key`], id), after `after` in that order, at most `limit`.
     /// With `search` (lower case, not empty): only those of whom one of [`User::search_keys`] starts with it.
     async fn sidebar_users(
         &self,
@@ -107,6 +132,22 @@ pub trait Users: Send + Sync {
         after: Option<&(String, UserId)>,
         limit: usize,
     ) -> Result<Vec<User>>;
+}
+
+/// Who has blocked whom.
+#[async_trait]
+pub trait Blocks: Send + Sync {
+    /// Remembers a block; false when it was there already.
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<bool>;
+
+    /// Forgets a block; false when there was none.
+    async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<bool>;
+
+    /// Whom a user has blocked, the latest first, at most `limit`.
+    async fn blocked_by(&self, blocker: UserId, limit: usize) -> Result<Vec<UserId>>;
+
+    /// Everyone whom a user has blocked or by whom it was blocked, in any order.
+    async fn estranged_from(&self, user: UserId) -> Result<Vec<UserId>>;
 }
 
 /// Sign-ins.
@@ -121,8 +162,18 @@ pub trait Sessions: Send + Sync {
     /// Ends one for good; true when it was live.
     async fn end_session(&self, id: SessionId) -> Result<bool>;
 
-    /// Ends all of a user's for good and names those that were live.
-    async fn end_sessions_of(&self, user: UserId) -> Result<Vec<SessionId>>;
+    /// Ends all of a user's but `keep` for good and names those that were live.
+    async fn end_sessions_of(
+        &self,
+        user: UserId,
+        keep: Option<SessionId>,
+    ) -> Result<Vec<SessionId>>;
+
+    /// A user's sessions that were not ended and have not expired, the newest first, at most `limit`.
+    async fn sessions_of(&self, user: UserId, limit: usize) -> Result<Vec<Session>>;
+
+    /// Remembers that those of `ids` that exist were used then, unless they were used later already.
+    async fn note_use(&self, ids: &[SessionId], at: Timestamp) -> Result<()>;
 
     /// Sessions that *other* processes on the same store ended in the last half minute or more; the same one may
     /// be named many times. Empty where there can be no other process.
@@ -292,6 +343,9 @@ pub trait Presence: Send + Sync {
 pub trait Upkeep: Send + Sync {
     /// Gives the kept signing secret, keeping `fresh` when there is none yet. All processes get the same one.
     async fn signing_secret(&self, fresh: &str) -> Result<String>;
+
+    /// Whether other processes may write to it at the same time.
+    fn is_shared(&self) -> bool;
 
     /// Where everything is kept, for people: the folder, or the address without any secret.
     fn place(&self) -> &str;

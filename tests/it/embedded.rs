@@ -84,13 +84,16 @@ async fn a_store_that_is_opened_again_has_everything() {
         display_name: DisplayName::stored("Ann"),
         avatar_url: None,
         created_at: Timestamp::now(),
+        deleted_at: None,
     };
     store.create_user(&user, "hash").await.expect("answers");
     let now = Timestamp::now();
     let session = Session {
         id: SessionId::new(),
         user_id: user.id,
+        device: None,
         created_at: now,
+        last_used_at: now,
         expires_at: Timestamp(now.0 + 3_600_000),
     };
     store.create_session(&session).await.expect("answers");

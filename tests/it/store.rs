@@ -1,5 +1,6 @@
 //! One suite for every store: what the contract in `chinwag::store` promises, whichever it is.
 
+mod blocks;
 mod conversation;
 mod history;
 mod log;
@@ -64,6 +65,7 @@ fn user(display_name: &str, username: &str) -> User {
         display_name: DisplayName::stored(display_name),
         avatar_url: None,
         created_at: Timestamp::now(),
+        deleted_at: None,
     }
 }
 

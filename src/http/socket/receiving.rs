@@ -149,6 +149,7 @@ impl Socket {
             greeted.had_token,
             self.origin,
         );
+        context.device.clone_from(&self.device);
         context.hold = Mutex::new(hold.map(Box::new));
         let effects = greeted
             .connection

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio::sync::broadcast;
 
-use super::{Entry, Presence, VersionedChange};
+use super::{Entry, Parted, Presence, VersionedChange};
 use crate::domain::{OnlineChange, UserId};
 
 /// One watcher's view of who is online.
@@ -15,13 +15,27 @@ pub struct PresenceReceiver {
     pub(super) version: u64,
     /// What the snapshot held of the change that comes next: who joined, who left.
     pub(super) foretold: Option<(HashSet<UserId>, HashSet<UserId>)>,
+    /// Who watches.
+    pub(super) viewer: Option<UserId>,
+    /// Of whom the viewer is told nothing.
+    pub(super) estranged: HashSet<UserId>,
 }
 
 impl PresenceReceiver {
+    /// Lets `viewer` be told nothing of those who are `estranged` now, and follows what becomes of that. Called before
+    /// anything is told.
+    pub fn show_to(&mut self, viewer: UserId, estranged: &HashSet<UserId>) {
+        self.viewer = Some(viewer);
+        self.estranged.clone_from(estranged);
+    }
+
     /// First everyone online as `joined`; then waits for changes. The same `Arc` goes to every watcher that is up
-    /// to date.
+    /// to date and estranged from nobody.
     pub async fn next(&mut self) -> Option<Arc<OnlineChange>> {
-        if let Some(joined) = self.snapshot.take() {
+        if let Some(mut joined) = self.snapshot.take() {
+            if !self.estranged.is_empty() {
+                joined.retain(|user| !self.estranged.contains(user));
+            }
             return Some(Arc::new(OnlineChange {
                 joined,
                 left: Vec::new(),
@@ -32,12 +46,16 @@ impl PresenceReceiver {
                 Ok(told) if told.version <= self.version => continue,
                 Ok(told) => {
                     self.version = told.version;
-                    match self.foretold.take() {
+                    let change = match self.foretold.take() {
                         Some(foretold) => Arc::new(without(&told.change, &foretold)),
                         None => told.change.clone(),
-                    }
+                    };
+                    self.visible(change, &told.parted, false)
                 }
-                Err(broadcast::error::RecvError::Lagged(_)) => Arc::new(self.catch_up()),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    let (change, parted) = self.catch_up();
+                    self.visible(Arc::new(change), &parted, true)
+                }
                 Err(broadcast::error::RecvError::Closed) => return None,
             };
             if !change.joined.is_empty() || !change.left.is_empty() {
@@ -46,9 +64,45 @@ impl PresenceReceiver {
         }
     }
 
-    /// The difference between what this watcher was told and what holds at the latest version. Someone who left
-    /// and came back in between may be named as joined once more.
-    fn catch_up(&mut self) -> OnlineChange {
+    /// What the viewer is to be told of a change, after which these pairs are apart or no longer. Who joins may have
+    /// been told as online before in a change that was `caught_up`.
+    fn visible(
+        &mut self,
+        change: Arc<OnlineChange>,
+        parted: &[Parted],
+        caught_up: bool,
+    ) -> Arc<OnlineChange> {
+        let viewer = self.viewer;
+        let mut parted = parted
+            .iter()
+            .filter_map(|one| one.seen_by(viewer?))
+            .peekable();
+        if self.estranged.is_empty() && parted.peek().is_none() {
+            return change;
+        }
+        let mut change = (*change).clone();
+        let OnlineChange { joined, left } = &mut change;
+        joined.retain(|user| !self.estranged.contains(user));
+        left.retain(|user| !self.estranged.contains(user));
+        for (other, apart, online) in parted {
+            if apart && self.estranged.insert(other) {
+                let comes = joined.iter().position(|user| *user == other);
+                if let Some(place) = comes {
+                    joined.swap_remove(place);
+                }
+                if online && (comes.is_none() || caught_up) {
+                    left.push(other);
+                }
+            } else if !apart && self.estranged.remove(&other) && online {
+                joined.push(other);
+            }
+        }
+        Arc::new(change)
+    }
+
+    /// The difference between what this watcher was told and what holds at the latest version, with what became of
+    /// pairs in between. Someone who left and came back in between may be named as joined once more.
+    fn catch_up(&mut self) -> (OnlineChange, Vec<Parted>) {
         self.foretold = None;
         let state = self.presence.0.state.lock();
         let missed =
@@ -70,8 +124,27 @@ impl PresenceReceiver {
         for user in &state.gathering.joined {
             change.left.push(*user);
         }
+        let parted = state
+            .apart
+            .iter()
+            .filter(|(version, ..)| *version > self.version)
+            .map(|(_, pair, apart)| state.parted(*pair, *apart));
+        let parted = parted.collect();
         self.version = state.version;
-        change
+        (change, parted)
+    }
+}
+
+impl Parted {
+    /// Who the other one is, whether the two are apart now, and whether the other one is online.
+    fn seen_by(&self, viewer: UserId) -> Option<(UserId, bool, bool)> {
+        if viewer == self.pair.low() {
+            Some((self.pair.high(), self.apart, self.high_online))
+        } else if viewer == self.pair.high() {
+            Some((self.pair.low(), self.apart, self.low_online))
+        } else {
+            None
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        AvatarUrl, Body, ClientMessageId, ConversationId, ConversationKind, DisplayName,
+        AvatarUrl, Body, ClientMessageId, ConversationId, ConversationKind, Device, DisplayName,
         MemberRole, MessageId, Position, SessionId, Timestamp, UserId, Username,
     },
     error::{Error, Result},
@@ -87,7 +87,14 @@ macro_rules! numbers {
 
 numbers!(Position, Timestamp);
 ids!(ConversationId, EntryId, MessageId, SessionId, UserId);
-texts!(AvatarUrl, Body, ClientMessageId, DisplayName, Username);
+texts!(
+    AvatarUrl,
+    Body,
+    ClientMessageId,
+    Device,
+    DisplayName,
+    Username
+);
 words! {
     ConversationKind { Direct = "direct", Group = "group" }
     MemberRole { Owner = "owner", Member = "member" }

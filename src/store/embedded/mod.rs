@@ -5,6 +5,7 @@
 //! files say what these threads are asked to do.
 
 mod append;
+mod blocks;
 mod change;
 mod checkpoints;
 mod columns;

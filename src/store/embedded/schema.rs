@@ -3,11 +3,11 @@
 use rusqlite::Connection;
 
 /// The version of the tables that this program knows.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Each step makes the tables of one version those of the next; the first makes them from nothing. A released step
 /// is never changed: what is to be different comes as a further step.
-pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG];
+pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG, ACCOUNTS];
 
 /// The version of the tables in the file, 0 in a new one.
 pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
@@ -157,6 +157,26 @@ CREATE TABLE change_members (
     joined_at INTEGER NOT NULL,
     PRIMARY KEY (position, place)
 ) WITHOUT ROWID, STRICT;
+";
+
+/// Of a deleted account the texts are empty, but for `username_key`.
+const ACCOUNTS: &str = "
+ALTER TABLE users ADD COLUMN deleted_at INTEGER;
+CREATE INDEX users_listed ON users (sort_key, id) WHERE deleted_at IS NULL;
+DROP INDEX users_sorted;
+
+-- A row is a sign-in that was not ended. device: what the client said of itself.
+ALTER TABLE sessions ADD COLUMN device TEXT;
+ALTER TABLE sessions ADD COLUMN last_used_at INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET last_used_at = created_at;
+
+CREATE TABLE blocks (
+    blocker BLOB NOT NULL,
+    blocked BLOB NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (blocker, blocked)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX blocks_by_blocked ON blocks (blocked);
 ";
 
 #[cfg(test)]

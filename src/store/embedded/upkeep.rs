@@ -21,6 +21,10 @@ impl Upkeep for EmbeddedStore {
         .await
     }
 
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn place(&self) -> &str {
         &self.0.place
     }

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use super::{EmbeddedStore, columns};
+use super::{EmbeddedStore, blocks, columns};
 use crate::{
-    domain::{User, UserId},
+    domain::{ProfileChange, Timestamp, User, UserId},
     error::Result,
     store::Users,
 };
@@ -13,19 +13,19 @@ use crate::{
 macro_rules! select_users {
     ($rest:literal) => {
         concat!(
-            "SELECT id, username, display_name, avatar_url, created_at FROM users ",
+            "SELECT id, username, display_name, avatar_url, created_at, deleted_at FROM users ",
             $rest
         )
     };
 }
 
 const SIDEBAR: &str = select_users!(
-    "WHERE id <> ?1 AND (sort_key, id) > (?2, ?3)
+    "WHERE id <> ?1 AND (sort_key, id) > (?2, ?3) AND deleted_at IS NULL
      ORDER BY sort_key, id LIMIT ?4"
 );
 
 const SIDEBAR_SEARCH: &str = select_users!(
-    "WHERE id <> ?1 AND (sort_key, id) > (?2, ?3)
+    "WHERE id <> ?1 AND (sort_key, id) > (?2, ?3) AND deleted_at IS NULL
        AND id IN (SELECT user FROM search_keys WHERE key >= ?5 AND key < ?6)
      ORDER BY sort_key, id LIMIT ?4"
 );
@@ -55,15 +55,54 @@ impl Users for EmbeddedStore {
     }
 
     async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>> {
-        const SQL: &str = "SELECT id, username, display_name, avatar_url, created_at, password_hash
-             FROM users WHERE username_key = ?1";
+        const SQL: &str =
+            "SELECT id, username, display_name, avatar_url, created_at, deleted_at, password_hash
+             FROM users WHERE username_key = ?1 AND deleted_at IS NULL";
         let key = username_key.to_owned();
         self.read(move |db| {
             let mut statement = db.prepare_cached(SQL)?;
-            let found = statement.query_row([key], |row| Ok((user(row)?, row.get(5)?)));
+            let found = statement.query_row([key], |row| Ok((user(row)?, row.get(6)?)));
             Ok(found.optional()?)
         })
         .await
+    }
+
+    async fn is_taken(&self, username_key: &str) -> Result<bool> {
+        let key = username_key.to_owned();
+        self.read(move |db| {
+            let mut statement = db.prepare_cached("SELECT 1 FROM users WHERE username_key = ?1")?;
+            Ok(statement.exists([key])?)
+        })
+        .await
+    }
+
+    async fn password_hash(&self, user: UserId) -> Result<Option<String>> {
+        const SQL: &str = "SELECT password_hash FROM users WHERE id = ?1 AND deleted_at IS NULL";
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(SQL)?;
+            Ok(statement.query_row([user], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
+    async fn change_password(&self, user: UserId, old: &str, new: &str) -> Result<bool> {
+        const SQL: &str = "UPDATE users SET password_hash = ?3
+             WHERE id = ?1 AND password_hash = ?2 AND deleted_at IS NULL";
+        let (old, new) = (old.to_owned(), new.to_owned());
+        self.write(move |db| {
+            let changed = db.prepare_cached(SQL)?.execute(params![user, old, new])?;
+            Ok(changed == 1)
+        })
+        .await
+    }
+
+    async fn change_profile(&self, user: UserId, change: &ProfileChange) -> Result<Option<User>> {
+        let change = change.clone();
+        self.write(move |db| change_profile(db, user, change)).await
+    }
+
+    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool> {
+        self.write(move |db| delete(db, user, at)).await
     }
 
     async fn count_users(&self) -> Result<u64> {
@@ -113,10 +152,64 @@ fn create(db: &Connection, user: &User, password_hash: &str) -> Result<bool> {
     if added == 0 {
         return Ok(false);
     }
+    add_search_keys(db, user)?;
+    Ok(true)
+}
+
+fn add_search_keys(db: &Connection, user: &User) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached("INSERT INTO search_keys (key, user) VALUES (?1, ?2)")?;
     for key in user.search_keys() {
         insert.execute(params![key.as_bytes(), user.id])?;
     }
+    Ok(())
+}
+
+fn remove_search_keys(db: &Connection, user: &User) -> rusqlite::Result<()> {
+    let mut delete = db.prepare_cached("DELETE FROM search_keys WHERE key = ?1 AND user = ?2")?;
+    for key in user.search_keys() {
+        delete.execute(params![key.as_bytes(), user.id])?;
+    }
+    Ok(())
+}
+
+/// A user with an account.
+fn existing(db: &Connection, id: UserId) -> rusqlite::Result<Option<User>> {
+    db.prepare_cached(select_users!("WHERE id = ?1 AND deleted_at IS NULL"))?
+        .query_row([id], user)
+        .optional()
+}
+
+fn change_profile(db: &Connection, id: UserId, change: ProfileChange) -> Result<Option<User>> {
+    let Some(before) = existing(db, id)? else {
+        return Ok(None);
+    };
+    remove_search_keys(db, &before)?;
+    let user = change.applied_to(before);
+    add_search_keys(db, &user)?;
+    db.prepare_cached(
+        "UPDATE users SET display_name = ?2, sort_key = ?3, avatar_url = ?4 WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        user.display_name,
+        user.sort_key(),
+        user.avatar_url
+    ])?;
+    Ok(Some(user))
+}
+
+fn delete(db: &Connection, id: UserId, at: Timestamp) -> Result<bool> {
+    let Some(user) = existing(db, id)? else {
+        return Ok(false);
+    };
+    remove_search_keys(db, &user)?;
+    db.prepare_cached(
+        "UPDATE users SET username = '', display_name = '', sort_key = '', avatar_url = NULL,
+                          password_hash = '', deleted_at = ?2
+         WHERE id = ?1",
+    )?
+    .execute(params![id, at])?;
+    blocks::forget(db, id)?;
     Ok(true)
 }
 
@@ -200,12 +293,17 @@ fn in_order(
 }
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    let (id, created_at, deleted_at) = (row.get(0)?, row.get(4)?, row.get(5)?);
+    if let Some(deleted_at) = deleted_at {
+        return Ok(User::deleted(id, created_at, deleted_at));
+    }
     Ok(User {
-        id: row.get(0)?,
+        id,
         username: row.get(1)?,
         display_name: row.get(2)?,
         avatar_url: row.get(3)?,
-        created_at: row.get(4)?,
+        created_at,
+        deleted_at,
     })
 }
 
@@ -215,7 +313,7 @@ mod tests {
         super::schema::tests::{database, plan},
         *,
     };
-    use crate::domain::{DisplayName, Timestamp, Username};
+    use crate::domain::{DisplayName, Username};
 
     #[test]
     fn a_search_that_fits_many_finds_who_fits_in_order() -> Result<()> {
@@ -227,6 +325,7 @@ mod tests {
             display_name: DisplayName::stored(&format!("{} Ön", number * 7 % 900)),
             avatar_url: None,
             created_at: Timestamp(0),
+            deleted_at: None,
         };
         let mut everyone = (0..MANY_KEYS + 200).map(person).collect::<Vec<_>>();
         // These stand behind everyone who could be looked at.

@@ -9,6 +9,7 @@
 
 mod append;
 mod attempt;
+mod blocks;
 mod calls;
 mod conversation;
 mod document;
@@ -112,6 +113,7 @@ struct Inner {
 
 struct Collections {
     users: Collection<RawDocumentBuf>,
+    blocks: Collection<RawDocumentBuf>,
     sessions: Collection<RawDocumentBuf>,
     conversations: Collection<RawDocumentBuf>,
     read_marks: Collection<RawDocumentBuf>,
@@ -127,6 +129,7 @@ impl Collections {
     fn of(db: &Database) -> Self {
         Self {
             users: db.collection("users"),
+            blocks: db.collection("blocks"),
             sessions: db.collection("sessions"),
             conversations: db.collection("conversations"),
             read_marks: db.collection("readMarks"),
@@ -270,6 +273,10 @@ impl Upkeep for MongoStore {
                 .map(str::to_owned)
         })
         .await
+    }
+
+    fn is_shared(&self) -> bool {
+        true
     }
 
     fn place(&self) -> &str {

@@ -14,8 +14,8 @@ use mongodb::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Inner, MongoStore, POOL, attempt::Purpose, conversation, document::Fields, durable, error, log,
-    message, migrate::is_command, presence, reach, session, user,
+    Inner, MongoStore, POOL, attempt::Purpose, blocks, conversation, document::Fields, durable,
+    error, log, message, migrate::is_command, presence, reach, session, user,
 };
 use crate::{
     error::Error,
@@ -212,6 +212,14 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
             unique(user::USERNAME, doc! { "usernameKey": 1 }),
             index(user::SIDEBAR, doc! { "sortKey": 1, "_id": 1 }),
             index(user::SEARCH, doc! { "searchKeys": 1 }),
+        ],
+    )
+    .await?;
+    indexes(
+        &all.blocks,
+        [
+            index(blocks::BLOCKER, doc! { "blocker": 1, "at": -1, "_id": -1 }),
+            index(blocks::BLOCKED, doc! { "blocked": 1 }),
         ],
     )
     .await?;

@@ -9,7 +9,7 @@ use super::{
     document::{self, Fields, unreadable},
 };
 use crate::{
-    domain::{Session, SessionId, Timestamp, UserId},
+    domain::{Device, Session, SessionId, Timestamp, UserId},
     error::Result,
     store::Sessions,
 };
@@ -25,10 +25,13 @@ pub(super) const EXPIRY: &str = "expiresAt";
 const TOLD_FOR: i64 = 60_000;
 
 fn decode(found: &RawDocument) -> Result<Session> {
+    let created_at = found.time("createdAt")?;
     Ok(Session {
         id: SessionId(found.id("_id")?),
         user_id: document::user_id(found)?,
-        created_at: found.time("createdAt")?,
+        device: found.text_if_any("device")?.map(Device::stored),
+        created_at,
+        last_used_at: found.time_if_any("lastUsedAt")?.unwrap_or(created_at),
         expires_at: found.time("expiresAt")?,
     })
 }
@@ -50,12 +53,16 @@ fn decode_id(found: &RawDocument) -> Result<SessionId> {
 #[async_trait]
 impl Sessions for MongoStore {
     async fn create_session(&self, session: &Session) -> Result<()> {
-        let fields = doc! {
+        let mut fields = doc! {
             "_id": document::id(session.id.0),
             "user": document::id(session.user_id.0),
             "createdAt": document::time(session.created_at),
+            "lastUsedAt": document::time(session.last_used_at),
             "expiresAt": document::time(session.expires_at),
         };
+        if let Some(device) = &session.device {
+            fields.insert("device", device.as_str());
+        }
         let session = RawDocumentBuf::try_from(&fields).map_err(|_| unreadable("session"))?;
         self.bounded(|inner| async move {
             let insert = inner.collections.sessions.insert_one(session);
@@ -86,8 +93,15 @@ impl Sessions for MongoStore {
         .await
     }
 
-    async fn end_sessions_of(&self, user: UserId) -> Result<Vec<SessionId>> {
-        let filter = live(doc! { "user": document::id(user.0) });
+    async fn end_sessions_of(
+        &self,
+        user: UserId,
+        keep: Option<SessionId>,
+    ) -> Result<Vec<SessionId>> {
+        let mut filter = live(doc! { "user": document::id(user.0) });
+        if let Some(keep) = keep {
+            filter.insert("_id", doc! { "$ne": document::id(keep.0) });
+        }
         self.bounded(|inner| async move {
             let sessions = &inner.collections.sessions;
             let ids = inner.all(sessions.find(filter).projection(doc! { "_id": 1 }), decode_id).await?;
@@ -99,6 +113,34 @@ impl Sessions for MongoStore {
             };
             inner.twice("mongodb.update", || sessions.update_many(these.clone(), end.clone())).await?;
             Ok(ids)
+        })
+        .await
+    }
+
+    async fn sessions_of(&self, user: UserId, limit: usize) -> Result<Vec<Session>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let filter = live(doc! { "user": document::id(user.0) });
+        self.bounded(move |inner| async move {
+            let find = inner
+                .collections
+                .sessions
+                .find(filter)
+                .sort(doc! { "createdAt": -1, "_id": 1 })
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX));
+            inner.all(find, decode).await
+        })
+        .await
+    }
+
+    async fn note_use(&self, ids: &[SessionId], at: Timestamp) -> Result<()> {
+        let filter = doc! { "_id": { "$in": document::ids(ids.iter().map(|id| id.0)) } };
+        let used = doc! { "$max": { "lastUsedAt": document::time(at) } };
+        self.bounded(|inner| async move {
+            let sessions = &inner.collections.sessions;
+            let update = || sessions.update_many(filter.clone(), used.clone());
+            inner.twice("mongodb.update", update).await.map(drop)
         })
         .await
     }

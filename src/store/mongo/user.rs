@@ -1,7 +1,11 @@
-//! People, by id, by name and as a list to page and search through.
+//! People, by id, by name and as a list to page and search through. Of a deleted account a document stays without what
+//! lists and searches find it by.
 
 use async_trait::async_trait;
-use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::{
+    bson::{Document, RawDocument, RawDocumentBuf, doc},
+    options::ReturnDocument,
+};
 
 use super::{
     MongoStore,
@@ -9,7 +13,7 @@ use super::{
     error,
 };
 use crate::{
-    domain::{AvatarUrl, DisplayName, User, UserId, Username},
+    domain::{AvatarUrl, Change, DisplayName, ProfileChange, Timestamp, User, UserId, Username},
     error::Result,
     store::Users,
 };
@@ -40,8 +44,8 @@ fn encode(user: &User, password_hash: &str) -> Result<RawDocumentBuf> {
 
 /// A document as a user, in one walk through its fields.
 fn decode(document: &RawDocument) -> Result<User> {
-    let (mut id, mut username, mut display_name, mut avatar_url, mut created_at) =
-        (None, None, None, None, None);
+    let (mut id, mut username, mut display_name, mut avatar_url) = (None, None, None, None);
+    let (mut created_at, mut deleted_at) = (None, None);
     for field in document {
         let (key, value) = field.map_err(|_| unreadable("user"))?;
         match key.as_str() {
@@ -52,16 +56,30 @@ fn decode(document: &RawDocument) -> Result<User> {
                 avatar_url = Some(value.as_str().ok_or_else(|| unreadable("avatarUrl"))?);
             }
             "createdAt" => created_at = read_time(value),
+            "deletedAt" => {
+                deleted_at = Some(read_time(value).ok_or_else(|| unreadable("deletedAt"))?);
+            }
             _ => {}
         }
     }
+    let id = UserId(id.ok_or_else(|| unreadable("_id"))?);
+    let created_at = created_at.ok_or_else(|| unreadable("createdAt"))?;
+    if let Some(deleted_at) = deleted_at {
+        return Ok(User::deleted(id, created_at, deleted_at));
+    }
     Ok(User {
-        id: UserId(id.ok_or_else(|| unreadable("_id"))?),
+        id,
         username: Username::stored(username.ok_or_else(|| unreadable("username"))?),
         display_name: DisplayName::stored(display_name.ok_or_else(|| unreadable("displayName"))?),
         avatar_url: avatar_url.map(AvatarUrl::stored),
-        created_at: created_at.ok_or_else(|| unreadable("createdAt"))?,
+        created_at,
+        deleted_at,
     })
+}
+
+/// Someone with an account, by id.
+fn existing(user: UserId) -> Document {
+    doc! { "_id": document::id(user.0), "deletedAt": { "$exists": false } }
 }
 
 /// What starts with a text: everything from it up to, and without, the first text that does not.
@@ -100,13 +118,114 @@ impl Users for MongoStore {
     }
 
     async fn credentials(&self, username_key: &str) -> Result<Option<(User, String)>> {
-        let filter = doc! { "usernameKey": username_key };
+        let filter = doc! { "usernameKey": username_key, "deletedAt": { "$exists": false } };
         self.bounded(|inner| async move {
             let read =
                 |found: &RawDocument| Ok((decode(found)?, found.text("passwordHash")?.to_owned()));
             inner
                 .first(inner.collections.users.find(filter), read)
                 .await
+        })
+        .await
+    }
+
+    async fn is_taken(&self, username_key: &str) -> Result<bool> {
+        let filter = doc! { "usernameKey": username_key };
+        self.bounded(|inner| async move {
+            let find = inner.collections.users.find(filter);
+            let found = inner.first(find.projection(doc! { "_id": 1 }), |_| Ok(()));
+            Ok(found.await?.is_some())
+        })
+        .await
+    }
+
+    async fn password_hash(&self, user: UserId) -> Result<Option<String>> {
+        self.bounded(move |inner| async move {
+            let find = inner.collections.users.find(existing(user));
+            let read = |found: &RawDocument| found.text("passwordHash").map(str::to_owned);
+            inner
+                .first(find.projection(doc! { "passwordHash": 1 }), read)
+                .await
+        })
+        .await
+    }
+
+    async fn change_password(&self, user: UserId, old: &str, new: &str) -> Result<bool> {
+        let mut filter = existing(user);
+        filter.insert("passwordHash", old);
+        let change = doc! { "$set": { "passwordHash": new } };
+        self.bounded(|inner| async move {
+            let update = inner.collections.users.update_one(filter, change);
+            let done = inner.timed("mongodb.update", update).await?;
+            Ok(done.matched_count > 0)
+        })
+        .await
+    }
+
+    async fn change_profile(&self, user: UserId, change: &ProfileChange) -> Result<Option<User>> {
+        let change = change.clone();
+        self.bounded(move |inner| async move {
+            let users = &inner.collections.users;
+            let Some(before) = inner.first(users.find(existing(user)), decode).await? else {
+                return Ok(None);
+            };
+            if change.is_empty() {
+                return Ok(Some(before));
+            }
+            let (renamed, pictured) = (
+                change.display_name.is_some(),
+                change.avatar_url != Change::Stays,
+            );
+            let after = change.applied_to(before);
+            let mut set = Document::new();
+            let mut unset = Document::new();
+            if renamed {
+                set.insert("displayName", after.display_name.as_str());
+                set.insert("sortKey", after.sort_key());
+                // The username, which they hold too, never changes.
+                set.insert("searchKeys", after.search_keys());
+            }
+            match &after.avatar_url {
+                Some(avatar_url) if pictured => {
+                    set.insert("avatarUrl", avatar_url.as_str());
+                }
+                None if pictured => {
+                    unset.insert("avatarUrl", "");
+                }
+                _ => {}
+            }
+            let mut update = Document::new();
+            for (operator, fields) in [("$set", set), ("$unset", unset)] {
+                if !fields.is_empty() {
+                    update.insert(operator, fields);
+                }
+            }
+            let update = users
+                .find_one_and_update(existing(user), update)
+                .return_document(ReturnDocument::After);
+            let found = inner.timed("mongodb.findAndModify", update).await?;
+            found.as_deref().map(decode).transpose()
+        })
+        .await
+    }
+
+    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool> {
+        let delete = doc! {
+            "$set": { "deletedAt": document::time(at) },
+            "$unset": {
+                "username": "", "displayName": "", "avatarUrl": "", "passwordHash": "",
+                "sortKey": "", "searchKeys": "",
+            },
+        };
+        self.bounded(move |inner| async move {
+            let update = inner.collections.users.update_one(existing(user), delete);
+            let done = inner.timed("mongodb.update", update).await?;
+            // They do no harm, and the account is gone.
+            if let Err(failure) = inner.forget_blocks(user).await {
+                let detail = error::detail(&failure);
+                tracing::warn!(detail, "MongoDB: blocks of a deleted account stay");
+            }
+            Ok(done.modified_count > 0)
         })
         .await
     }
@@ -140,7 +259,10 @@ impl Users for MongoStore {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let mut filter = doc! { "_id": { "$ne": document::id(viewer.0) } };
+        // No sort key is empty; those without an account have none.
+        let mut filter = doc! {
+            "_id": { "$ne": document::id(viewer.0) }, "sortKey": { "$gt": "" },
+        };
         if let Some((sort_key, id)) = after {
             filter.insert("sortKey", doc! { "$gte": sort_key });
             let behind = doc! { "_id": { "$gt": document::id(id.0) } };

@@ -180,6 +180,8 @@ async fn which_sessions_ended_lately_is_found_among_those_alone() {
             id: chinwag::domain::SessionId::new(),
             user_id: UserId::new(),
             created_at: now,
+            device: None,
+            last_used_at: now,
             expires_at: now.after(Duration::from_mins(1)),
         };
         here.create_session(&session).await.expect("answers");

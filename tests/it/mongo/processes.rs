@@ -17,7 +17,9 @@ async fn a_session_ended_by_one_process_is_named_to_the_others() {
     let session = Session {
         id: SessionId::new(),
         user_id: UserId::new(),
+        device: None,
         created_at: now,
+        last_used_at: now,
         expires_at: now.after(Duration::from_mins(1)),
     };
     here.create_session(&session).await.expect("answers");

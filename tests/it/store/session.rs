@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
-use chinwag::domain::{Session, SessionId};
+use chinwag::domain::{Device, Session, SessionId};
 
 use super::*;
 
@@ -9,6 +9,8 @@ on_every_store!(
     an_expired_session_is_neither_found_nor_ended_before_and_after_tidying,
     ending_all_of_a_user_names_the_live_ones_and_leaves_others_alone,
     a_session_that_many_end_at_once_is_ended_by_one,
+    a_users_sessions_are_listed_the_newest_first_and_one_may_be_kept,
+    the_latest_use_of_a_session_is_known,
 );
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -19,7 +21,9 @@ fn session(user_id: UserId) -> Session {
     Session {
         id: SessionId::new(),
         user_id,
+        device: Some(Device::stored("Mozilla/5.0 (X11; Linux x86_64) \"é\" $")),
         created_at,
+        last_used_at: created_at,
         expires_at: created_at.after(HOUR),
     }
 }
@@ -85,7 +89,7 @@ async fn ending_all_of_a_user_names_the_live_ones_and_leaves_others_alone(store:
     }
     store.end_session(sessions[2].id).await.expect("answers");
 
-    let ended = store.end_sessions_of(ann).await.expect("answers");
+    let ended = store.end_sessions_of(ann, None).await.expect("answers");
     assert_eq!(ended.len(), 2);
     assert_eq!(
         BTreeSet::from_iter(ended),
@@ -101,7 +105,7 @@ async fn ending_all_of_a_user_names_the_live_ones_and_leaves_others_alone(store:
             .expect("answers")
             .is_some()
     );
-    assert_eq!(store.end_sessions_of(ann).await.expect("answers"), []);
+    assert_eq!(store.end_sessions_of(ann, None).await.expect("answers"), []);
 }
 
 async fn a_session_that_many_end_at_once_is_ended_by_one(store: DynStore) {
@@ -113,4 +117,49 @@ async fn a_session_that_many_end_at_once_is_ended_by_one(store: DynStore) {
         .filter(|ended| *ended.as_ref().expect("answers"))
         .count();
     assert_eq!(ended, 1);
+}
+
+async fn a_users_sessions_are_listed_the_newest_first_and_one_may_be_kept(store: DynStore) {
+    let (ann, ben) = (UserId::new(), UserId::new());
+    let at = |user, age: i64| {
+        let session = session(user);
+        let created_at = Timestamp(session.created_at.0 - age);
+        Session {
+            created_at,
+            last_used_at: created_at,
+            device: None,
+            ..session
+        }
+    };
+    let sessions = [at(ann, 20), at(ann, 30), at(ann, 10), at(ben, 5)];
+    for session in sessions.iter().chain([&expired(ann)]) {
+        store.create_session(session).await.expect("answers");
+    }
+    let [second, third, first, bens] = sessions;
+    let expected = [first.clone(), second.clone(), third];
+    assert_eq!(store.sessions_of(ann, 10).await, Ok(expected.to_vec()));
+    assert_eq!(
+        store.sessions_of(ann, 2).await,
+        Ok(vec![first, second.clone()])
+    );
+    assert_eq!(store.sessions_of(UserId::new(), 10).await, Ok(vec![]));
+
+    let ended = store.end_sessions_of(ann, Some(second.id)).await;
+    assert_eq!(ended.expect("answers").len(), 2);
+    assert_eq!(store.sessions_of(ann, 10).await, Ok(vec![second]));
+    assert_eq!(store.sessions_of(ben, 10).await, Ok(vec![bens]));
+}
+
+async fn the_latest_use_of_a_session_is_known(store: DynStore) {
+    let (used, unused) = (session(UserId::new()), session(UserId::new()));
+    store.create_session(&used).await.expect("answers");
+    store.create_session(&unused).await.expect("answers");
+    let later = used.created_at.after(HOUR / 2);
+    for at in [later, used.created_at] {
+        let ids = [used.id, SessionId::new()];
+        store.note_use(&ids, at).await.expect("answers");
+        let found = store.session(used.id).await.expect("answers");
+        assert_eq!(found.map(|session| session.last_used_at), Some(later));
+    }
+    assert_eq!(store.session(unused.id).await, Ok(Some(unused)));
 }

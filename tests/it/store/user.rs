@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use chinwag::domain::AvatarUrl;
+use chinwag::domain::{AvatarUrl, Change, ProfileChange};
 
 use super::*;
 
@@ -9,6 +9,9 @@ on_every_store!(
     credentials_are_found_by_the_username_key_alone,
     users_are_found_by_id_each_once,
     users_are_counted,
+    a_changed_profile_is_found_by_what_it_is_now,
+    a_password_is_replaced_once,
+    of_a_deleted_account_only_that_it_was_is_left,
     the_sidebar_lists_everyone_else_by_name_and_pages_through_all,
     a_search_finds_those_of_whom_a_word_starts_with_it_and_no_character_is_special,
 );
@@ -209,4 +212,130 @@ async fn a_search_finds_those_of_whom_a_word_starts_with_it_and_no_character_is_
         }
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{search:?}");
     }
+}
+
+/// The names that a search finds, as `UserId::new()` sees them.
+async fn found(store: &DynStore, search: Option<&str>) -> Vec<String> {
+    let users = store.sidebar_users(UserId::new(), search, None, 100).await;
+    let users = users.expect("answers").into_iter();
+    users
+        .map(|user| user.display_name.as_str().to_owned())
+        .collect()
+}
+
+async fn a_changed_profile_is_found_by_what_it_is_now(store: DynStore) {
+    let ann = add_user(&store, "Ann Arbor", "ann").await;
+    let ben = add_user(&store, "Ben", "ben").await;
+    let picture = Change::Becomes(AvatarUrl::stored("https://example.org/a.png"));
+    let changes = [
+        ProfileChange::default(),
+        ProfileChange {
+            display_name: Some(DisplayName::stored("Zoë Ångström")),
+            avatar_url: Change::Stays,
+        },
+        ProfileChange {
+            display_name: None,
+            avatar_url: picture.clone(),
+        },
+        ProfileChange {
+            display_name: Some(DisplayName::stored("Yan Zhang")),
+            avatar_url: picture,
+        },
+        ProfileChange {
+            display_name: None,
+            avatar_url: Change::Goes,
+        },
+    ];
+    let mut now = ann.clone();
+    for change in changes {
+        now = change.clone().applied_to(now);
+        let changed = store.change_profile(ann.id, &change).await;
+        assert_eq!(changed, Ok(Some(now.clone())));
+        assert_eq!(store.users(&[ann.id]).await, Ok(vec![now.clone()]));
+    }
+    assert_eq!(found(&store, None).await, ["Ben", "Yan Zhang"]);
+    for (search, expected) in [
+        ("ann", vec!["Yan Zhang"]),
+        ("zh", vec!["Yan Zhang"]),
+        ("arb", vec![]),
+        ("zo", vec![]),
+        ("b", vec!["Ben"]),
+    ] {
+        assert_eq!(found(&store, Some(search)).await, expected, "{search}");
+    }
+    let nobody = store
+        .change_profile(UserId::new(), &ProfileChange::default())
+        .await;
+    assert_eq!(nobody, Ok(None));
+    assert_eq!(store.users(&[ben.id]).await, Ok(vec![ben]));
+}
+
+async fn a_password_is_replaced_once(store: DynStore) {
+    let ann = add_user(&store, "Ann", "ann").await;
+    assert_eq!(
+        store.password_hash(ann.id).await,
+        Ok(Some("hash".to_owned()))
+    );
+    assert_eq!(store.password_hash(UserId::new()).await, Ok(None));
+    let fresh = (0..10).map(|number| format!("hash {number}"));
+    let fresh = fresh.collect::<Vec<_>>();
+    let changes = fresh
+        .iter()
+        .map(|new| store.change_password(ann.id, "hash", new));
+    let changed = join_all(changes).await;
+    let winners = fresh
+        .iter()
+        .zip(changed)
+        .filter(|(_, changed)| *changed == Ok(true));
+    let winners = winners.map(|(new, _)| new).collect::<Vec<_>>();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(
+        store.password_hash(ann.id).await,
+        Ok(Some(winners[0].clone()))
+    );
+    assert_eq!(
+        store.credentials("ann").await,
+        Ok(Some((ann, winners[0].clone())))
+    );
+    let nobody = store.change_password(UserId::new(), "hash", "new").await;
+    assert_eq!(nobody, Ok(false));
+}
+
+async fn of_a_deleted_account_only_that_it_was_is_left(store: DynStore) {
+    let ann = add_user(&store, "Ann", "Ann").await;
+    let ben = add_user(&store, "Ben", "ben").await;
+    let now = Timestamp::now();
+    assert_eq!(store.block(ann.id, ben.id, now).await, Ok(true));
+    assert_eq!(store.block(ben.id, ann.id, now).await, Ok(true));
+    let at = now.after(std::time::Duration::from_secs(1));
+    assert_eq!(store.is_taken("ann").await, Ok(true));
+    assert_eq!(store.delete_user(ann.id, at).await, Ok(true));
+    assert_eq!(store.delete_user(ann.id, now).await, Ok(false));
+    assert_eq!(store.delete_user(UserId::new(), now).await, Ok(false));
+
+    let left = User::deleted(ann.id, ann.created_at, at);
+    assert_eq!(store.users(&[ann.id]).await, Ok(vec![left]));
+    assert_eq!(store.credentials("ann").await, Ok(None));
+    assert_eq!(store.password_hash(ann.id).await, Ok(None));
+    assert_eq!(store.change_password(ann.id, "", "new").await, Ok(false));
+    assert_eq!(
+        store.change_password(ann.id, "hash", "new").await,
+        Ok(false)
+    );
+    let change = ProfileChange {
+        display_name: Some(DisplayName::stored("Ann")),
+        avatar_url: Change::Stays,
+    };
+    assert_eq!(store.change_profile(ann.id, &change).await, Ok(None));
+    assert_eq!(found(&store, None).await, ["Ben"]);
+    for search in ["ann", "a", "del", "deleted"] {
+        assert_eq!(found(&store, Some(search)).await, [""; 0], "{search}");
+    }
+    assert_eq!(store.blocked_by(ben.id, 10).await, Ok(vec![]));
+    assert_eq!(store.estranged_from(ben.id).await, Ok(vec![]));
+
+    assert_eq!(store.is_taken("ann").await, Ok(true));
+    assert_eq!(store.is_taken("nobody").await, Ok(false));
+    let again = user("Ann", "aNN");
+    assert_eq!(store.create_user(&again, "hash").await, Ok(false));
 }

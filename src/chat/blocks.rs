@@ -1,0 +1,199 @@
+//! Blocking: who has nothing to do with whom any more.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use moka::sync::Cache;
+use parking_lot::Mutex;
+
+use super::{Chat, Target};
+use crate::{
+    domain::{ConversationRef, Pair, Timestamp, User, UserId},
+    error::{Error, Result},
+    store::DynStore,
+};
+
+const CACHED_USERS: u64 = 100_000;
+/// How long an answer is kept where no other process changes any.
+const KEPT_ALONE: Duration = Duration::from_mins(10);
+
+/// Those whom someone has blocked, with those who have blocked this one.
+pub type Estranged = Arc<HashSet<UserId>>;
+
+/// Who is estranged from whom, in memory first.
+pub(super) struct Blocks {
+    store: DynStore,
+    estranged: Cache<UserId, Estranged>,
+    /// Counts the changes that were made here: what was read before one may be out of date.
+    changes: Mutex<u64>,
+    /// Blocks change one by one, so that watchers hear of them in the order in which they came to be.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Blocks {
+    /// Answers are looked up again after `kept_shared`, where other processes may change them.
+    pub(super) fn new(store: DynStore, kept_shared: Duration) -> Self {
+        let kept = if store.is_shared() {
+            kept_shared
+        } else {
+            KEPT_ALONE
+        };
+        Self {
+            store,
+            estranged: Cache::builder()
+                .max_capacity(CACHED_USERS)
+                .time_to_live(kept)
+                .build(),
+            changes: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    async fn estranged_from(&self, user: UserId) -> Result<Estranged> {
+        if let Some(known) = self.estranged.get(&user) {
+            return Ok(known);
+        }
+        let before = *self.changes.lock();
+        let others = self.store.estranged_from(user).await?;
+        let estranged = Estranged::new(others.into_iter().collect());
+        let changes = self.changes.lock();
+        if *changes == before {
+            self.estranged.insert(user, estranged.clone());
+        }
+        Ok(estranged)
+    }
+
+    fn forget(&self, users: [UserId; 2]) {
+        let mut changes = self.changes.lock();
+        *changes += 1;
+        for user in users {
+            self.estranged.invalidate(&user);
+        }
+    }
+}
+
+impl Chat {
+    /// From whom a user is estranged, when it is in memory.
+    pub fn known_estranged(&self, user: UserId) -> Option<Estranged> {
+        self.0.blocks.estranged.get(&user)
+    }
+
+    /// From whom a user is estranged: neither sees the other online or typing, or writes to the other alone.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn estranged(&self, user: UserId) -> Result<Estranged> {
+        self.0.blocks.estranged_from(user).await
+    }
+
+    /// Blocks a user. Nobody is told, but watchers of presence see each other go.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for nobody with an account; bad input for oneself, and for one too many; the store's.
+    pub async fn block(&self, viewer: UserId, other: UserId) -> Result<Arc<User>> {
+        let (other, pair) = self.other_person(viewer, other).await?;
+        let blocks = &self.0.blocks;
+        let _turn = blocks.turn.lock().await;
+        let most = self.0.limits.blocked_users;
+        let blocked = self.0.store.blocked_by(viewer, most).await?;
+        if blocked.contains(&other.id) {
+            return Ok(other);
+        }
+        if blocked.len() >= most {
+            let rule = format!("At most {most} people can be blocked.");
+            return Err(Error::bad_input("userId", rule));
+        }
+        let added = self.0.store.block(viewer, other.id, Timestamp::now()).await;
+        blocks.forget([viewer, other.id]);
+        added?;
+        self.0.presence.set_apart(pair, true);
+        self.stop_typing_to_each_other(pair).await?;
+        Ok(other)
+    }
+
+    /// Ends a block of the viewer's, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for nobody with an account; bad input for oneself; the store's.
+    pub async fn unblock(&self, viewer: UserId, other: UserId) -> Result<Arc<User>> {
+        let (other, pair) = self.other_person(viewer, other).await?;
+        let blocks = &self.0.blocks;
+        let _turn = blocks.turn.lock().await;
+        let removed = self.0.store.unblock(viewer, other.id).await;
+        blocks.forget([viewer, other.id]);
+        // The other one may have blocked the viewer, too.
+        if removed? && !self.estranged(viewer).await?.contains(&other.id) {
+            self.0.presence.set_apart(pair, false);
+        }
+        Ok(other)
+    }
+
+    /// Whom the viewer has blocked, the latest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn blocked(&self, viewer: UserId) -> Result<Vec<Arc<User>>> {
+        let most = self.0.limits.blocked_users;
+        let ids = self.0.store.blocked_by(viewer, most).await?;
+        let mut users = self.users(&ids).await?;
+        let found = ids.iter().filter_map(|id| users.remove(id));
+        Ok(found.filter(|user| !user.is_deleted()).collect())
+    }
+
+    /// Looks whether what the viewer writes would reach anyone there; `field` is the argument's path.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for someone whose account was deleted; [`Error::Forbidden`] where one of the two has blocked
+    /// the other; the store's.
+    pub(super) async fn check_reach(
+        &self,
+        viewer: UserId,
+        field: &str,
+        reference: ConversationRef,
+        target: &Target,
+    ) -> Result<()> {
+        let Some(peer) = target.peer_of(viewer) else {
+            return Ok(());
+        };
+        if self.person(peer).await?.is_none() {
+            let part = match reference {
+                ConversationRef::User(_) => "userId",
+                ConversationRef::Conversation(_) => "conversationId",
+            };
+            return Err(Error::no_user(format!("{field}.{part}")));
+        }
+        if self.estranged(viewer).await?.contains(&peer) {
+            return Err(Error::Forbidden(
+                "You and this person cannot write to each other.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Someone with an account.
+    async fn person(&self, id: UserId) -> Result<Option<Arc<User>>> {
+        let user = self.0.directory.user(id).await?;
+        Ok(user.filter(|user| !user.is_deleted()))
+    }
+
+    /// Someone else with an account, with both as a pair.
+    async fn other_person(&self, viewer: UserId, other: UserId) -> Result<(Arc<User>, Pair)> {
+        let Some(pair) = Pair::new(viewer, other) else {
+            return Err(Error::bad_input("userId", "This is yourself."));
+        };
+        let user = self.person(other).await?;
+        Ok((user.ok_or_else(|| Error::no_user("userId"))?, pair))
+    }
+
+    async fn stop_typing_to_each_other(&self, pair: Pair) -> Result<()> {
+        let found = self.0.directory.direct(&[pair]).await?.remove(&pair);
+        let Some(conversation) = found else {
+            return Ok(());
+        };
+        for typist in [pair.low(), pair.high()] {
+            if self.0.typing.stop((conversation.id, typist)) {
+                self.tell_typing(&conversation, typist, false).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,235 @@
+use super::*;
+
+const GRACE: Duration = Duration::from_secs(2);
+const GATHER: Duration = Duration::from_millis(100);
+
+fn presence() -> Presence {
+    Presence::new(GRACE, GATHER, 3)
+}
+
+/// Runs the clockwork beside a watcher until the watcher is told something.
+async fn next(presence: &Presence, watcher: &mut PresenceReceiver) -> OnlineChange {
+    let clockwork = async {
+        loop {
+            presence.owed().await;
+        }
+    };
+    tokio::select! {
+        change = watcher.next() => (*change.expect("watching")).clone(),
+        () = clockwork => unreachable!("the clockwork runs on"),
+    }
+}
+
+fn joined(users: &[UserId]) -> OnlineChange {
+    OnlineChange {
+        joined: users.to_vec(),
+        left: vec![],
+    }
+}
+
+fn left(users: &[UserId]) -> OnlineChange {
+    OnlineChange {
+        joined: vec![],
+        left: users.to_vec(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_tabs_are_one_presence() {
+    let (presence, ann) = (presence(), UserId::new());
+    let mut watcher = presence.watch();
+    assert_eq!(next(&presence, &mut watcher).await, OnlineChange::default());
+    for _ in 0..3 {
+        assert!(presence.opened(ann));
+    }
+    assert!(!presence.opened(ann), "a fourth is one too many");
+    assert_eq!(next(&presence, &mut watcher).await, joined(&[ann]));
+    for _ in 0..3 {
+        presence.closed(ann, false);
+    }
+    assert!(presence.is_online(ann), "within the grace");
+    assert_eq!(next(&presence, &mut watcher).await, left(&[ann]));
+    assert!(!presence.is_online(ann));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_is_no_change() {
+    let (presence, ann, bob) = (presence(), UserId::new(), UserId::new());
+    presence.opened(ann);
+    let mut watcher = presence.watch();
+    assert_eq!(next(&presence, &mut watcher).await, joined(&[ann]));
+    presence.closed(ann, false);
+    tokio::time::advance(GRACE / 2).await;
+    presence.opened(ann);
+    tokio::time::advance(GRACE * 2).await;
+    presence.opened(bob);
+    assert_eq!(next(&presence, &mut watcher).await, joined(&[bob]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_amid_changes_fits_what_follows() {
+    let (presence, ann, bob, cleo) = (presence(), UserId::new(), UserId::new(), UserId::new());
+    presence.opened(ann);
+    let mut early = presence.watch();
+    assert_eq!(next(&presence, &mut early).await, joined(&[ann]));
+    presence.closed(ann, true);
+    presence.opened(bob);
+    let mut late = presence.watch();
+    assert_eq!(
+        next(&presence, &mut late).await,
+        joined(&[bob]),
+        "ann came and went"
+    );
+    presence.opened(cleo);
+    assert_eq!(next(&presence, &mut late).await, joined(&[cleo]));
+    let change = next(&presence, &mut early).await;
+    assert_eq!(
+        change.joined.iter().copied().collect::<HashSet<_>>(),
+        HashSet::from([bob, cleo])
+    );
+    assert_eq!(change.left, [ann]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_that_fell_behind_is_told_the_difference() {
+    let (presence, ann, bob) = (presence(), UserId::new(), UserId::new());
+    presence.opened(ann);
+    let mut fast = presence.watch();
+    let mut slow = presence.watch();
+    next(&presence, &mut fast).await;
+    assert_eq!(next(&presence, &mut slow).await, joined(&[ann]));
+    for _ in 0..CHANGE_RING {
+        presence.opened(bob);
+        assert_eq!(next(&presence, &mut fast).await, joined(&[bob]));
+        presence.closed(bob, true);
+        assert_eq!(next(&presence, &mut fast).await, left(&[bob]));
+    }
+    presence.closed(ann, true);
+    assert_eq!(next(&presence, &mut fast).await, left(&[ann]));
+    let change = next(&presence, &mut slow).await;
+    assert!(change.left.contains(&ann) && change.joined.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_is_owed_who_came_and_when_they_left() {
+    let (presence, ann) = (presence(), UserId::new());
+    presence.opened(ann);
+    let owed = presence.owed().await;
+    assert_eq!(
+        owed,
+        Owed {
+            online: vec![ann],
+            offline: vec![]
+        }
+    );
+    presence.still_owed(owed);
+    presence.closed(ann, true);
+    let owed = presence.owed().await;
+    assert!(owed.online.is_empty(), "out of date by now");
+    assert_eq!(
+        owed.offline
+            .iter()
+            .map(|(user, _)| *user)
+            .collect::<Vec<_>>(),
+        [ann]
+    );
+    assert_eq!(presence.closed_at(ann), Some(owed.offline[0].1));
+}
+
+/// A watcher who sees those who are not estranged.
+fn watch_as(presence: &Presence, viewer: UserId, estranged: &[UserId]) -> PresenceReceiver {
+    let mut watcher = presence.watch();
+    watcher.show_to(viewer, &estranged.iter().copied().collect());
+    watcher
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_set_apart_leaves_and_comes_back_for_each_other_alone() {
+    let (presence, ann, bob) = (presence(), UserId::new(), UserId::new());
+    let pair = Pair::new(ann, bob).expect("two people");
+    for user in [ann, bob] {
+        presence.opened(user);
+    }
+    let mut everyone = presence.watch();
+    next(&presence, &mut everyone).await;
+    let mut anns = watch_as(&presence, ann, &[]);
+    next(&presence, &mut anns).await;
+    presence.set_apart(pair, true);
+    assert_eq!(next(&presence, &mut anns).await, left(&[bob]));
+    let mut late = watch_as(&presence, ann, &[bob]);
+    assert_eq!(next(&presence, &mut late).await, joined(&[ann]));
+    presence.closed(bob, true);
+    assert_eq!(next(&presence, &mut everyone).await, left(&[bob]));
+    presence.opened(bob);
+    assert_eq!(next(&presence, &mut everyone).await, joined(&[bob]));
+    presence.set_apart(pair, false);
+    for watcher in [&mut anns, &mut late] {
+        assert_eq!(next(&presence, watcher).await, joined(&[bob]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_comes_or_goes_while_being_set_apart_is_told_as_it_was_told_before() {
+    let (presence, ann, bob, cleo) = (presence(), UserId::new(), UserId::new(), UserId::new());
+    let pair = |other| Pair::new(ann, other).expect("two people");
+    for user in [ann, bob] {
+        presence.opened(user);
+    }
+    let mut anns = watch_as(&presence, ann, &[]);
+    next(&presence, &mut anns).await;
+    // In one gathering: bob goes, cleo comes, and ann has nothing to do with either.
+    presence.closed(bob, true);
+    presence.opened(cleo);
+    for other in [bob, cleo] {
+        presence.set_apart(pair(other), true);
+    }
+    assert_eq!(next(&presence, &mut anns).await, left(&[bob]));
+    // Bob comes, cleo goes, and all is well again.
+    presence.opened(bob);
+    presence.closed(cleo, true);
+    for other in [bob, cleo] {
+        presence.set_apart(pair(other), false);
+    }
+    assert_eq!(next(&presence, &mut anns).await, joined(&[bob]));
+    // Apart and back in one gathering is nothing.
+    presence.set_apart(pair(bob), true);
+    presence.set_apart(pair(bob), false);
+    presence.opened(cleo);
+    assert_eq!(next(&presence, &mut anns).await, joined(&[cleo]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_that_fell_behind_learns_who_was_set_apart() {
+    let (presence, ann, bob, cleo) = (presence(), UserId::new(), UserId::new(), UserId::new());
+    for user in [ann, bob] {
+        presence.opened(user);
+    }
+    let mut fast = presence.watch();
+    next(&presence, &mut fast).await;
+    let mut anns = watch_as(&presence, ann, &[]);
+    next(&presence, &mut anns).await;
+    presence.set_apart(Pair::new(ann, bob).expect("two people"), true);
+    for _ in 0..CHANGE_RING {
+        presence.opened(cleo);
+        assert_eq!(next(&presence, &mut fast).await, joined(&[cleo]));
+        presence.closed(cleo, true);
+        assert_eq!(next(&presence, &mut fast).await, left(&[cleo]));
+    }
+    let change = next(&presence, &mut anns).await;
+    assert!(change.left.contains(&bob) && !change.joined.contains(&bob));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_taken_offline_is_gone_before_the_sockets_are() {
+    let (presence, ann) = (presence(), UserId::new());
+    presence.opened(ann);
+    let mut watcher = presence.watch();
+    assert_eq!(next(&presence, &mut watcher).await, joined(&[ann]));
+    presence.take_offline(ann);
+    assert_eq!(presence.online(), []);
+    assert_eq!(next(&presence, &mut watcher).await, left(&[ann]));
+    presence.closed(ann, true);
+    tokio::time::advance(LEFT_KEPT * 2).await;
+    presence.tell_on_time().await;
+    assert_eq!(presence.closed_at(ann), None, "forgotten");
+}

@@ -1,0 +1,88 @@
+//! Who has blocked whom.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::{EmbeddedStore, columns};
+use crate::{
+    domain::{Timestamp, UserId},
+    error::Result,
+    store::Blocks,
+};
+
+const BLOCKED_BY: &str = "SELECT blocked FROM blocks WHERE blocker = ?1
+     ORDER BY at DESC, blocked DESC LIMIT ?2";
+
+const ESTRANGED: &str = "SELECT blocked FROM blocks WHERE blocker = ?1
+     UNION SELECT blocker FROM blocks WHERE blocked = ?1";
+
+#[async_trait]
+impl Blocks for EmbeddedStore {
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<bool> {
+        const SQL: &str = "INSERT INTO blocks (blocker, blocked, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING";
+        self.write(move |db| {
+            let added = db
+                .prepare_cached(SQL)?
+                .execute(params![blocker, blocked, at])?;
+            Ok(added == 1)
+        })
+        .await
+    }
+
+    async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<bool> {
+        const SQL: &str = "DELETE FROM blocks WHERE blocker = ?1 AND blocked = ?2";
+        self.write(move |db| {
+            let removed = db.prepare_cached(SQL)?.execute([blocker, blocked])?;
+            Ok(removed == 1)
+        })
+        .await
+    }
+
+    async fn blocked_by(&self, blocker: UserId, limit: usize) -> Result<Vec<UserId>> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(BLOCKED_BY)?;
+            let ids =
+                statement.query_map(params![blocker, columns::limit(limit)], |row| row.get(0))?;
+            Ok(ids.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    async fn estranged_from(&self, user: UserId) -> Result<Vec<UserId>> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(ESTRANGED)?;
+            let ids = statement.query_map([user], |row| row.get(0))?;
+            Ok(ids.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+}
+
+/// Forgets all blocks that a user has to do with.
+pub(super) fn forget(db: &Connection, user: UserId) -> rusqlite::Result<()> {
+    for sql in [
+        "DELETE FROM blocks WHERE blocker = ?1",
+        "DELETE FROM blocks WHERE blocked = ?1",
+    ] {
+        db.prepare_cached(sql)?.execute([user])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::schema::tests::plan, *};
+
+    #[test]
+    fn nothing_looks_at_the_blocks_of_others() -> rusqlite::Result<()> {
+        for sql in [BLOCKED_BY, ESTRANGED] {
+            let steps = plan(sql)?;
+            assert!(
+                !steps.iter().any(|step| step.starts_with("SCAN ")),
+                "{steps:?}"
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! Who has blocked whom: a document a block, whose `_id` says both, so that it is there once.
+
+use async_trait::async_trait;
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+
+use super::{
+    Inner, MongoStore,
+    document::{self, Fields, unreadable},
+    error,
+};
+use crate::{
+    domain::{Timestamp, UserId},
+    error::Result,
+    store::Blocks,
+};
+
+/// Serves whom a user has blocked, in order.
+pub(super) const BLOCKER: &str = "blocker";
+/// Serves by whom a user is blocked.
+pub(super) const BLOCKED: &str = "blocked";
+/// MongoDB's own.
+const ID: &str = "_id_";
+
+fn id(blocker: UserId, blocked: UserId) -> Document {
+    doc! { "by": document::id(blocker.0), "of": document::id(blocked.0) }
+}
+
+fn blocked(found: &RawDocument) -> Result<UserId> {
+    found.id("blocked").map(UserId)
+}
+
+#[async_trait]
+impl Blocks for MongoStore {
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<bool> {
+        let fields = doc! {
+            "_id": id(blocker, blocked),
+            "blocker": document::id(blocker.0),
+            "blocked": document::id(blocked.0),
+            "at": document::time(at),
+        };
+        let block = RawDocumentBuf::try_from(&fields).map_err(|_| unreadable("block"))?;
+        self.bounded(|inner| async move {
+            let insert = async {
+                match inner.collections.blocks.insert_one(block).await {
+                    Err(failure) if error::clash(&failure) == Some(ID) => Ok(false),
+                    result => result.map(|_| true),
+                }
+            };
+            inner.timed("mongodb.insert", insert).await
+        })
+        .await
+    }
+
+    async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<bool> {
+        let filter = doc! { "_id": id(blocker, blocked) };
+        self.bounded(|inner| async move {
+            let delete = inner.collections.blocks.delete_one(filter);
+            let done = inner.timed("mongodb.delete", delete).await?;
+            Ok(done.deleted_count > 0)
+        })
+        .await
+    }
+
+    async fn blocked_by(&self, blocker: UserId, limit: usize) -> Result<Vec<UserId>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let filter = doc! { "blocker": document::id(blocker.0) };
+        self.bounded(move |inner| async move {
+            let find = inner
+                .collections
+                .blocks
+                .find(filter)
+                .sort(doc! { "at": -1, "_id": -1 })
+                .limit(i64::try_from(limit).unwrap_or(i64::MAX));
+            inner.all(find, blocked).await
+        })
+        .await
+    }
+
+    async fn estranged_from(&self, user: UserId) -> Result<Vec<UserId>> {
+        let either = of_either(user);
+        self.bounded(move |inner| async move {
+            let other = |found: &RawDocument| {
+                let blocker = found.id("blocker").map(UserId)?;
+                if blocker == user {
+                    blocked(found)
+                } else {
+                    Ok(blocker)
+                }
+            };
+            let mut others = inner
+                .all(inner.collections.blocks.find(either), other)
+                .await?;
+            others.sort_unstable();
+            others.dedup();
+            Ok(others)
+        })
+        .await
+    }
+}
+
+impl Inner {
+    /// Forgets all blocks that a user has to do with.
+    pub(super) async fn forget_blocks(&self, user: UserId) -> Result<()> {
+        let all = || self.collections.blocks.delete_many(of_either(user));
+        self.twice("mongodb.delete", all).await.map(drop)
+    }
+}
+
+fn of_either(user: UserId) -> Document {
+    let user = document::id(user.0);
+    doc! { "$or": [{ "blocker": user.clone() }, { "blocked": user }] }
+}
