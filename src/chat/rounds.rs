@@ -4,6 +4,7 @@
 //! the question. Those who come while one is under way share the next.
 
 use std::{
+    collections::HashMap,
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
@@ -132,7 +133,7 @@ impl Chat {
 
     /// Tells everything that the log holds by now.
     async fn catch_up(&self) -> Result<()> {
-        let mut waits_since = None;
+        let mut missing_since = HashMap::new();
         loop {
             let known = self.0.hub.known(LOG_PAGE);
             let news = self.0.store.log_after(&known, LOG_PAGE).await?;
@@ -140,27 +141,32 @@ impl Chat {
             let records = self.prepare(news).await?;
             self.take_in(records, true);
             let missing = self.0.hub.missing();
-            if missing.is_empty() {
-                waits_since = None;
-                if is_all {
-                    return Ok(());
-                }
-                continue;
+            if missing.is_empty() && is_all {
+                return Ok(());
             }
             // What is missing was written before what waits for it, so that the next read brings it, unless it comes
             // from a server that does not know yet that another one has taken over.
-            match waits_since {
-                None => waits_since = Some(Instant::now()),
-                Some(since) if since.elapsed() < self.0.limits.hole_patience => {
-                    sleep(LOOK_AGAIN).await;
+            let again = missing
+                .iter()
+                .any(|position| missing_since.contains_key(position));
+            missing_since.retain(|position, _| missing.contains(position));
+            let mut holes = Vec::new();
+            for position in missing {
+                let since = *missing_since.entry(position).or_insert_with(Instant::now);
+                if since.elapsed() >= self.0.limits.hole_patience {
+                    holes.push(position);
                 }
-                Some(_) => self.go_on_behind_holes(&missing, &known),
+            }
+            if !holes.is_empty() {
+                self.go_on_behind_holes(&holes);
+            } else if again {
+                sleep(LOOK_AGAIN).await;
             }
         }
     }
 
-    fn go_on_behind_holes(&self, missing: &[Position], known: &Progress) {
-        for hole in missing.iter().filter(|hole| !known.covers(**hole)) {
+    fn go_on_behind_holes(&self, holes: &[Position]) {
+        for hole in holes {
             tracing::error!(position = %hole, "the log lacks an entry that others were written behind; going on without it");
             self.0
                 .hub

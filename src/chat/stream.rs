@@ -167,12 +167,11 @@ impl MessageStream {
         let whole = given
             .iter()
             .find(|(read, _)| read.progress.includes(&since));
-        self.cursor = match whole {
-            Some((_, text)) => (*text).into(),
-            None => {
-                let terms = self.chat.0.hub.terms(&since).unwrap_or_default();
-                self.write(&since, terms).into()
-            }
+        self.cursor = if let Some((_, text)) = whole {
+            (*text).into()
+        } else {
+            let terms = self.chat.0.hub.terms(&since).unwrap_or_default();
+            self.write(&since, terms).into()
         };
         self.replay(since, false).await
     }

@@ -240,10 +240,8 @@ impl Writer {
     async fn take_up_lane(&mut self) -> Result<()> {
         let chat = &self.chat;
         let seal = chat.0.store.begin_term(self.over).await?;
-        if !self.doubtful.is_empty() {
-            // The seal may stand in another lane, and what is told up to there need not hold all that is doubtful.
-            chat.round().await?;
-        }
+        // Should what follows fail, it is this lane that is taken up again.
+        self.over = Some(seal.position.lane());
         let sealed = [seal.position].into_iter().collect();
         if !chat.covers(&sealed).await? {
             return Err(Error::Unavailable(

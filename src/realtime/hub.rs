@@ -181,14 +181,14 @@ impl<T> Hub<T> {
     /// Tells what waits for a record that the log does not have.
     pub fn tell_in_spite_of(&self, hole: Position, mut tell: impl FnMut(&Entry, T) -> Telling) {
         let mut log = self.0.log.lock();
-        if let Some((record, with)) = log.intake.next_in_spite_of(hole) {
+        if let Some((record, with)) = log.intake.give_in_spite_of(hole) {
             self.tell(&mut log, record, with, &mut tell);
         }
         self.tell_all(&mut log, &mut tell);
     }
 
     fn tell_all(&self, log: &mut Log<T>, tell: &mut impl FnMut(&Entry, T) -> Telling) {
-        while let Some((record, with)) = log.intake.next() {
+        while let Some((record, with)) = log.intake.give() {
             self.tell(log, record, with, tell);
         }
     }

@@ -85,7 +85,7 @@ impl<T> Intake<T> {
     }
 
     /// The next record that may be told, which counts as told then.
-    pub fn next(&mut self) -> Option<(Record, T)> {
+    pub fn give(&mut self) -> Option<(Record, T)> {
         let told = &self.told;
         let free = |waiting: &&mut VecDeque<(Record, T)>| {
             let first = waiting.front();
@@ -96,14 +96,20 @@ impl<T> Intake<T> {
         Some((record, with))
     }
 
-    /// What the records wait for that stand first in their lanes.
+    /// What the records wait for that stand first in their lanes, where it has not come.
     pub fn missing(&self) -> impl Iterator<Item = Position> + '_ {
         let first = self.waiting.iter().filter_map(|waiting| waiting.front());
-        first.filter_map(|(record, _)| waits_for(record, &self.told))
+        let missing = first.filter_map(|(record, _)| waits_for(record, &self.told));
+        // A lane that was read beyond it need not hold it: there may be a hole.
+        missing.filter(|position| {
+            let waiting = &self.waiting[position.lane().number()];
+            let found = waiting.binary_search_by_key(position, |(record, _)| record.position());
+            found.is_err()
+        })
     }
 
     /// Tells a record whose step before it is a hole in the log.
-    pub fn next_in_spite_of(&mut self, hole: Position) -> Option<(Record, T)> {
+    pub fn give_in_spite_of(&mut self, hole: Position) -> Option<(Record, T)> {
         let waits = |waiting: &&mut VecDeque<(Record, T)>| {
             waiting.front().is_some_and(
                 |(record, _)| matches!(record, Record::Entry(entry) if entry.before == hole),

@@ -31,6 +31,7 @@ mod selections;
 mod sessions;
 mod settings;
 mod shared;
+mod simulation;
 mod starting;
 mod store;
 mod stream;

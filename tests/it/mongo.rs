@@ -113,8 +113,9 @@ async fn whole_log(store: &MongoStore) -> Vec<Record> {
             log.sort_by_key(Record::position);
             return log;
         }
-        part.iter()
-            .for_each(|record| had.advance(record.position()));
+        for record in &part {
+            had.advance(record.position());
+        }
         log.extend(part);
     }
 }

@@ -126,7 +126,7 @@ async fn neither_sees_the_other_online(kind: StoreKind) {
     block(&ann, &bob).await;
     for (viewer, other) in [(&ann, &bob), (&bob, &ann)] {
         let seen = viewer.ok(ONLINE, json!({ "id": other.id })).await;
-        assert_eq!(names(&seen["onlineUsers"]), [viewer.username.clone()]);
+        assert_eq!(names(&seen["onlineUsers"]), [viewer.username.as_str()]);
         let hidden = json!({ "online": false, "lastSeenAt": null });
         assert_eq!(seen["user"], hidden);
         let seen = cleo.ok(ONLINE, json!({ "id": other.id })).await;

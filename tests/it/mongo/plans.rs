@@ -48,7 +48,7 @@ async fn what_is_asked_again_and_again_costs_the_same_in_ten_thousand_messages()
     let uri = server.uri_for(&fresh_database());
     // It looks around seldom, so that the profile holds little else.
     let store = StoreLimits {
-        alone: Duration::from_secs(3_600),
+        alone: Duration::from_hours(1),
         ..limits()
     };
     let store = open_with(&uri, store).await.expect("the store opens");
@@ -124,7 +124,7 @@ async fn a_viewers_lists_read_only_what_they_give() {
     let server = server_or_skip!(mongod::shared());
     let uri = server.uri_for(&fresh_database());
     let store = StoreLimits {
-        alone: Duration::from_secs(3_600),
+        alone: Duration::from_hours(1),
         ..limits()
     };
     let store = open_with(&uri, store).await.expect("the store opens");
