@@ -102,7 +102,10 @@ impl Chat {
                 let before = conversation.clone();
                 let mut changed = Conversation::clone(&conversation);
                 changed.change(state, entry.step);
-                conversation = self.0.directory.learn_conversation(changed);
+                // Nobody else may come to know what only stands in for it.
+                if prepared.conversation.is_some() {
+                    conversation = self.0.directory.learn_conversation(changed);
+                }
                 // A direct conversation shows with its first message.
                 if entry.seq > 0 || conversation.kind == ConversationKind::Group {
                     let left = |id: &UserId| !conversation.has_member(*id);

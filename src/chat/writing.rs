@@ -6,7 +6,7 @@
 //! wait, and is numbered anew.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque, hash_map},
     mem,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::{
     Chat, Prepared,
-    sending::{Inbox, Posting, Waiting, late},
+    sending::{ClientKey, Inbox, Posting, Waiting, late},
     turns::Turns,
 };
 use crate::{
@@ -69,15 +69,15 @@ pub(super) struct Writer {
     /// The lane of a term that is over, when what it holds of ours is not known.
     over: Option<Lane>,
     /// What was offered in that term, for whom, when nobody knows whether it was written.
-    doubtful: Vec<(Entry, Option<Pending>)>,
+    doubtful: Vec<(Entry, Pending)>,
     /// Conversations in which others write, until what they wrote was told here: where someone else was first, and where
     /// this process was, which gives it no more of a start for the next step than them.
     unread: HashSet<ConversationId>,
     turns: Turns,
 }
 
-/// Entries with the number of the pending message that each is for; `None` for what makes its conversation.
-type Offer = Vec<(Entry, Option<usize>)>;
+/// What is offered to the store as one, each entry with the number of the message that it is for.
+type Offer = Vec<(Entry, usize)>;
 
 impl Writer {
     pub(super) fn new(chat: Chat, inbox: Inbox, metrics: Arc<Metrics>) -> Self {
@@ -123,8 +123,8 @@ impl Writer {
     /// Waits until something waits to be written and takes what there is; false when nothing will come any more.
     async fn gather(&mut self) -> bool {
         let limit = self.chat.0.limits.batch;
+        let mut taken = Vec::new();
         if self.pending.is_empty() && self.doubtful.is_empty() {
-            let mut taken = Vec::new();
             let count = loop {
                 tokio::select! {
                     count = self.queue.recv_many(&mut taken, limit) => break count,
@@ -136,33 +136,36 @@ impl Writer {
             }
             // Whoever is about to hand something in gets to, before the write begins.
             tokio::task::yield_now().await;
-            self.take(taken);
         }
-        while self.pending.len() < limit
+        while self.pending.len() + taken.len() < limit
             && let Ok(one_more) = self.queue.try_recv()
         {
-            self.take([one_more]);
+            taken.push(one_more);
         }
+        self.take(taken);
         true
     }
 
-    fn take(&mut self, waiting: impl IntoIterator<Item = Waiting>) {
+    fn take(&mut self, waiting: Vec<Waiting>) {
+        let named = |(at, pending): (usize, &Pending)| Some((pending.posting.client_key()?, at));
+        let mut places: HashMap<ClientKey, usize> =
+            self.pending.iter().enumerate().filter_map(named).collect();
         for Waiting { posting, answer } in waiting {
-            let key = posting.client_key();
-            let same = key.and_then(|key| {
-                let mut pending = self.pending.iter_mut();
-                pending.find(|pending| pending.posting.client_key().as_ref() == Some(&key))
-            });
-            match same {
-                Some(same) => {
-                    same.posting.deadline = same.posting.deadline.max(posting.deadline);
-                    same.answers.push(answer);
-                }
-                None => self.pending.push_back(Pending {
-                    posting,
-                    answers: vec![answer],
-                }),
+            if let Some(key) = posting.client_key() {
+                match places.entry(key) {
+                    hash_map::Entry::Occupied(place) => {
+                        let same = &mut self.pending[*place.get()];
+                        same.posting.deadline = same.posting.deadline.max(posting.deadline);
+                        same.answers.push(answer);
+                        continue;
+                    }
+                    hash_map::Entry::Vacant(place) => place.insert(self.pending.len()),
+                };
             }
+            self.pending.push_back(Pending {
+                posting,
+                answers: vec![answer],
+            });
         }
     }
 
@@ -178,10 +181,10 @@ impl Writer {
             }
         }
         for (entry, pending) in mem::take(&mut self.doubtful) {
-            match pending {
-                Some(pending) if is_late(&pending) => pending.answer(&Err(late())),
-                Some(pending) => self.doubtful.push((entry, Some(pending))),
-                None => {}
+            if is_late(&pending) {
+                pending.answer(&Err(late()));
+            } else {
+                self.doubtful.push((entry, pending));
             }
         }
     }
@@ -202,7 +205,7 @@ impl Writer {
         let tails = self.tails().await?;
         // Finding out where to write takes time, too.
         self.drop_the_late();
-        let (offer, offered) = self.number(&tails)?;
+        let (offer, offered) = self.number(tails)?;
         if offer.is_empty() {
             return Ok(self.pending.is_empty());
         }
@@ -258,7 +261,6 @@ impl Writer {
             let found = chat.0.store.entries(&places).await?;
             let found: HashMap<_, _> = found.iter().map(|entry| (entry.id, entry)).collect();
             for (offered, pending) in self.doubtful.drain(..).rev() {
-                let Some(pending) = pending else { continue };
                 match found.get(&offered.id).and_then(|entry| entry.message()) {
                     Some(message) => pending.answer(&Ok(message.clone())),
                     None => self.pending.push_front(pending),
@@ -312,13 +314,15 @@ impl Writer {
     }
 
     /// Checks the rules and gives what waits its numbers; those whose turn it is not stay where they are.
-    fn number(&mut self, tails: &HashMap<ConversationId, Tail>) -> Result<(Offer, Vec<Pending>)> {
+    fn number(
+        &mut self,
+        mut tails: HashMap<ConversationId, Tail>,
+    ) -> Result<(Offer, Vec<Pending>)> {
         let mut pen = self
             .pen
             .ok_or_else(|| Error::Internal("no lane to write in".into()))?;
         pen.rise(self.chat.0.hub.rank());
         let now = clock();
-        let mut tails = tails.clone();
         let mut offer = Offer::new();
         let mut offered = Vec::new();
         for pending in mem::take(&mut self.pending) {
@@ -342,7 +346,7 @@ impl Writer {
                     conversation_id: id,
                     what: Happening::ConversationChanged(conversation.state()),
                 };
-                offer.push((pen.write(made, tail, now), None));
+                offer.push((pen.write(made, tail, now), offered.len()));
             }
             let message = pending.posting.message.clone();
             let sent = NewEntry {
@@ -350,7 +354,7 @@ impl Writer {
                 conversation_id: id,
                 what: Happening::Sent(Arc::new(message)),
             };
-            offer.push((pen.write(sent, tail, now), Some(offered.len())));
+            offer.push((pen.write(sent, tail, now), offered.len()));
             offered.push(pending);
         }
         Ok((offer, offered))
@@ -368,24 +372,21 @@ impl Writer {
         let mut answers = Vec::new();
         let mut records = Vec::with_capacity(done.len());
         for (entry, for_whom) in done {
-            let pending = for_whom.and_then(|at| offered[at].take());
             if self.turns.won(entry.conversation_id) {
                 self.unread.insert(entry.conversation_id);
             }
-            records.push((
-                Record::Entry(entry.clone()),
-                Prepared {
-                    conversation: pending
-                        .as_ref()
-                        .map(|pending| pending.posting.conversation.clone()),
-                    sender: pending
-                        .as_ref()
-                        .map(|pending| pending.posting.sender.clone()),
-                },
-            ));
-            if let (Some(pending), Some(message)) = (pending, entry.message()) {
+            let posting = offered[for_whom].as_ref().map(|pending| &pending.posting);
+            let prepared = Prepared {
+                conversation: posting.map(|posting| posting.conversation.clone()),
+                sender: posting.map(|posting| posting.sender.clone()),
+            };
+            // What makes a conversation comes before the message that it is made for.
+            if let Some(message) = entry.message()
+                && let Some(pending) = offered[for_whom].take()
+            {
                 answers.push((pending, message.clone()));
             }
+            records.push((Record::Entry(entry), prepared));
         }
         self.chat.take_in(records, false);
         for (pending, message) in answers {
@@ -396,7 +397,7 @@ impl Writer {
             Some(Stopped::Known(earlier)) => {
                 for (at, message) in earlier {
                     let entry = at.checked_sub(written).and_then(|at| rest.get(at));
-                    let pending = entry.and_then(|(_, for_whom)| offered[(*for_whom)?].take());
+                    let pending = entry.and_then(|(_, for_whom)| offered[*for_whom].take());
                     if let Some(pending) = pending {
                         pending.answer(&Ok(Arc::new(message)));
                     }
@@ -425,9 +426,11 @@ impl Writer {
         let mut offered: Vec<Option<Pending>> = offered.into_iter().map(Some).collect();
         self.pen = None;
         self.over = offer.first().map(|(entry, _)| entry.position.lane());
-        self.doubtful = offer
+        let messages = offer
             .into_iter()
-            .map(|(entry, for_whom)| (entry, for_whom.and_then(|at| offered[at].take())))
+            .filter(|(entry, _)| entry.message().is_some());
+        self.doubtful = messages
+            .filter_map(|(entry, for_whom)| Some((entry, offered[for_whom].take()?)))
             .collect();
         // Some of it may be in the log all the same, whether somebody waits for it or not.
         self.chat.0.rounds.want();

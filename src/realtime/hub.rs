@@ -158,15 +158,11 @@ impl<T> Hub<T> {
         let mut taken_in = TakenIn::default();
         for (record, with) in records {
             let position = record.position();
-            let known = log.intake.known(usize::MAX);
-            if position > known.in_lane(position.lane()).next() {
-                taken_in.hole = Some(position);
-                if holes {
-                    log.intake.take_behind_hole(record, with);
-                }
-            } else if log.intake.take(record, with) == Taken::New {
+            match log.intake.take(record, with, holes) {
                 // Told at once, so that little waits when nothing is amiss.
-                self.tell_all(&mut log, &mut tell);
+                Taken::New => self.tell_all(&mut log, &mut tell),
+                Taken::Known => {}
+                Taken::Gap => taken_in.hole = Some(position),
             }
         }
         self.tell_all(&mut log, &mut tell);

@@ -22,7 +22,7 @@ pub enum Taken {
     New,
     /// It had come before.
     Known,
-    /// Records before it in its lane are missing; it was not taken.
+    /// Records before it in its lane are missing; it was taken if there are holes.
     Gap,
 }
 
@@ -60,8 +60,8 @@ impl<T> Intake<T> {
         known
     }
 
-    /// Takes a record in, if it is the next of its lane.
-    pub fn take(&mut self, record: Record, with: T) -> Taken {
+    /// Takes a record in, if it is the next of its lane, or, where the log is known to have `holes`, a later one.
+    pub fn take(&mut self, record: Record, with: T, holes: bool) -> Taken {
         let position = record.position();
         let lane = position.lane();
         let waiting = &mut self.waiting[lane.number()];
@@ -70,18 +70,13 @@ impl<T> Intake<T> {
             None => self.told.in_lane(lane),
         };
         if position <= last {
-            Taken::Known
-        } else if position > last.next() {
-            Taken::Gap
-        } else {
-            waiting.push_back((record, with));
-            Taken::New
+            return Taken::Known;
         }
-    }
-
-    /// Takes a record in behind a hole of its lane.
-    pub fn take_behind_hole(&mut self, record: Record, with: T) {
-        self.waiting[record.position().lane().number()].push_back((record, with));
+        let is_next = position == last.next();
+        if is_next || holes {
+            waiting.push_back((record, with));
+        }
+        if is_next { Taken::New } else { Taken::Gap }
     }
 
     /// The next record that may be told, which counts as told then.
