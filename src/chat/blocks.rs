@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use moka::sync::Cache;
 use parking_lot::Mutex;
 
-use super::{Chat, Target};
+use super::{Chat, Target, kept};
 use crate::{
     domain::{ConversationRef, Pair, Timestamp, User, UserId},
     error::{Error, Result},
@@ -13,9 +13,6 @@ use crate::{
 };
 
 const CACHED_USERS: u64 = 100_000;
-/// How long an answer is kept where no other process changes any.
-const KEPT_ALONE: Duration = Duration::from_mins(10);
-
 /// Those whom someone has blocked, with those who have blocked this one.
 pub type Estranged = Arc<HashSet<UserId>>;
 
@@ -32,11 +29,7 @@ pub(super) struct Blocks {
 impl Blocks {
     /// Answers are looked up again after `kept_shared`, where other processes may change them.
     pub(super) fn new(store: DynStore, kept_shared: Duration) -> Self {
-        let kept = if store.is_shared() {
-            kept_shared
-        } else {
-            KEPT_ALONE
-        };
+        let kept = kept(&store, kept_shared);
         Self {
             store,
             estranged: Cache::builder()

@@ -5,6 +5,7 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 use moka::sync::Cache;
 use parking_lot::Mutex;
 
+use super::kept;
 use crate::{
     domain::{Conversation, ConversationId, Pair, User, UserId},
     error::Result,
@@ -13,9 +14,6 @@ use crate::{
 
 const CACHED_USERS: u64 = 100_000;
 const CACHED_CONVERSATIONS: u64 = 100_000;
-/// How long a user is kept where no other process changes any.
-const KEPT_ALONE: Duration = Duration::from_mins(10);
-
 /// Looks users and conversations up, in memory first.
 pub(super) struct Directory {
     store: DynStore,
@@ -33,11 +31,7 @@ pub(super) struct AsOf(u64);
 impl Directory {
     /// Users are looked up again after `kept_shared`, where other processes may change them.
     pub(super) fn new(store: DynStore, kept_shared: Duration) -> Self {
-        let kept = if store.is_shared() {
-            kept_shared
-        } else {
-            KEPT_ALONE
-        };
+        let kept = kept(&store, kept_shared);
         Self {
             store,
             users: Cache::builder()

@@ -99,6 +99,16 @@ pub struct Parts {
     pub limits: Limits,
 }
 
+/// How long something stays in memory that other processes may change: `shared`, where there can be others. Where there
+/// are none, it stays right, and goes when nobody has needed it for long.
+fn kept(store: &DynStore, shared: Duration) -> Duration {
+    if store.is_shared() {
+        shared
+    } else {
+        Duration::from_mins(10)
+    }
+}
+
 /// Where a request comes from, for limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(pub IpAddr);

@@ -83,19 +83,22 @@ impl Turns {
 
     /// Whether a conversation rests for somebody else.
     pub(super) fn lets_others_in(&self, conversation: ConversationId) -> bool {
-        self.resting.contains_key(&conversation)
+        let until = self.resting.get(&conversation);
+        until.is_some_and(|until| *until > Instant::now())
+    }
+
+    /// Whether anything is known of races, so that there is something to look after.
+    pub(super) fn has_rivals(&self) -> bool {
+        !(self.wins.is_empty()
+            && self.losses.is_empty()
+            && self.called.is_empty()
+            && self.contested.is_empty()
+            && self.resting.is_empty())
     }
 
     /// Calls for turns where that is due, and looks for the calls of others. Only conversations for which something
     /// waits to be written can be kept out.
     pub(super) async fn look(&mut self, waiting: &HashSet<ConversationId>) {
-        if self.wins.is_empty()
-            && self.losses.is_empty()
-            && self.called.is_empty()
-            && self.contested.is_empty()
-        {
-            return;
-        }
         self.losses
             .retain(|conversation, _| waiting.contains(conversation));
         let kept_out = self

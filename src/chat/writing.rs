@@ -197,7 +197,10 @@ impl Writer {
         if self.pending.is_empty() {
             return Ok(true);
         }
-        self.turns.look(&self.pending_conversations()).await;
+        if self.turns.has_rivals() {
+            let waiting = self.pending.iter().map(Pending::conversation).collect();
+            self.turns.look(&waiting).await;
+        }
         if !self.unread.is_empty() && self.pending.iter().all(|pending| self.is_unread(pending)) {
             self.chat.round().await?;
             self.unread.clear();
@@ -233,10 +236,6 @@ impl Writer {
 
     fn is_unread(&self, pending: &Pending) -> bool {
         self.unread.contains(&pending.conversation())
-    }
-
-    fn pending_conversations(&self) -> HashSet<ConversationId> {
-        self.pending.iter().map(Pending::conversation).collect()
     }
 
     /// Begins a term, and finds out what became of what was offered in the last one.
