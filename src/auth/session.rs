@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::token::{Signer, TokenError};
 use crate::{
-    domain::{Device, Session, SessionId, Timestamp, UserId},
+    domain::{Device, Session, SessionId, Timestamp, User, UserId},
     error::Result,
     store::DynStore,
 };
@@ -119,6 +119,11 @@ impl Sessions {
             let Some(session) = self.0.store.session(id).await? else {
                 return Ok(Err(TokenError));
             };
+            // A deletion may have been cut short before it ended the account's sessions.
+            let users = self.0.store.users(&[session.user_id]).await?;
+            if users.iter().any(User::is_deleted) {
+                return Ok(Err(TokenError));
+            }
             let viewer = Viewer {
                 user_id: session.user_id,
                 session_id: id,
@@ -160,29 +165,6 @@ impl Sessions {
             self.forget(id);
         }
         Ok(())
-    }
-
-    /// Ends all sessions of `user` for good and then does something, so that none is left when it is done, not even one
-    /// that began meanwhile. Sockets are closed only after it.
-    ///
-    /// # Errors
-    /// Those of the store and of what is done.
-    pub async fn end_all_and<T>(
-        &self,
-        user: UserId,
-        done: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        let before = self.0.store.end_sessions_of(user, None).await?;
-        let outcome = async {
-            let outcome = done.await?;
-            self.end_all(user, None).await?;
-            Ok(outcome)
-        };
-        let outcome = outcome.await;
-        for id in before {
-            self.forget(id);
-        }
-        outcome
     }
 
     /// The user's sessions, the newest first, at most `limit`.
@@ -305,16 +287,46 @@ impl Drop for Revocation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Sessions as _, StoreLimits, Upkeep, embedded::EmbeddedStore};
+    use crate::{
+        domain::{DisplayName, Username},
+        store::{Sessions as _, StoreLimits, Upkeep, Users as _, embedded::EmbeddedStore},
+    };
 
-    #[tokio::test]
-    async fn a_use_is_noted_when_the_last_one_lies_back_and_sockets_are_uses() {
+    async fn begun() -> (Sessions, EmbeddedStore, std::path::PathBuf) {
         let dir = std::env::temp_dir().join(format!("chinwag-{}", SessionId::new()));
         let opened = EmbeddedStore::open(&dir, StoreLimits::default(), Arc::new(|_, _| {}));
         let store = opened.await.expect("opens");
         let signer = Signer::new(["a secret of at least thirty-two bytes!!"]).expect("a secret");
         let ttl = Duration::from_hours(1);
         let sessions = Sessions::new(Arc::new(store.clone()), signer, ttl, Duration::ZERO);
+        (sessions, store, dir)
+    }
+
+    #[tokio::test]
+    async fn a_session_that_outlived_its_account_counts_for_nothing() {
+        let (sessions, store, dir) = begun().await;
+        let user = User {
+            id: UserId::new(),
+            username: Username::stored("ann"),
+            display_name: DisplayName::stored("Ann"),
+            avatar_url: None,
+            created_at: Timestamp::now(),
+            deleted_at: None,
+        };
+        store.create_user(&user, "hash").await.expect("answers");
+        let (_, token) = sessions.begin(user.id, None).await.expect("begins");
+        assert!(sessions.viewer(&token).await.expect("answers").is_ok());
+        let now = Timestamp::now();
+        let deleted = store.delete_user(user.id, "hash", now).await;
+        assert_eq!(deleted, Ok(true));
+        assert!(sessions.viewer(&token).await.expect("answers").is_err());
+        store.close().await;
+        std::fs::remove_dir_all(dir).expect("is there");
+    }
+
+    #[tokio::test]
+    async fn a_use_is_noted_when_the_last_one_lies_back_and_sockets_are_uses() {
+        let (sessions, store, dir) = begun().await;
         let user = UserId::new();
         let (fresh, token) = sessions.begin(user, None).await.expect("begins");
         let used_at = async |id| {

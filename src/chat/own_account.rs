@@ -112,13 +112,13 @@ impl Chat {
     pub async fn delete_account(&self, viewer: &Viewer, password: Password) -> Result<()> {
         let id = viewer.user_id;
         let wrong = || wrong_password("password");
-        self.check_password(id, password, wrong).await?;
-        let deletion = self.0.store.delete_user(id, Timestamp::now());
-        let deleted = self.0.sessions.end_all_and(id, deletion).await;
+        let hash = self.check_password(id, password, wrong).await?;
+        let deleted = self.0.store.delete_user(id, &hash, Timestamp::now()).await;
         self.0.directory.forget_user(id);
         if !deleted? {
-            return Err(Error::signed_out());
+            return Err(wrong());
         }
+        self.0.sessions.end_all(id, None).await?;
         self.0.presence.take_offline(id);
         Ok(())
     }

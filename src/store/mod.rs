@@ -113,9 +113,10 @@ pub trait Users: Send + Sync {
     /// `None` for a deleted account and for none at all.
     async fn change_profile(&self, user: UserId, change: &ProfileChange) -> Result<Option<User>>;
 
-    /// Deletes an account; false when there is none. Kept are the id, the two instants and the username key, which
-    /// stays taken; the user is found by id alone. What it blocked, and who blocked it, is forgotten.
-    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool>;
+    /// Deletes an account whose password has this hash; false when there is none. Kept are the id, the two instants and
+    /// the username key, which stays taken; the user is found by id alone. What it blocked, and who blocked it, is
+    /// forgotten.
+    async fn delete_user(&self, user: UserId, hash: &str, at: Timestamp) -> Result<bool>;
 
     /// How many there are.
     async fn count_users(&self) -> Result<u64>;

@@ -101,8 +101,9 @@ impl Users for EmbeddedStore {
         self.write(move |db| change_profile(db, user, change)).await
     }
 
-    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool> {
-        self.write(move |db| delete(db, user, at)).await
+    async fn delete_user(&self, user: UserId, hash: &str, at: Timestamp) -> Result<bool> {
+        let hash = hash.to_owned();
+        self.write(move |db| delete(db, user, &hash, at)).await
     }
 
     async fn count_users(&self) -> Result<u64> {
@@ -198,10 +199,15 @@ fn change_profile(db: &Connection, id: UserId, change: ProfileChange) -> Result<
     Ok(Some(user))
 }
 
-fn delete(db: &Connection, id: UserId, at: Timestamp) -> Result<bool> {
+fn delete(db: &Connection, id: UserId, hash: &str, at: Timestamp) -> Result<bool> {
     let Some(user) = existing(db, id)? else {
         return Ok(false);
     };
+    let sql = "SELECT password_hash FROM users WHERE id = ?1";
+    let now: String = db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?;
+    if now != hash {
+        return Ok(false);
+    }
     remove_search_keys(db, &user)?;
     db.prepare_cached(
         "UPDATE users SET username = '', display_name = '', sort_key = '', avatar_url = NULL,

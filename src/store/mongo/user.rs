@@ -209,7 +209,7 @@ impl Users for MongoStore {
         .await
     }
 
-    async fn delete_user(&self, user: UserId, at: Timestamp) -> Result<bool> {
+    async fn delete_user(&self, user: UserId, hash: &str, at: Timestamp) -> Result<bool> {
         let delete = doc! {
             "$set": { "deletedAt": document::time(at) },
             "$unset": {
@@ -217,15 +217,20 @@ impl Users for MongoStore {
                 "sortKey": "", "searchKeys": "",
             },
         };
+        let mut this = existing(user);
+        this.insert("passwordHash", hash);
         self.bounded(move |inner| async move {
-            let update = inner.collections.users.update_one(existing(user), delete);
+            let update = inner.collections.users.update_one(this, delete);
             let done = inner.timed("mongodb.update", update).await?;
+            if done.modified_count == 0 {
+                return Ok(false);
+            }
             // They do no harm, and the account is gone.
             if let Err(failure) = inner.forget_blocks(user).await {
                 let detail = error::detail(&failure);
                 tracing::warn!(detail, "MongoDB: blocks of a deleted account stay");
             }
-            Ok(done.modified_count > 0)
+            Ok(true)
         })
         .await
     }

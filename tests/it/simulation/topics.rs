@@ -38,7 +38,7 @@ impl Users for SimStore {
         Ok(None)
     }
 
-    async fn delete_user(&self, _: UserId, _: Timestamp) -> Result<bool> {
+    async fn delete_user(&self, _: UserId, _: &str, _: Timestamp) -> Result<bool> {
         Ok(false)
     }
 

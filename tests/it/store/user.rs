@@ -309,9 +309,15 @@ async fn of_a_deleted_account_only_that_it_was_is_left(store: DynStore) {
     assert_eq!(store.block(ben.id, ann.id, now).await, Ok(true));
     let at = now.after(std::time::Duration::from_secs(1));
     assert_eq!(store.is_taken("ann").await, Ok(true));
-    assert_eq!(store.delete_user(ann.id, at).await, Ok(true));
-    assert_eq!(store.delete_user(ann.id, now).await, Ok(false));
-    assert_eq!(store.delete_user(UserId::new(), now).await, Ok(false));
+    for (id, hash, deleted) in [
+        (ann.id, "other", false),
+        (ann.id, "hash", true),
+        (ann.id, "hash", false),
+        (ann.id, "", false),
+        (UserId::new(), "hash", false),
+    ] {
+        assert_eq!(store.delete_user(id, hash, at).await, Ok(deleted));
+    }
 
     let left = User::deleted(ann.id, ann.created_at, at);
     assert_eq!(store.users(&[ann.id]).await, Ok(vec![left]));
