@@ -105,7 +105,9 @@ impl Place {
             reply_to: None,
             edited_at: None,
             deleted_at: None,
+            first: None,
             changed: 0,
+            reacted: 0,
         });
         let mut entries = messages.map(|message| {
             let sent = NewEntry {

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::{Chat, Target, kept};
 use crate::{
-    domain::{ConversationRef, Pair, Timestamp, User, UserId},
+    domain::{Conversation, ConversationRef, Pair, Timestamp, User, UserId},
     error::{Error, Result},
     store::DynStore,
 };
@@ -154,6 +154,25 @@ impl Chat {
             };
             return Err(Error::no_user(format!("{field}.{part}")));
         }
+        self.check_peace_with(viewer, peer).await
+    }
+
+    /// Looks whether the viewer may change something in a conversation: not where one of two has blocked the other.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; the store's.
+    pub(super) async fn check_peace(
+        &self,
+        viewer: UserId,
+        conversation: &Conversation,
+    ) -> Result<()> {
+        match conversation.peer_of(viewer) {
+            Some(peer) => self.check_peace_with(viewer, peer).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn check_peace_with(&self, viewer: UserId, peer: UserId) -> Result<()> {
         if self.estranged(viewer).await?.contains(&peer) {
             return Err(Error::Forbidden(
                 "You and this person cannot write to each other.",

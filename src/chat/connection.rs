@@ -14,7 +14,7 @@ use super::{Chat, Prepared};
 use crate::{
     auth::{Revocation, Viewer},
     domain::{Stand, TypingEvent},
-    realtime::{Attachment, Changes, LogReceiver, PresenceReceiver},
+    realtime::{Attachment, ConversationChanges, LogReceiver, PresenceReceiver, Reads},
 };
 
 /// An initialised socket of a viewer. While it is held, the viewer is online.
@@ -76,6 +76,7 @@ pub struct TooManySockets;
 pub struct Held {
     pub(super) receiver: LogReceiver,
     pub(super) stand: Arc<Stand>,
+    pub(super) reads: Reads,
     /// The cursors that the socket was opened with, while they count.
     pub(super) resume: Vec<String>,
     /// It takes effect only when what other processes acknowledged before is known here.
@@ -118,8 +119,9 @@ impl Connection {
         self.revocation.revoked()
     }
 
-    /// Takes hold of the messages from here on.
-    pub fn hold_messages(&self) -> Held {
+    /// Takes hold of what happens in conversations from here on.
+    pub fn hold_log(&self) -> Held {
+        let reads = self.attachment.reads();
         let (receiver, stand) = self.attachment.log();
         let resume = if self.live.load(Ordering::Relaxed) {
             Vec::new()
@@ -130,6 +132,7 @@ impl Connection {
         Held {
             receiver,
             stand,
+            reads,
             resume,
             effect,
         }
@@ -170,7 +173,7 @@ impl Connection {
     }
 
     /// Takes hold of the changes of conversations from here on.
-    pub fn hold_changes(&self) -> Changes {
+    pub fn hold_changes(&self) -> ConversationChanges {
         self.attachment.changes()
     }
 

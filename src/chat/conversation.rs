@@ -103,6 +103,13 @@ impl Chat {
         }
     }
 
+    /// Whether someone belongs to a conversation by now; events show it also to who has left it since.
+    pub fn is_member(&self, user: UserId, conversation: &Conversation) -> bool {
+        let newest = self.0.directory.cached_conversation(conversation.id);
+        let newest = newest.as_deref().unwrap_or(conversation);
+        newest.has_member(user)
+    }
+
     /// A conversation of the viewer's; `None` for all others.
     ///
     /// # Errors
@@ -217,8 +224,9 @@ impl Chat {
             .await?
         {
             self.0.marks.insert((conversation.id, viewer), message.seq);
-            let members = conversation.members.iter().map(|member| member.user_id);
-            self.0.hub.conversation_changed(conversation.id, members);
+            let told = self.told_of_marks(&conversation, viewer);
+            self.0.hub.conversation_changed(conversation.id, told);
+            self.tell_read((conversation.id, viewer), message.seq).await;
         }
         Ok(conversation)
     }

@@ -1,15 +1,16 @@
 //! Cursors of the log's streams: how far their reader is in each lane and in which terms, bound to the reader and to
 //! what they may be used for.
 //!
-//! As bytes: the format, the lanes that it has a part of as bits, their numbers as LEB128, the check of the terms, and a
-//! tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
+//! As bytes: the format, the lanes that it has a part of as bits, their numbers and the stamp of read marks as LEB128,
+//! the process that made it, the check of the terms, and a tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::domain::{Lane, Position, Progress, TermsCheck, UserId};
+use super::StreamEvent;
+use crate::domain::{Lane, Position, Progress, Stamp, Stand, TermsCheck, UserId};
 
 const FORMAT: u8 = 1;
 /// What the first release wrote before the tag.
@@ -26,6 +27,19 @@ pub enum News {
     Everything,
     /// New messages alone.
     Messages,
+    /// Changes of messages alone.
+    MessageChanges,
+}
+
+impl News {
+    /// Whether it tells this.
+    pub(super) fn tells(self, event: &StreamEvent) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Messages => matches!(event, StreamEvent::NewMessage(_)),
+            Self::MessageChanges => matches!(event, StreamEvent::MessageChanged(_)),
+        }
+    }
 }
 
 /// What a cursor claims that its reader has had.
@@ -60,6 +74,8 @@ impl Claim {
 pub(super) struct CursorKey {
     /// The first makes, all read, as with tokens.
     macs: Vec<Hmac<Sha256>>,
+    /// Tells the cursors of this process from those of others, nearly always.
+    process: u16,
 }
 
 impl CursorKey {
@@ -72,18 +88,13 @@ impl CursorKey {
         };
         Self {
             macs: secrets.iter().map(keyed).collect(),
+            process: rand::random(),
         }
     }
 
     /// The cursor of someone who has had what it claims, as far as `progress`.
-    pub(super) fn write(
-        &self,
-        viewer: UserId,
-        claim: Claim,
-        progress: &Progress,
-        terms: TermsCheck,
-    ) -> String {
-        let mut bytes = encode(progress, terms);
+    pub(super) fn write(&self, viewer: UserId, claim: Claim, had: &Had) -> String {
+        let mut bytes = encode(had, self.process);
         if let Some(mac) = self.macs.first() {
             let tag = keyed(mac, viewer, claim, &bytes).finalize().into_bytes();
             bytes.extend_from_slice(&tag[..TAG_BYTES]);
@@ -103,7 +114,32 @@ impl CursorKey {
             let mut keys = claims.iter().map(|claim| keyed(mac, viewer, *claim, said));
             keys.any(|key| key.verify_truncated_left(tag).is_ok())
         });
-        fits.then(|| decode(said))?
+        fits.then(|| decode(said, self.process))?
+    }
+}
+
+/// What a reader has had.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Had {
+    pub(super) progress: Progress,
+    pub(super) terms: TermsCheck,
+    /// Up to which read marks that moved.
+    pub(super) reads: Stamp,
+}
+
+impl From<&Stand> for Had {
+    fn from(stand: &Stand) -> Self {
+        let Stand {
+            progress,
+            terms,
+            reads,
+            ..
+        } = *stand;
+        Self {
+            progress,
+            terms,
+            reads,
+        }
     }
 }
 
@@ -111,37 +147,64 @@ impl CursorKey {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Read {
     pub(super) progress: Progress,
+    /// `None` in those of the first release, which did not tell of read marks.
+    pub(super) reads: Option<Stamp>,
+    /// Whether this process made it.
+    pub(super) is_own: bool,
     /// `None` in those of the first release, which knew no terms.
     pub(super) terms: Option<TermsCheck>,
 }
 
-fn encode(progress: &Progress, terms: TermsCheck) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(32);
-    let lanes = progress.positions().fold(0_u16, |lanes, position| {
+fn encode(had: &Had, process: u16) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(40);
+    let lanes = had.progress.positions().fold(0_u16, |lanes, position| {
         lanes | 1 << position.lane().number()
     });
     bytes.push(FORMAT);
     bytes.extend_from_slice(&lanes.to_be_bytes());
-    for position in progress.positions() {
-        let mut number = position.number().unsigned_abs();
-        while number >= 0x80 {
-            bytes.push(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        bytes.push(number.to_le_bytes()[0]);
+    for position in had.progress.positions() {
+        write_number(&mut bytes, position.number());
     }
-    bytes.extend_from_slice(&terms.to_be_bytes());
+    write_number(&mut bytes, had.reads);
+    bytes.extend_from_slice(&process.to_be_bytes());
+    bytes.extend_from_slice(&had.terms.to_be_bytes());
     bytes
 }
 
+/// Appends a number as LEB128.
+fn write_number(bytes: &mut Vec<u8>, number: i64) {
+    let mut number = number.unsigned_abs();
+    while number >= 0x80 {
+        bytes.push(number.to_le_bytes()[0] | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number.to_le_bytes()[0]);
+}
+
+/// A number in LEB128, with what comes behind it.
+fn read_number(mut bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let mut number = 0;
+    for place in 0.. {
+        let (byte, others) = bytes.split_first()?;
+        bytes = others;
+        number |= i64::from(byte & 0x7f).checked_shl(7 * place)?;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    Some((number, bytes))
+}
+
 /// Reads what [`encode`] wrote, or the first release: its tag says so.
-fn decode(said: &[u8]) -> Option<Read> {
+fn decode(said: &[u8], process: u16) -> Option<Read> {
     if let Ok(number) = <[u8; FIRST_FORMAT_BYTES]>::try_from(said)
         && number[0] != FORMAT
     {
         let position = Position::at(Lane::FIRST, i64::from_be_bytes(number));
         return Some(Read {
             progress: [position].into_iter().collect(),
+            reads: None,
+            is_own: false,
             terms: None,
         });
     }
@@ -149,19 +212,16 @@ fn decode(said: &[u8]) -> Option<Read> {
     let lanes = u16::from_be_bytes(*lanes);
     let mut progress = Progress::default();
     for lane in Lane::all().filter(|lane| lanes >> lane.number() & 1 == 1) {
-        let mut number = 0;
-        for place in 0.. {
-            let (byte, others) = rest.split_first()?;
-            rest = others;
-            number |= i64::from(byte & 0x7f).checked_shl(7 * place)?;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
+        let (number, others) = read_number(rest)?;
+        rest = others;
         progress.advance(Position::at(lane, number));
     }
+    let (reads, rest) = read_number(rest)?;
+    let (made_by, rest) = rest.split_first_chunk()?;
     Some(Read {
         progress,
+        reads: Some(reads),
+        is_own: u16::from_be_bytes(*made_by) == process,
         terms: Some(TermsCheck::from_be_bytes(rest.try_into().ok()?)),
     })
 }
@@ -173,8 +233,10 @@ fn keyed(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, said: &[u8]) -> Hmac<
     if let Some(scope) = claim.scope {
         mac.update(scope.as_bytes());
     }
-    if claim.news == News::Messages {
-        mac.update(b"messages");
+    match claim.news {
+        News::Everything => {}
+        News::Messages => mac.update(b"messages"),
+        News::MessageChanges => mac.update(b"message changes"),
     }
     mac
 }
@@ -185,6 +247,14 @@ mod tests {
 
     fn far(number: i64) -> Progress {
         [Position(number)].into_iter().collect()
+    }
+
+    fn had(number: i64, terms: TermsCheck) -> Had {
+        Had {
+            progress: far(number),
+            terms,
+            reads: 3,
+        }
     }
 
     #[test]
@@ -205,7 +275,7 @@ mod tests {
             ..part
         };
         let fits = |made: Claim, wanted: Claim| {
-            key.read(ann, wanted, &key.write(ann, made, &far(7), 1))
+            key.read(ann, wanted, &key.write(ann, made, &had(7, 1)))
                 .is_some()
         };
         let all = [whole, part, messages, part_of_messages];
@@ -218,12 +288,16 @@ mod tests {
         ];
         assert_eq!(fitting, expected, "made by row, wanted by column");
         assert_eq!(
-            key.read(bob, whole, &key.write(ann, whole, &far(7), 1)),
+            key.read(bob, whole, &key.write(ann, whole, &had(7, 1))),
             None
         );
-        let old = CursorKey::new(&["old".into()]).write(ann, whole, &far(9), 5);
+        let mut old = CursorKey::new(&["old".into()]);
+        old.process = key.process.wrapping_add(1);
+        let old = old.write(ann, whole, &had(9, 5));
         let read = Read {
             progress: far(9),
+            reads: Some(3),
+            is_own: false,
             terms: Some(5),
         };
         assert_eq!(key.read(ann, whole, &old), Some(read));
@@ -232,7 +306,7 @@ mod tests {
     #[test]
     fn what_is_no_cursor_is_refused() {
         let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
-        let good = key.write(ann, Claim::WHOLE, &far(1), 7);
+        let good = key.write(ann, Claim::WHOLE, &had(1, 7));
         let longer = format!("{good}AA");
         for bad in [
             "",
@@ -251,12 +325,17 @@ mod tests {
     fn a_cursor_of_all_lanes_fits_into_two_hundred_characters() {
         let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
         let ends: Progress = Lane::all().map(Lane::end).collect();
-        let text = key.write(ann, Claim::WHOLE, &ends, TermsCheck::MAX);
+        let all = Had {
+            progress: ends,
+            terms: TermsCheck::MAX,
+            reads: i64::MAX,
+        };
+        let text = key.write(ann, Claim::WHOLE, &all);
         assert!(text.len() <= MOST_TEXT, "{}", text.len());
         let read = key.read(ann, Claim::WHOLE, &text).expect("reads");
         assert_eq!((read.progress, read.terms), (ends, Some(TermsCheck::MAX)));
-        let one = key.write(ann, Claim::WHOLE, &far(1_000_000), 7);
-        assert!(one.len() <= 30, "{one}");
+        let one = key.write(ann, Claim::WHOLE, &had(1_000_000, 7));
+        assert!(one.len() <= 34, "{one}");
     }
 
     #[test]

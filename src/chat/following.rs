@@ -1,14 +1,17 @@
 //! The tasks behind a chat: following the log, presence, typing; tidying up.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::Chat;
+use super::{Chat, proposal::Written};
 use crate::{
     domain::{
         Conversation, ConversationId, ConversationKind, DisplayName, Entry, Happening, Message,
-        MessageEvent, Record, Timestamp, Told, User, UserId, Username,
+        MessageEvent, MessageId, Record, Timestamp, Told, User, UserId, Username,
     },
     error::Result,
     realtime::hub::Telling,
@@ -45,13 +48,39 @@ impl Chat {
         }
     }
 
-    /// Loads what telling of records takes.
-    pub(super) async fn prepare(&self, records: Vec<Record>) -> Result<Vec<(Record, Prepared)>> {
+    /// Ends what deletions of accounts began that were cut short.
+    pub(super) async fn end_deletions(self) {
+        let mut look = interval(self.0.limits.lease_renewal);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            look.tick().await;
+            if let Err(error) = self.let_leave().await {
+                tracing::warn!(
+                    ?error,
+                    "deleted accounts are still in groups; it is tried again soon"
+                );
+            }
+        }
+    }
+
+    /// Loads what goes along with records.
+    pub(super) async fn load(&self, records: Vec<Record>) -> Result<Vec<(Record, Prepared)>> {
         let entries = || {
             records.iter().filter_map(|record| match record {
                 Record::Entry(entry) => Some(entry),
                 Record::Seal(_) => None,
             })
+        };
+        let changed: HashSet<MessageId> = entries().filter_map(Entry::changed_message).collect();
+        let changed = if changed.is_empty() {
+            HashMap::new()
+        } else {
+            let ids = changed.into_iter().collect::<Vec<_>>();
+            self.messages(&ids).await?
+        };
+        let message = |entry: &Entry| {
+            let changed = || changed.get(&entry.changed_message()?);
+            entry.message().or_else(changed).cloned()
         };
         let mut conversation_ids = entries()
             .map(|entry| entry.conversation_id)
@@ -59,7 +88,7 @@ impl Chat {
         conversation_ids.sort_unstable();
         conversation_ids.dedup();
         let mut sender_ids = entries()
-            .filter_map(Entry::message)
+            .filter_map(message)
             .map(|message| message.sender_id)
             .collect::<Vec<_>>();
         sender_ids.sort_unstable();
@@ -67,12 +96,17 @@ impl Chat {
         let conversations = self.0.directory.conversations(&conversation_ids).await?;
         let senders = self.0.directory.users(&sender_ids).await?;
         let prepared = |record: &Record| match record {
-            Record::Entry(entry) => Prepared {
-                conversation: conversations.get(&entry.conversation_id).cloned(),
-                sender: entry
-                    .message()
-                    .and_then(|message| senders.get(&message.sender_id).cloned()),
-            },
+            Record::Entry(entry) => {
+                let message = message(entry);
+                let sender = message
+                    .as_ref()
+                    .and_then(|message| senders.get(&message.sender_id));
+                Prepared {
+                    conversation: conversations.get(&entry.conversation_id).cloned(),
+                    sender: sender.cloned(),
+                    message,
+                }
+            }
             Record::Seal(_) => Prepared::default(),
         };
         Ok(records
@@ -84,10 +118,34 @@ impl Chat {
             .collect())
     }
 
-    /// How an entry is told, once all before it was.
-    pub(super) fn telling(&self, entry: &Entry, mut prepared: Prepared) -> Telling {
-        let known = self.0.directory.cached_conversation(entry.conversation_id);
-        prepared.conversation = known.or(prepared.conversation);
+    /// Loads what telling of records takes: each entry's conversation has the members of that moment.
+    pub(super) async fn prepare(&self, records: Vec<Record>) -> Result<Vec<(Record, Prepared)>> {
+        let mut loaded = self.load(records).await?;
+        for (record, prepared) in &mut loaded {
+            self.put_back(record, prepared).await?;
+        }
+        Ok(loaded)
+    }
+
+    /// Gives an entry's conversation the members of that moment.
+    pub(super) async fn put_back(&self, record: &Record, prepared: &mut Prepared) -> Result<()> {
+        if let (Record::Entry(entry), Some(conversation)) = (record, &mut prepared.conversation)
+            && conversation.changed > entry.step
+        {
+            let departures = self.0.store.departures(entry.conversation_id, entry.step);
+            *conversation = Arc::new(conversation.as_of(entry.step, &departures.await?));
+        }
+        Ok(())
+    }
+
+    /// How an entry is told, once all before it was; `before` is its conversation as that leaves it, if it is known.
+    pub(super) fn telling(
+        &self,
+        entry: &Entry,
+        mut prepared: Prepared,
+        before: Option<Arc<Conversation>>,
+    ) -> Telling {
+        prepared.conversation = before.or(prepared.conversation);
         let mut conversation = prepared
             .conversation
             .clone()
@@ -97,35 +155,54 @@ impl Chat {
                 self.tell_what_a_message_changes(&conversation, message);
                 prepared.message_event(entry).map(Told::Sent)
             }
-            Happening::MessageChanged(change) => Some(Told::MessageChanged(change.message_id)),
+            Happening::MessageChanged(_) | Happening::Reacted(_) => {
+                if let Some(changed) = &prepared.message {
+                    self.0.outbox.forget(changed);
+                }
+                prepared.message_event(entry).map(Told::MessageChanged)
+            }
             Happening::ConversationChanged(state) => {
-                let before = conversation.clone();
-                let mut changed = Conversation::clone(&conversation);
-                changed.change(state, entry.step);
                 // Nobody else may come to know what only stands in for it.
                 if prepared.conversation.is_some() {
-                    conversation = self.0.directory.learn_conversation(changed);
+                    Arc::make_mut(&mut conversation).change(state, entry.step);
+                    let known = Conversation::clone(&conversation);
+                    let newest = self.0.directory.learn_conversation(known);
+                    if newest.changed == conversation.changed {
+                        conversation = newest;
+                    }
+                }
+                let arrivals = conversation.members.iter();
+                for member in arrivals.filter(|member| member.since == entry.step) {
+                    // What is there counts as read.
+                    let reader = (conversation.id, member.user_id);
+                    self.0.marks.insert(reader, entry.seq);
                 }
                 // A direct conversation shows with its first message.
                 if entry.seq > 0 || conversation.kind == ConversationKind::Group {
-                    let left = |id: &UserId| !conversation.has_member(*id);
-                    let left = before
-                        .members
-                        .iter()
-                        .map(|member| member.user_id)
-                        .filter(left);
+                    let left = state.departures.iter().map(|left| left.user_id);
                     let members = conversation.members.iter().map(|member| member.user_id);
                     self.0
                         .hub
                         .conversation_changed(conversation.id, members.chain(left));
                 }
-                None
+                Some(Told::ConversationChanged(state.departures.clone()))
             }
         };
         Telling {
             conversation,
-            told: told.unwrap_or(Told::ConversationChanged),
+            told: told.unwrap_or(Told::Nothing),
         }
+    }
+
+    /// Who is told that someone has read in a conversation.
+    pub(super) fn told_of_marks(
+        &self,
+        conversation: &Conversation,
+        reader: UserId,
+    ) -> impl Iterator<Item = UserId> {
+        let all = conversation.members.len() <= self.0.limits.marks_told;
+        let members = conversation.members.iter().map(|member| member.user_id);
+        members.filter(move |member| all || *member == reader)
     }
 
     /// The first message shows a direct conversation to its members, and sending reads what others have sent before.
@@ -133,9 +210,12 @@ impl Chat {
         let reader = (conversation.id, message.sender_id);
         let had_read = self.0.marks.get(&reader);
         self.0.marks.insert(reader, message.seq);
-        if message.seq == 1 || had_read.is_none_or(|seq| seq + 1 < message.seq) {
+        if message.seq == 1 && conversation.kind == ConversationKind::Direct {
             let members = conversation.members.iter().map(|member| member.user_id);
             self.0.hub.conversation_changed(conversation.id, members);
+        } else if had_read.map_or(message.seq > 1, |seq| seq + 1 < message.seq) {
+            let told = self.told_of_marks(conversation, message.sender_id);
+            self.0.hub.conversation_changed(conversation.id, told);
         }
     }
 
@@ -211,13 +291,33 @@ impl Chat {
 #[derive(Default)]
 pub(super) struct Prepared {
     pub(super) conversation: Option<Arc<Conversation>>,
+    /// The message that it is about.
+    pub(super) message: Option<Arc<Message>>,
     pub(super) sender: Option<Arc<User>>,
 }
 
+impl From<&Written> for Prepared {
+    fn from(written: &Written) -> Self {
+        let Written {
+            conversation,
+            message,
+            sender,
+        } = written.clone();
+        Self {
+            conversation: Some(conversation),
+            message,
+            sender,
+        }
+    }
+}
+
 impl Prepared {
-    /// The message that an entry tells of as sent, with what its event carries.
+    /// The message that an entry is about, with what its event carries.
     pub(super) fn message_event(self, entry: &Entry) -> Option<Arc<MessageEvent>> {
-        let message = entry.message()?;
+        let Some(message) = entry.message().cloned().or(self.message) else {
+            tracing::error!(position = %entry.position, "a change of a message that is not there");
+            return None;
+        };
         let conversation = self.conversation.unwrap_or_else(|| {
             tracing::error!(position = %entry.position, "an entry without its conversation");
             Arc::new(nobodys(entry.conversation_id))
@@ -227,7 +327,7 @@ impl Prepared {
             Arc::new(unknown(message.sender_id))
         });
         Some(Arc::new(MessageEvent {
-            message: message.clone(),
+            message,
             conversation,
             sender,
         }))

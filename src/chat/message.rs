@@ -1,14 +1,17 @@
-//! Messages: sending them and looking back.
+//! Messages: sending and changing them, and looking back.
 
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Chat, Target, sending::Posting};
+use super::{
+    Chat, Target,
+    proposal::{Proposal, Proposed, Written},
+};
 use crate::{
     domain::{
-        Body, ClientMessageId, Conversation, ConversationId, ConversationRef, Message, MessageId,
-        Page, Seq, Timestamp, User, UserId, Window,
+        Body, ClientMessageId, Conversation, ConversationId, ConversationRef, Emoji, Message,
+        MessageId, Page, Reaction, Seq, Timestamp, User, UserId, Window,
     },
     error::{Error, Result},
 };
@@ -21,95 +24,263 @@ pub struct NewMessage {
     pub reply_to: Option<MessageId>,
 }
 
-/// A message that was sent, with what is known around it.
-pub struct Sent {
+/// A message, with what is known around it.
+pub struct ShownMessage {
     pub message: Arc<Message>,
     pub conversation: Arc<Conversation>,
-    pub sender: Arc<User>,
+    pub sender: Option<Arc<User>>,
+}
+
+impl TryFrom<Written> for ShownMessage {
+    type Error = Error;
+
+    fn try_from(written: Written) -> Result<Self> {
+        let message = written.message;
+        Ok(Self {
+            message: message.ok_or_else(|| Error::Internal("a change of no message".into()))?,
+            conversation: written.conversation,
+            sender: written.sender,
+        })
+    }
 }
 
 impl Chat {
     /// Sends a message; it is durable when this returns, and is sent to its end even when nobody waits for that. What is
-    /// not handed to the store by `deadline` is dropped.
+    /// not handed to the store by `deadline` is dropped. A message that was sent before with the same client's id is
+    /// given in its newest state, whatever stands in its way by now.
     ///
     /// # Errors
     /// Those of [`Chat::target`]; [`Error::NotFound`] for someone whose account was deleted; [`Error::Forbidden`] where
     /// one of the two has blocked the other; [`Error::Conflict`] when the client's id was used for something else;
     /// [`Error::NotFound`] for a reply to what is not in this conversation; limits;
     /// [`Error::Unavailable`] when the outcome is not known.
-    pub async fn send(&self, viewer: UserId, new: NewMessage, deadline: Instant) -> Result<Sent> {
-        let NewMessage {
-            to,
-            body,
-            client_message_id,
-            reply_to,
-        } = new;
+    pub async fn send(
+        &self,
+        viewer: UserId,
+        new: NewMessage,
+        deadline: Instant,
+    ) -> Result<ShownMessage> {
         if let Some(throttles) = &self.0.throttles {
             throttles.send(viewer)?;
         }
-        let target = self.target(viewer, "input.to", to).await?;
-        self.check_reach(viewer, "input.to", to, &target).await?;
-        if let Some(id) = reply_to {
+        let target = self.target(viewer, "input.to", new.to).await?;
+        match self.send_to(viewer, &target, &new, deadline).await {
+            Err(error @ (Error::NotFound { .. } | Error::Forbidden(_))) => {
+                let earlier = self.sent_before(viewer, &target, &new).await?;
+                earlier.ok_or(error)
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn send_to(
+        &self,
+        viewer: UserId,
+        target: &Target,
+        new: &NewMessage,
+        deadline: Instant,
+    ) -> Result<ShownMessage> {
+        self.check_reach(viewer, "input.to", new.to, target).await?;
+        if let Some(id) = new.reply_to {
             let field = "input.replyToId";
             let (_, conversation) = self.visible_message(viewer, field, id).await?;
             if !target.is(&conversation) {
                 return Err(Error::no_message(field));
             }
         }
-        let conversation = self.started(target).await?;
-        let sender = self
-            .0
-            .directory
-            .user(viewer)
-            .await?
-            .filter(|sender| !sender.is_deleted())
-            .ok_or(Error::signed_out())?;
+        let conversation = self.started(target.clone()).await?;
+        let at = Timestamp::now();
         let message = Message {
             id: MessageId::new(),
             conversation_id: conversation.id,
             seq: 0,
             sender_id: viewer,
-            body,
-            client_message_id,
-            sent_at: Timestamp::now(),
-            reply_to,
+            body: new.body.clone(),
+            client_message_id: new.client_message_id.clone(),
+            sent_at: at,
+            reply_to: new.reply_to,
             edited_at: None,
             deleted_at: None,
+            first: None,
             changed: 0,
+            reacted: 0,
         };
-        let posting = Posting {
-            message: message.clone(),
-            conversation: conversation.clone(),
-            sender: sender.clone(),
-            deadline,
-        };
-        let sent = self.0.outbox.post(posting).await?;
-        // What it said first is not known any more once it was changed.
-        let first_differs = sent.conversation_id != message.conversation_id
-            || (sent.changed == 0 && sent.body != message.body)
-            || sent.reply_to != message.reply_to;
-        if first_differs {
-            let sentence = "This clientMessageId was used for another message.";
-            return Err(Error::conflict("input.clientMessageId", sentence));
+        let (by, id) = (self.active(viewer).await?, conversation.id);
+        let send = Proposed::Send(message);
+        let sent = self.propose(by, conversation, at, send, deadline).await?;
+        let sent = ShownMessage::try_from(sent)?;
+        self.check_is_same(&sent.message, id, new)?;
+        if self.0.typing.stop((sent.conversation.id, viewer)) {
+            self.tell_typing(&sent.conversation, viewer, false).await?;
         }
-        if self.0.typing.stop((conversation.id, viewer)) {
-            self.tell_typing(&conversation, viewer, false).await?;
-        }
-        Ok(Sent {
-            message: sent,
-            conversation,
-            sender,
-        })
+        Ok(sent)
     }
 
-    /// A part of a conversation's history.
+    /// Whether a message is the one that is sent again.
+    fn check_is_same(&self, sent: &Message, to: ConversationId, new: &NewMessage) -> Result<()> {
+        let said = &self.0.fingerprints;
+        let is_same = sent.conversation_id == to
+            && sent.reply_to == new.reply_to
+            && said.said_first(sent, &new.body);
+        if is_same {
+            return Ok(());
+        }
+        let sentence = "This clientMessageId was used for another message.";
+        Err(Error::conflict("input.clientMessageId", sentence))
+    }
+
+    /// The same message, if it was sent before.
+    async fn sent_before(
+        &self,
+        viewer: UserId,
+        target: &Target,
+        new: &NewMessage,
+    ) -> Result<Option<ShownMessage>> {
+        let (Target::Existing(conversation), Some(called)) = (target, &new.client_message_id)
+        else {
+            return Ok(None);
+        };
+        let Some(message) = self.0.store.message_called(viewer, called).await? else {
+            return Ok(None);
+        };
+        self.check_is_same(&message, conversation.id, new)?;
+        Ok(Some(ShownMessage {
+            message: Arc::new(message),
+            conversation: conversation.clone(),
+            sender: self.0.directory.user(viewer).await?,
+        }))
+    }
+
+    /// Gives a message of the viewer's another text; the same one changes nothing.
     ///
     /// # Errors
-    /// Those of [`Chat::target`]; the store's.
-    pub async fn history(&self, target: &Target, window: &Window<Seq>) -> Result<Page<Message>> {
+    /// [`Error::NotFound`] for a message that the viewer may not see, or that was deleted; [`Error::Forbidden`] for one
+    /// that somebody else sent, and where one of two has blocked the other; limits; the store's.
+    pub async fn edit_message(
+        &self,
+        viewer: UserId,
+        id: MessageId,
+        body: Body,
+        deadline: Instant,
+    ) -> Result<ShownMessage> {
+        let conversation = self.changeable(viewer, id).await?;
+        self.check_peace(viewer, &conversation).await?;
+        let edit = Proposed::Edit(id, body);
+        self.change(viewer, conversation, edit, deadline).await
+    }
+
+    /// Deletes a message of the viewer's, or in a group of the viewer's: its text is gone for good, its place stays.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a message that the viewer may not see; [`Error::Forbidden`] for one that is not the
+    /// viewer's to delete; limits; the store's.
+    pub async fn delete_message(
+        &self,
+        viewer: UserId,
+        id: MessageId,
+        deadline: Instant,
+    ) -> Result<ShownMessage> {
+        let conversation = self.changeable(viewer, id).await?;
+        let delete = Proposed::Delete(id);
+        self.change(viewer, conversation, delete, deadline).await
+    }
+
+    /// Puts an emoji under a message, or takes it away; what is so already stays.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a message that the viewer may not see, or that was deleted; bad input for one kind too
+    /// many; [`Error::Forbidden`] where one of two has blocked the other; limits; the store's.
+    pub async fn react(
+        &self,
+        viewer: UserId,
+        to: MessageId,
+        emoji: Emoji,
+        added: bool,
+        deadline: Instant,
+    ) -> Result<ShownMessage> {
+        let conversation = self.changeable(viewer, to).await?;
+        self.check_peace(viewer, &conversation).await?;
+        let react = Proposed::React { to, emoji, added };
+        self.change(viewer, conversation, react, deadline).await
+    }
+
+    /// The conversation of a message that the viewer sees and may change as often as one may send.
+    async fn changeable(&self, viewer: UserId, id: MessageId) -> Result<Arc<Conversation>> {
+        if let Some(throttles) = &self.0.throttles {
+            throttles.send(viewer)?;
+        }
+        let (_, conversation) = self.visible_message(viewer, "messageId", id).await?;
+        Ok(conversation)
+    }
+
+    async fn change(
+        &self,
+        viewer: UserId,
+        conversation: Arc<Conversation>,
+        what: Proposed,
+        deadline: Instant,
+    ) -> Result<ShownMessage> {
+        let (by, at) = (self.active(viewer).await?, Timestamp::now());
+        let changed = self.propose(by, conversation, at, what, deadline);
+        changed.await?.try_into()
+    }
+
+    /// The viewer, whose account is there.
+    pub(super) async fn active(&self, viewer: UserId) -> Result<Arc<User>> {
+        let user = self.0.directory.user(viewer).await?;
+        user.filter(|user| !user.is_deleted())
+            .ok_or(Error::signed_out())
+    }
+
+    /// Hands in what someone wants to happen, and waits until it is durable.
+    pub(super) async fn propose(
+        &self,
+        by: Arc<User>,
+        conversation: Arc<Conversation>,
+        at: Timestamp,
+        what: Proposed,
+        deadline: Instant,
+    ) -> Result<Written> {
+        let proposal = Proposal {
+            conversation,
+            by,
+            at,
+            what,
+            deadline,
+        };
+        self.0.outbox.post(proposal).await
+    }
+
+    /// Who put which emoji under messages. It is the caller who knows that the viewer may see them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn reactions(&self, ids: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
+        let mut of_message = HashMap::<_, Vec<_>>::new();
+        for reactor in self.0.store.reactors(ids).await? {
+            let reactors = of_message.entry(reactor.message_id).or_default();
+            reactors.push(reactor);
+        }
+        let reactions = of_message.into_iter();
+        let reactions = reactions.map(|(id, reactors)| (id, Reaction::of(reactors)));
+        Ok(reactions.collect())
+    }
+
+    /// A part of a conversation's history; nothing of one that the viewer has left since.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn history(
+        &self,
+        viewer: UserId,
+        target: &Target,
+        window: &Window<Seq>,
+    ) -> Result<Page<Message>> {
         match target {
-            Target::Existing(conversation) => self.0.store.history(conversation.id, window).await,
-            Target::Unstarted(_) => Ok(Page {
+            Target::Existing(conversation) if self.is_member(viewer, conversation) => {
+                self.0.store.history(conversation.id, window).await
+            }
+            Target::Existing(_) | Target::Unstarted(_) => Ok(Page {
                 items: Vec::new(),
                 has_previous: false,
                 has_next: false,

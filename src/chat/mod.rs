@@ -6,13 +6,18 @@ mod connection;
 mod conversation;
 mod cursor;
 mod directory;
+mod fingerprint;
 mod following;
+mod group;
 mod message;
+mod outbox;
 mod own_account;
 mod people;
+mod proposal;
+mod reading;
 mod replay;
 mod rounds;
-mod sending;
+mod standing;
 mod stream;
 mod throttle;
 mod turns;
@@ -22,6 +27,7 @@ use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use moka::sync::Cache;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -30,11 +36,12 @@ pub use blocks::Estranged;
 pub use connection::{Connection, Effects, Held, TooManySockets};
 pub use conversation::Target;
 pub use cursor::News;
-pub use message::{NewMessage, Sent};
+pub use group::NewGroup;
+pub use message::{NewMessage, ShownMessage};
 pub use own_account::ProfileUpdate;
-pub use stream::{Delivery, MessageStream};
+pub use stream::{Delivery, LogStream, StreamEvent};
 
-pub use crate::realtime::{Changes, PresenceReceiver};
+pub use crate::realtime::{ConversationChanges, PresenceReceiver};
 
 use crate::{
     auth::{Hasher, Sessions, Signer},
@@ -47,9 +54,11 @@ use crate::{
 use blocks::Blocks;
 use cursor::CursorKey;
 use directory::Directory;
+use fingerprint::FingerprintKey;
 use following::Prepared;
+use outbox::Outbox;
+use reading::ToldReads;
 use rounds::Rounds;
-use sending::Outbox;
 use throttle::Throttles;
 use writing::Writer;
 
@@ -64,6 +73,9 @@ struct Inner {
     store: DynStore,
     hub: Hub<Prepared>,
     rounds: Rounds,
+    told_reads: Mutex<ToldReads>,
+    /// Held by who tells of read marks.
+    telling_reads: tokio::sync::Mutex<()>,
     /// How far people are known to have read, so that a send tells of that only when it reads something.
     marks: Cache<(ConversationId, UserId), Seq>,
     presence: Presence,
@@ -75,6 +87,7 @@ struct Inner {
     outbox: Outbox,
     throttles: Option<Throttles>,
     cursors: CursorKey,
+    fingerprints: FingerprintKey,
     signup_open: bool,
     avatar_hosts: AvatarHosts,
     limits: Limits,
@@ -136,16 +149,19 @@ impl Chat {
         let hasher = tokio::task::spawn_blocking(move || Hasher::new(bcrypt_cost, waiting_hashes))
             .await
             .map_err(|error| crate::error::Error::Internal(error.to_string()))??;
-        let (outbox, inbox) = sending::outbox(limits.waiting_sends);
+        let (outbox, inbox) = outbox::outbox(limits.waiting_sends);
         // In this order: a seal that is written in between would be part of what was told, but not known.
         let heads = store.heads().await?;
+        let reads = store.newest_stamp().await?;
         let mut terms = Terms::default();
         for seal in store.seals().await? {
             terms.learn(seal);
         }
         let chat = Self(Arc::new(Inner {
-            hub: Hub::new(heads, 0, terms, SEALS),
+            hub: Hub::new(heads, 0, terms, SEALS, reads),
             rounds: Rounds::default(),
+            told_reads: Mutex::default(),
+            telling_reads: tokio::sync::Mutex::default(),
             marks: Cache::new(KNOWN_MARKS),
             presence: Presence::new(
                 limits.presence_grace,
@@ -160,6 +176,7 @@ impl Chat {
             outbox,
             throttles: rate_limits.then(|| Throttles::new(&limits)),
             cursors: CursorKey::new(&secrets),
+            fingerprints: FingerprintKey::new(&secrets),
             signup_open,
             avatar_hosts,
             limits,
@@ -176,8 +193,10 @@ impl Chat {
             chat.stop().await;
             return Err(error);
         }
-        chat.spawn(&chat.0.writing, "writing messages", writer.write());
+        chat.spawn(&chat.0.writing, "writing the log", writer.write());
         chat.spawn_until_stopped("keeping the lease", Self::keep_lease);
+        chat.spawn_until_stopped("following read marks", Self::follow_reads);
+        chat.spawn_until_stopped("ending deletions", Self::end_deletions);
         chat.spawn_until_stopped("following presence", Self::follow_presence);
         chat.spawn_until_stopped("following typing", Self::follow_typing);
         chat.spawn_until_stopped("tidying up", Self::tidy_up);

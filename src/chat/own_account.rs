@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::{Chat, SignedIn};
 use crate::{
     auth::Viewer,
@@ -105,11 +107,16 @@ impl Chat {
         Ok(signed_in)
     }
 
-    /// Deletes the viewer's account and ends all of its sessions. What it wrote stays.
+    /// Deletes the viewer's account, ends all of its sessions and takes it out of all groups. What it wrote stays.
     ///
     /// # Errors
     /// Bad input for a wrong password; limits; the store's.
-    pub async fn delete_account(&self, viewer: &Viewer, password: Password) -> Result<()> {
+    pub async fn delete_account(
+        &self,
+        viewer: &Viewer,
+        password: Password,
+        deadline: Instant,
+    ) -> Result<()> {
         let id = viewer.user_id;
         let wrong = || wrong_password("password");
         let hash = self.check_password(id, password, wrong).await?;
@@ -118,9 +125,10 @@ impl Chat {
         if !deleted? {
             return Err(wrong());
         }
-        self.0.sessions.end_all(id, None).await?;
+        let ended = self.0.sessions.end_all(id, None).await;
         self.0.presence.take_offline(id);
-        Ok(())
+        let left = self.leave_all_groups(id, deadline).await;
+        ended.and(left)
     }
 
     /// The hash of the user's password, which this one is.

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Chat;
+use super::{Chat, News};
 use crate::{
-    domain::{ConversationId, Entry, Progress, Seq, Step, Stretch, UserId},
+    domain::{ConversationId, Entry, Progress, Seq, Stay, Step, Stretch, UserId},
     error::{Error, Result},
 };
 
@@ -24,16 +24,29 @@ pub(super) struct Replay {
 /// The part of one conversation.
 struct Way {
     conversation_id: ConversationId,
+    stays: Vec<Stay>,
     /// The next step to be read.
     next: Step,
     last: Step,
     read: VecDeque<Entry>,
 }
 
+/// What an entry is to its reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The reader became a member with it.
+    Arrives,
+    /// The reader was a member.
+    Stays,
+    /// The reader was a member until then.
+    Leaves,
+}
+
 /// Looks for the first step of a conversation that a progress does not cover.
 struct Search {
     conversation_id: ConversationId,
-    /// Covered, with the seq there.
+    stays: Vec<Stay>,
+    /// Covered, or before the reader was there, with the seq there.
     covered: (Step, Seq),
     /// Not covered.
     missed: Step,
@@ -43,6 +56,15 @@ struct Search {
 }
 
 impl Search {
+    /// The first step that the reader may be told of.
+    fn begins(&self) -> Step {
+        match (self.stays.first(), self.stays.last()) {
+            (_, Some(Stay { to: Some(to), .. })) => *to,
+            (Some(first), _) => first.from.max(1),
+            (None, _) => 1,
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.missed == self.covered.0 + 1
     }
@@ -54,6 +76,11 @@ impl Search {
     }
 
     fn learn(&mut self, entry: &Entry, after: &Progress) {
+        let arrival = self.begins();
+        if entry.step == arrival && arrival > 1 && self.covered.0 < arrival - 1 {
+            // What was before is not the reader's. The entry itself is no message.
+            self.covered = (arrival - 1, entry.seq);
+        }
         if after.covers(entry.position) {
             if entry.step > self.covered.0 {
                 self.covered = (entry.step, entry.seq);
@@ -68,39 +95,52 @@ impl Replay {
     /// Finds what of the viewer's conversations, or of one of them, `after` does not cover and `up_to` does.
     ///
     /// # Errors
-    /// [`Error::ResyncRequired`] when that is more messages than are replayed; the store's.
+    /// [`Error::ResyncRequired`] when that is more than is replayed; the store's.
     pub(super) async fn find(
         chat: &Chat,
         viewer: UserId,
         conversation: Option<ConversationId>,
+        news: News,
         after: &Progress,
         up_to: &Progress,
     ) -> Result<Self> {
         let store = &chat.0.store;
-        let with_news = store.with_news(viewer, conversation, after).await?;
-        let page = i64::try_from(PAGE / with_news.len().max(1)).unwrap_or(1);
+        let unseen = store.unseen(viewer, conversation, after).await?;
+        let page = i64::try_from(PAGE / unseen.len().max(1)).unwrap_or(1);
         let first_look = page.clamp(1, FIRST_LOOK);
-        let mut searches: Vec<Search> = with_news
+        let mut searches: Vec<Search> = unseen
             .into_iter()
-            .map(|(conversation_id, tail)| Search {
-                conversation_id,
+            .map(|unseen| Search {
+                conversation_id: unseen.conversation_id,
                 covered: (0, 0),
-                missed: tail.step,
-                last: (tail.step, tail.seq),
+                missed: unseen.tail.step,
+                last: (unseen.tail.step, unseen.tail.seq),
+                stays: unseen.stays,
                 read: Vec::new(),
             })
             .collect();
-        let newest = searches.iter().map(|search| Stretch {
-            conversation_id: search.conversation_id,
-            first: (search.missed - first_look).max(1),
-            last: search.missed,
+        let wanted = searches.iter().flat_map(|search| {
+            let from = search.begins();
+            let newest = Stretch {
+                conversation_id: search.conversation_id,
+                first: (search.missed - first_look).max(from).max(1),
+                last: search.missed,
+            };
+            let arrival = Stretch {
+                first: from,
+                last: from,
+                ..newest
+            };
+            let is_apart = from > 1 && from < newest.first;
+            is_apart.then_some(arrival).into_iter().chain([newest])
         });
-        let newest: Vec<Stretch> = newest.collect();
-        let mut found = by_conversation(store.entries(&newest).await?);
+        let wanted: Vec<Stretch> = wanted.collect();
+        let mut found = by_conversation(store.entries(&wanted).await?);
         for search in &mut searches {
+            let newest = search.last.0 - first_look;
             for entry in found.remove(&search.conversation_id).unwrap_or_default() {
                 search.learn(&entry, after);
-                if !after.covers(entry.position) {
+                if entry.step >= newest && !after.covers(entry.position) {
                     search.read.push(entry);
                 }
             }
@@ -128,15 +168,18 @@ impl Replay {
                 }
             }
         }
-        let missed = searches
-            .iter()
-            .map(|search| search.last.1 - search.covered.1);
+        // Who is told of messages alone has missed no more than those.
+        let missed = searches.iter().map(|search| match news {
+            News::Messages => search.last.1 - search.covered.1,
+            News::Everything | News::MessageChanges => search.last.0 - search.covered.0,
+        });
         if usize::try_from(missed.sum::<Seq>()).unwrap_or(0) > chat.limits().replay {
             return Err(Error::ResyncRequired);
         }
         let ways = searches.into_iter().map(|search| {
             let mut way = Way {
                 conversation_id: search.conversation_id,
+                stays: search.stays,
                 next: search.missed,
                 last: search.last.0,
                 read: VecDeque::new(),
@@ -160,11 +203,23 @@ impl Replay {
         })
     }
 
-    /// The next entries, in the order of ranks; none when there are no more.
+    /// The next entries that concern the reader, in the order of ranks; none when there are no more.
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn page(&mut self, chat: &Chat) -> Result<Vec<Entry>> {
+    pub(super) async fn page(&mut self, chat: &Chat) -> Result<Vec<(Entry, Part)>> {
+        loop {
+            let page = self.read_page(chat).await?;
+            if page.is_empty() || page.iter().any(|(_, part)| part.is_some()) {
+                let seen = page.into_iter();
+                return Ok(seen
+                    .filter_map(|(entry, part)| Some((entry, part?)))
+                    .collect());
+            }
+        }
+    }
+
+    async fn read_page(&mut self, chat: &Chat) -> Result<Vec<(Entry, Option<Part>)>> {
         self.read_on(chat).await?;
         let mut page = Vec::new();
         let first = |way: &Way| way.read.front().map(|entry| (entry.rank, entry.position));
@@ -173,7 +228,8 @@ impl Replay {
             && let Some(way) = self.ways.iter_mut().min_by_key(|way| first(way))
             && let Some(entry) = way.read.pop_front()
         {
-            page.push(entry);
+            let part = way.part(&entry);
+            page.push((entry, part));
             if way.read.is_empty() && way.next > way.last {
                 self.ways
                     .retain(|way| !way.read.is_empty() || way.next <= way.last);
@@ -210,6 +266,22 @@ impl Replay {
 }
 
 impl Way {
+    /// What an entry is to the reader; `None` for one who was no member then.
+    fn part(&self, entry: &Entry) -> Option<Part> {
+        // To who is a member no more the conversation does not exist: only that it left is told.
+        if let Some(Stay { to: Some(to), .. }) = self.stays.last() {
+            return (*to == entry.step).then_some(Part::Leaves);
+        }
+        let stay = self.stays.iter().find(|stay| stay.holds(entry.step))?;
+        Some(if stay.to == Some(entry.step) {
+            Part::Leaves
+        } else if stay.from == entry.step {
+            Part::Arrives
+        } else {
+            Part::Stays
+        })
+    }
+
     /// Takes over what was read; behind the first entry that is told live there is nothing of use.
     fn take(&mut self, entries: Vec<Entry>, up_to: &Progress) {
         let count = entries.len();

@@ -170,14 +170,16 @@ impl Chat {
             tracing::error!(position = %hole, "the log lacks an entry that others were written behind; going on without it");
             self.0
                 .hub
-                .tell_in_spite_of(*hole, |entry, prepared| self.telling(entry, prepared));
+                .tell_in_spite_of(*hole, |entry, prepared, before| {
+                    self.telling(entry, prepared, before)
+                });
         }
     }
 
     /// Hands records to the hub, which tells what it can; `read` says that they were read from the store, so that what
     /// is missing between them is not there.
     pub(super) fn take_in(&self, records: Vec<(Record, Prepared)>, read: bool) {
-        let tell = |entry: &_, prepared| self.telling(entry, prepared);
+        let tell = |entry: &_, prepared, before| self.telling(entry, prepared, before);
         let taken_in = self.0.hub.take_in(records, read, tell);
         match taken_in.hole {
             Some(position) if read => {

@@ -1,27 +1,56 @@
 //! The stream of what the log holds: first what was missed, then live, each entry once and each conversation in its
 //! order.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    Chat, Connection, Held, Target,
-    cursor::{Claim, News},
-    replay::Replay,
+    Chat, Connection, Held, Prepared, Target,
+    cursor::{Claim, Had, News},
+    replay::{Part, Replay},
 };
 use crate::{
     domain::{
-        ConversationRef, Entry, LogEvent, MessageEvent, Position, Progress, Record, Stand,
-        TermsCheck, Told, UserId,
+        Conversation, ConversationId, ConversationRef, Entry, Happening, LogEvent, MessageEvent,
+        Position, Progress, ReadEvent, Record, Stamp, Stand, Told, UserId,
     },
     error::{Error, Result},
-    realtime::LogReceiver,
+    realtime::{LogReceiver, Reads},
 };
 
-/// A message as it goes to one subscription.
+/// Something that happened, as its reader is told.
+#[derive(Clone, Debug)]
+pub enum StreamEvent {
+    NewMessage(Arc<MessageEvent>),
+    MessageChanged(Arc<MessageEvent>),
+    ConversationChanged(Arc<Conversation>),
+    /// The reader is a member no more.
+    ConversationLeft(ConversationId),
+    ConversationRead(Arc<ReadEvent>),
+}
+
+impl StreamEvent {
+    /// What an entry tells someone whom it concerns.
+    fn of(event: &LogEvent, viewer: UserId) -> Option<Self> {
+        Some(match &event.told {
+            Told::Sent(message) => Self::NewMessage(message.clone()),
+            Told::MessageChanged(message) => Self::MessageChanged(message.clone()),
+            Told::ConversationChanged(_) if event.is_departure_of(viewer) => {
+                Self::ConversationLeft(event.conversation.id)
+            }
+            Told::ConversationChanged(_) => Self::ConversationChanged(event.conversation.clone()),
+            Told::Nothing => return None,
+        })
+    }
+}
+
+/// An event as it goes to one subscription.
 pub struct Delivery {
-    pub event: Arc<MessageEvent>,
+    pub event: StreamEvent,
     /// What its reader has had with it.
     pub cursor: Arc<str>,
     /// What its reader has had before it.
@@ -31,7 +60,7 @@ pub struct Delivery {
 }
 
 /// One subscription's way through the log.
-pub struct MessageStream {
+pub struct LogStream {
     chat: Chat,
     connection: Arc<Connection>,
     viewer: UserId,
@@ -40,10 +69,17 @@ pub struct MessageStream {
     /// The cursor of what was delivered last; at first that of where it began.
     cursor: Arc<str>,
     receiver: LogReceiver,
+    reads: Reads,
+    /// Read marks that are still to be told.
+    marks: VecDeque<Arc<ReadEvent>>,
+    /// Up to which they were told.
+    had_reads: Stamp,
     /// What the receiver brings up to here was delivered, or does not concern this subscription.
     stand: Arc<Stand>,
     /// What was missed, while that is told.
     missed: Option<Box<Missed>>,
+    /// Whether the viewer has left the one conversation that it tells of.
+    is_over: bool,
 }
 
 /// What a subscription missed.
@@ -52,7 +88,7 @@ struct Missed {
     had: Progress,
     /// Whether it came after the subscription began, so that it is as good as live.
     since_begin: bool,
-    ready: VecDeque<(Position, Option<Arc<MessageEvent>>)>,
+    ready: VecDeque<(Position, Option<StreamEvent>)>,
     /// The rest, which is in the store; `None` when all is ready.
     stored: Option<Replay>,
 }
@@ -60,10 +96,7 @@ struct Missed {
 impl Chat {
     /// The cursor of someone who has seen everything that was told by then.
     pub fn cursor(&self, viewer: UserId, stand: &Stand) -> String {
-        let Stand {
-            progress, terms, ..
-        } = stand;
-        self.0.cursors.write(viewer, Claim::WHOLE, progress, *terms)
+        self.0.cursors.write(viewer, Claim::WHOLE, &stand.into())
     }
 
     /// Begins a stream at the later of `after` and the cursor that the socket was opened with; without both, at
@@ -79,7 +112,7 @@ impl Chat {
         news: News,
         only: Option<ConversationRef>,
         after: Option<&str>,
-    ) -> Result<MessageStream> {
+    ) -> Result<LogStream> {
         let viewer = connection.viewer().user_id;
         let held = self.taking_effect(held).await?;
         let target = match only {
@@ -103,9 +136,12 @@ impl Chat {
         }
         given.extend(resumed);
         let Held {
-            receiver, stand, ..
+            receiver,
+            stand,
+            reads,
+            ..
         } = held;
-        let mut stream = MessageStream {
+        let mut stream = LogStream {
             chat: self.clone(),
             connection,
             viewer,
@@ -113,8 +149,12 @@ impl Chat {
             claim,
             cursor: "".into(),
             receiver,
+            reads,
+            marks: VecDeque::new(),
+            had_reads: stand.reads,
             stand,
             missed: None,
+            is_over: false,
         };
         stream.begin(&given).await?;
         Ok(stream)
@@ -134,7 +174,7 @@ impl Chat {
     }
 }
 
-impl MessageStream {
+impl LogStream {
     /// Begins behind everything that any of the given cursors has had.
     async fn begin(&mut self, given: &[(super::cursor::Read, &str)]) -> Result<()> {
         let mut since = Progress::default();
@@ -158,22 +198,48 @@ impl MessageStream {
             }
         }
         if given.is_empty() {
-            let Stand {
-                progress, terms, ..
-            } = *self.stand;
-            self.cursor = self.write(&progress, terms).into();
+            self.cursor = self.write(&(&*self.stand).into());
             return Ok(());
         }
+        let reads = given.iter().filter_map(|(read, _)| read.reads).max();
         let whole = given
             .iter()
-            .find(|(read, _)| read.progress.includes(&since));
+            .find(|(read, _)| read.progress.includes(&since) && read.reads == reads);
         self.cursor = if let Some((_, text)) = whole {
             (*text).into()
         } else {
-            let terms = self.chat.0.hub.terms(&since).unwrap_or_default();
-            self.write(&since, terms).into()
+            self.write(&Had {
+                progress: since,
+                terms: self.chat.0.hub.terms(&since).unwrap_or_default(),
+                reads: reads.unwrap_or(self.had_reads),
+            })
         };
+        if let Some(reads) = reads {
+            self.had_reads = reads;
+            let is_own = given
+                .iter()
+                .all(|(read, _)| read.is_own || read.reads != Some(reads));
+            self.find_marks(is_own).await?;
+        }
         self.replay(since, false).await
+    }
+
+    /// Lets the read marks be told that moved while the reader was away.
+    async fn find_marks(&mut self, is_own: bool) -> Result<()> {
+        if self.claim.news != News::Everything {
+            return Ok(());
+        }
+        let moved = self
+            .chat
+            .moved_since(self.viewer, self.had_reads, is_own)
+            .await?;
+        for mark in moved {
+            self.take_mark(mark);
+        }
+        if self.marks.len() > self.chat.limits().replay {
+            return Err(Error::ResyncRequired);
+        }
+        Ok(())
     }
 
     /// Begins anew from what is told by now; the receiver first, so that nothing falls in between.
@@ -200,30 +266,40 @@ impl MessageStream {
             ready: VecDeque::new(),
             stored: None,
         };
-        if let Some(recent) = self.chat.0.hub.recent(self.viewer, &had, &up_to) {
-            let concerns = |event: &Arc<LogEvent>| {
-                conversation.is_none_or(|conversation| event.conversation.id == conversation)
+        if let Some(mut recent) = self.chat.0.hub.recent(self.viewer, &had, &up_to) {
+            if let Some(conversation) = conversation {
+                recent.retain(|event| event.conversation.id == conversation);
+            }
+            missed.ready = newest_states(&recent, self.viewer).into();
+            let tells = |event: &StreamEvent| self.claim.news.tells(event);
+            let told = missed.ready.iter().filter_map(|(_, event)| event.as_ref());
+            let count = match self.claim.news {
+                News::Messages => told.filter(|event| tells(event)).count(),
+                News::Everything | News::MessageChanges => recent.len(),
             };
-            let recent = recent.into_iter().filter(concerns);
-            missed.ready = recent
-                .map(|event| (event.position, sent(&event.told)))
-                .collect();
-            let messages = missed.ready.iter().filter(|(_, message)| message.is_some());
-            if messages.count() > self.chat.limits().replay {
+            if count > self.chat.limits().replay {
                 return Err(Error::ResyncRequired);
             }
         } else {
-            let replay = Replay::find(&self.chat, self.viewer, conversation, &had, &up_to);
+            let replay = Replay::find(
+                &self.chat,
+                self.viewer,
+                conversation,
+                self.claim.news,
+                &had,
+                &up_to,
+            );
             missed.stored = Some(Box::pin(replay).await?);
         }
         self.missed = Some(Box::new(missed));
         Ok(())
     }
 
-    /// The next message. `None` when the server stops.
+    /// The next event. `None` when the server stops.
     ///
     /// # Errors
-    /// [`Error::ResyncRequired`] when the reader fell too far behind; the store's. The stream is over then.
+    /// [`Error::ResyncRequired`] when the reader fell too far behind; [`Error::NotFound`] when the viewer is a member of
+    /// the one conversation no more; the store's. The stream is over then.
     pub async fn next(&mut self) -> Option<Result<Delivery>> {
         match self.advance().await {
             Ok(event) => event.map(Ok),
@@ -234,12 +310,30 @@ impl MessageStream {
     async fn advance(&mut self) -> Result<Option<Delivery>> {
         loop {
             if self.missed.is_some() {
-                // Boxed, here and below, so that a stream that waits for the next message takes little memory.
+                // Boxed, here and below, so that a stream that waits for the next event takes little memory.
                 if let Some(delivery) = Box::pin(self.next_missed()).await? {
                     return Ok(Some(delivery));
                 }
             }
-            match self.receiver.recv().await {
+            if self.is_over {
+                return Err(Error::no_conversation("in.conversationId"));
+            }
+            if let Some(mark) = self.marks.pop_front() {
+                return Ok(Some(self.deliver_mark(mark)));
+            }
+            let told = if self.claim.news == News::Everything {
+                tokio::select! {
+                    biased;
+                    told = self.receiver.recv() => told,
+                    marks = self.reads.next() => {
+                        self.take_marks(marks.ok_or(Error::ResyncRequired)?);
+                        continue;
+                    }
+                }
+            } else {
+                self.receiver.recv().await
+            };
+            match told {
                 Ok(event) => {
                     if event.stand.index <= self.stand.index {
                         continue;
@@ -249,18 +343,61 @@ impl MessageStream {
                     if target.is_some_and(|target| !target.is(&event.conversation)) {
                         continue;
                     }
-                    if let Some(message) = sent(&event.told) {
+                    let told = StreamEvent::of(&event, self.viewer);
+                    if let Some(told) = told.and_then(|told| self.wanted(told)) {
                         self.connection.went_live();
-                        let Stand {
-                            progress, terms, ..
-                        } = *event.stand;
-                        return Ok(Some(self.deliver(message, &progress, terms, true)));
+                        let had = self.had_with(&event.stand);
+                        return Ok(Some(self.deliver(told, &had, true)));
                     }
                 }
                 Err(RecvError::Lagged(_)) => Box::pin(self.fell_behind()).await?,
                 Err(RecvError::Closed) => return Ok(None),
             }
         }
+    }
+
+    /// What its reader has had where the log stands here; all read marks that were told by then, if none waits.
+    fn had_with(&mut self, stand: &Stand) -> Had {
+        if self.marks.is_empty() && self.reads.is_current() {
+            self.had_reads = self.had_reads.max(stand.reads);
+        }
+        Had {
+            reads: self.had_reads,
+            ..stand.into()
+        }
+    }
+
+    /// What of that this subscription tells.
+    fn wanted(&mut self, event: StreamEvent) -> Option<StreamEvent> {
+        let leaves = matches!(event, StreamEvent::ConversationLeft(_));
+        self.is_over |= leaves && self.target.is_some();
+        self.claim.news.tells(&event).then_some(event)
+    }
+
+    /// Takes note of read marks that moved in conversations that this subscription tells of.
+    fn take_marks(&mut self, marks: Vec<((ConversationId, UserId), Arc<ReadEvent>)>) {
+        for (_, mark) in marks {
+            self.take_mark(mark);
+        }
+    }
+
+    fn take_mark(&mut self, mark: Arc<ReadEvent>) {
+        let target = self.target.as_ref();
+        if target.is_none_or(|target| target.is(&mark.conversation)) {
+            self.marks.push_back(mark);
+        }
+    }
+
+    /// A read mark has no place in the log: it stands where its reader is. Its cursor differs all the same, so that one
+    /// that is lost on the way is missed.
+    fn deliver_mark(&mut self, mark: Arc<ReadEvent>) -> Delivery {
+        let least = self.had_reads + i64::from(mark.stamp <= self.had_reads);
+        self.had_reads = mark.stamp.max(least);
+        let had = Had {
+            reads: self.had_reads,
+            ..(&*self.stand).into()
+        };
+        self.deliver(StreamEvent::ConversationRead(mark), &had, true)
     }
 
     /// Skips nothing: what the receiver lost is read elsewhere, behind which a new receiver goes on. The old one is full
@@ -276,19 +413,28 @@ impl MessageStream {
         self.replay(had, true).await
     }
 
-    /// The next message that was missed; `None` when there is no more.
+    /// The next event that was missed; `None` when there is no more.
     async fn next_missed(&mut self) -> Result<Option<Delivery>> {
         while let Some(missed) = &mut self.missed {
-            while let Some((position, message)) = missed.ready.pop_front() {
+            if let Some((position, event)) = missed.ready.pop_front() {
                 missed.had.advance(position);
-                if let Some(message) = message {
-                    let (had, since_begin) = (missed.had, missed.since_begin);
+                let (had, since_begin) = (missed.had, missed.since_begin);
+                let wanted = event.and_then(|event| self.wanted(event));
+                if self.is_over {
+                    self.missed = None;
+                }
+                if let Some(event) = wanted {
                     if since_begin {
                         self.connection.went_live();
                     }
-                    let terms = self.chat.0.hub.terms(&had).unwrap_or_default();
-                    return Ok(Some(self.deliver(message, &had, terms, false)));
+                    let had = Had {
+                        terms: self.chat.0.hub.terms(&had).unwrap_or_default(),
+                        progress: had,
+                        reads: self.had_reads,
+                    };
+                    return Ok(Some(self.deliver(event, &had, false)));
                 }
+                continue;
             }
             let page = match &mut missed.stored {
                 Some(replay) => replay.page(&self.chat).await?,
@@ -298,27 +444,19 @@ impl MessageStream {
                 self.missed = None;
                 break;
             }
-            missed.ready = self.chat.messages_of(page).await?.into();
+            missed.ready = self.chat.seen(self.viewer, page).await?.into();
         }
         Ok(None)
     }
 
-    fn write(&self, progress: &Progress, terms: TermsCheck) -> String {
-        self.chat
-            .0
-            .cursors
-            .write(self.viewer, self.claim, progress, terms)
+    fn write(&self, had: &Had) -> Arc<str> {
+        let cursors = &self.chat.0.cursors;
+        cursors.write(self.viewer, self.claim, had).into()
     }
 
-    fn deliver(
-        &mut self,
-        event: Arc<MessageEvent>,
-        progress: &Progress,
-        terms: TermsCheck,
-        live: bool,
-    ) -> Delivery {
-        let cursor = self.write(progress, terms);
-        let previous = std::mem::replace(&mut self.cursor, cursor.into());
+    fn deliver(&mut self, event: StreamEvent, had: &Had, live: bool) -> Delivery {
+        let cursor = self.write(had);
+        let previous = std::mem::replace(&mut self.cursor, cursor);
         Delivery {
             event,
             cursor: self.cursor.clone(),
@@ -328,28 +466,110 @@ impl MessageStream {
     }
 }
 
-/// The message that an event tells of as sent.
-fn sent(told: &Told) -> Option<Arc<MessageEvent>> {
-    match told {
-        Told::Sent(message) => Some(message.clone()),
-        Told::MessageChanged(_) | Told::ConversationChanged => None,
+/// What recent entries tell someone whom they concern, at their places: of several changes of one thing the newest
+/// alone, a message that was changed since in its newest state, and of what one has left only that one has.
+fn newest_states(recent: &[Arc<LogEvent>], viewer: UserId) -> Vec<(Position, Option<StreamEvent>)> {
+    let mut messages = HashMap::new();
+    let mut conversations = HashMap::new();
+    let mut left = HashMap::new();
+    for event in recent {
+        if event.is_departure_of(viewer) {
+            left.insert(event.conversation.id, event.position);
+        } else if event.is_arrival_of(viewer) {
+            left.remove(&event.conversation.id);
+        }
+        match &event.told {
+            Told::MessageChanged(changed) => {
+                messages.insert(changed.message.id, (event.position, changed));
+            }
+            Told::ConversationChanged(_) => {
+                conversations.insert(event.conversation.id, event);
+            }
+            Told::Sent(_) | Told::Nothing => {}
+        }
     }
+    let is_told = |event: &LogEvent| {
+        // To who is a member no more the conversation does not exist.
+        let left = left.get(&event.conversation.id);
+        left.is_none_or(|left| *left == event.position)
+    };
+    let is_newest = |event: &LogEvent| match &event.told {
+        Told::Sent(_) | Told::Nothing => true,
+        Told::MessageChanged(changed) => {
+            let newest = messages.get(&changed.message.id);
+            newest.is_none_or(|(position, _)| *position == event.position)
+        }
+        Told::ConversationChanged(_) => {
+            let newest = conversations.get(&event.conversation.id);
+            newest.is_some_and(|newest| newest.position == event.position)
+                || event.is_arrival_of(viewer)
+                || event.is_departure_of(viewer)
+        }
+    };
+    let told = recent.iter().map(|event| {
+        let told = StreamEvent::of(event, viewer).filter(|_| is_told(event) && is_newest(event));
+        let told = told.map(|told| match told {
+            StreamEvent::NewMessage(sent) => {
+                let changed = messages.get(&sent.message.id);
+                StreamEvent::NewMessage(changed.map_or(&sent, |(_, changed)| *changed).clone())
+            }
+            StreamEvent::ConversationChanged(conversation) => {
+                let newest = conversations.get(&conversation.id);
+                let newest = newest.map(|newest| newest.conversation.clone());
+                StreamEvent::ConversationChanged(newest.unwrap_or(conversation))
+            }
+            other => other,
+        });
+        (event.position, told)
+    });
+    told.collect()
 }
 
 impl Chat {
-    /// What entries tell that are read from the store, at their places.
-    async fn messages_of(
+    /// What entries that are read from the store tell their reader, at their places: of several changes of one thing the
+    /// newest alone.
+    async fn seen(
         &self,
-        entries: Vec<Entry>,
-    ) -> Result<Vec<(Position, Option<Arc<MessageEvent>>)>> {
+        viewer: UserId,
+        entries: Vec<(Entry, Part)>,
+    ) -> Result<Vec<(Position, Option<StreamEvent>)>> {
+        let (entries, parts): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
         let records = entries.into_iter().map(Record::Entry).collect();
-        let prepared = self.prepare(records).await?;
-        let messages = prepared.into_iter().filter_map(|(record, prepared)| {
+        let mut loaded = self.load(records).await?;
+        for (record, prepared) in &mut loaded {
+            // Who has left is not shown who came later.
+            let is_member = |of: &mut Arc<Conversation>| of.has_member(viewer);
+            if !prepared.conversation.as_mut().is_none_or(is_member) {
+                self.put_back(record, prepared).await?;
+            }
+        }
+        let seen = loaded.into_iter().zip(parts);
+        let seen = seen.filter_map(|((record, prepared), part)| {
             let Record::Entry(entry) = record else {
                 return None;
             };
-            Some((entry.position, prepared.message_event(&entry)))
+            let position = entry.position;
+            Some((position, event_of(&entry, prepared, part)))
         });
-        Ok(messages.collect())
+        Ok(seen.collect())
+    }
+}
+
+fn event_of(entry: &Entry, prepared: Prepared, part: Part) -> Option<StreamEvent> {
+    match &entry.what {
+        Happening::Sent(_) => prepared.message_event(entry).map(StreamEvent::NewMessage),
+        Happening::MessageChanged(_) | Happening::Reacted(_) => {
+            let changed = prepared.message_event(entry)?;
+            let is_newest = changed.message.touched() == entry.step;
+            is_newest.then_some(StreamEvent::MessageChanged(changed))
+        }
+        Happening::ConversationChanged(_) if part == Part::Leaves => {
+            Some(StreamEvent::ConversationLeft(entry.conversation_id))
+        }
+        Happening::ConversationChanged(_) => {
+            let conversation = prepared.conversation?;
+            let is_told = conversation.changed == entry.step || part == Part::Arrives;
+            is_told.then_some(StreamEvent::ConversationChanged(conversation))
+        }
     }
 }

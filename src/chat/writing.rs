@@ -21,13 +21,15 @@ use uuid::Uuid;
 
 use super::{
     Chat, Prepared,
-    sending::{ClientKey, Inbox, Posting, Waiting, late},
+    outbox::{Inbox, Waiting, late},
+    proposal::{ClientKey, Proposal, Proposed, Written},
+    standing::{Decision, Standing},
     turns::Turns,
 };
 use crate::{
     domain::{
-        ConversationId, ConversationKind, Entry, Happening, Lane, Message, NewEntry, Pen, Progress,
-        Rank, Record, Stretch, Tail,
+        ConversationId, ConversationKind, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank,
+        Record, Stretch, Tail,
     },
     error::{Error, Result},
     metrics::Metrics,
@@ -38,18 +40,18 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// A message that waits, with everyone who waits for it: one for all copies of it.
+/// A proposal that waits, with everyone who waits for it: one for all copies of a message.
 struct Pending {
-    posting: Posting,
-    answers: Vec<oneshot::Sender<Result<Arc<Message>>>>,
+    proposal: Proposal,
+    answers: Vec<oneshot::Sender<Result<Written>>>,
 }
 
 impl Pending {
     fn conversation(&self) -> ConversationId {
-        self.posting.conversation.id
+        self.proposal.conversation_id()
     }
 
-    fn answer(self, outcome: &Result<Arc<Message>>) {
+    fn answer(self, outcome: &Result<Written>) {
         for answer in self.answers {
             // Whoever hung up waits for no answer.
             let _ = answer.send(outcome.clone());
@@ -68,16 +70,22 @@ pub(super) struct Writer {
     pen: Option<Pen>,
     /// The lane of a term that is over, when what it holds of ours is not known.
     over: Option<Lane>,
-    /// What was offered in that term, for whom, when nobody knows whether it was written.
-    doubtful: Vec<(Entry, Pending)>,
+    /// What was offered in that term when nobody knows whether it was written: the last entry of each proposal.
+    doubtful: Vec<(Entry, Offered)>,
     /// Conversations in which others write, until what they wrote was told here: where someone else was first, and where
     /// this process was, which gives it no more of a start for the next step than them.
     unread: HashSet<ConversationId>,
     turns: Turns,
 }
 
-/// What is offered to the store as one, each entry with the number of the message that it is for.
+/// What is offered to the store as one, each entry with the number of the proposal that it is for.
 type Offer = Vec<(Entry, usize)>;
+
+/// A proposal that entries are offered for, with how things stand once the last of them is written.
+struct Offered {
+    pending: Pending,
+    written: Written,
+}
 
 impl Writer {
     pub(super) fn new(chat: Chat, inbox: Inbox, metrics: Arc<Metrics>) -> Self {
@@ -111,7 +119,7 @@ impl Writer {
                 Ok(true) => pause = FIRST_PAUSE,
                 Ok(false) => sleep(FIRST_PAUSE).await,
                 Err(error) => {
-                    tracing::warn!(?error, "messages cannot be written now; trying again");
+                    tracing::warn!(?error, "nothing can be written now; trying again");
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -147,15 +155,15 @@ impl Writer {
     }
 
     fn take(&mut self, waiting: Vec<Waiting>) {
-        let named = |(at, pending): (usize, &Pending)| Some((pending.posting.client_key()?, at));
+        let named = |(at, pending): (usize, &Pending)| Some((pending.proposal.client_key()?, at));
         let mut places: HashMap<ClientKey, usize> =
             self.pending.iter().enumerate().filter_map(named).collect();
-        for Waiting { posting, answer } in waiting {
-            if let Some(key) = posting.client_key() {
+        for Waiting { proposal, answer } in waiting {
+            if let Some(key) = proposal.client_key() {
                 match places.entry(key) {
                     hash_map::Entry::Occupied(place) => {
                         let same = &mut self.pending[*place.get()];
-                        same.posting.deadline = same.posting.deadline.max(posting.deadline);
+                        same.proposal.deadline = same.proposal.deadline.max(proposal.deadline);
                         same.answers.push(answer);
                         continue;
                     }
@@ -163,7 +171,7 @@ impl Writer {
                 };
             }
             self.pending.push_back(Pending {
-                posting,
+                proposal,
                 answers: vec![answer],
             });
         }
@@ -172,7 +180,7 @@ impl Writer {
     /// Lets those go whose senders wait no longer.
     fn drop_the_late(&mut self) {
         let now = Instant::now();
-        let is_late = |pending: &Pending| pending.posting.deadline <= now;
+        let is_late = |pending: &Pending| pending.proposal.deadline <= now;
         for pending in mem::take(&mut self.pending) {
             if is_late(&pending) {
                 pending.answer(&Err(late()));
@@ -180,11 +188,11 @@ impl Writer {
                 self.pending.push_back(pending);
             }
         }
-        for (entry, pending) in mem::take(&mut self.doubtful) {
-            if is_late(&pending) {
-                pending.answer(&Err(late()));
+        for (entry, offered) in mem::take(&mut self.doubtful) {
+            if is_late(&offered.pending) {
+                offered.pending.answer(&Err(late()));
             } else {
-                self.doubtful.push((entry, pending));
+                self.doubtful.push((entry, offered));
             }
         }
     }
@@ -208,7 +216,10 @@ impl Writer {
         let tails = self.tails().await?;
         // Finding out where to write takes time, too.
         self.drop_the_late();
-        let (offer, offered) = self.number(tails)?;
+        let waiting = self.pending.iter().map(|pending| &pending.proposal);
+        let known = waiting.filter(|proposal| tails.contains_key(&proposal.conversation_id()));
+        let standing = Standing::read(&self.chat, known).await?;
+        let (offer, offered) = self.number(tails, standing)?;
         if offer.is_empty() {
             return Ok(self.pending.is_empty());
         }
@@ -259,10 +270,11 @@ impl Writer {
         if !places.is_empty() {
             let found = chat.0.store.entries(&places).await?;
             let found: HashMap<_, _> = found.iter().map(|entry| (entry.id, entry)).collect();
-            for (offered, pending) in self.doubtful.drain(..).rev() {
-                match found.get(&offered.id).and_then(|entry| entry.message()) {
-                    Some(message) => pending.answer(&Ok(message.clone())),
-                    None => self.pending.push_front(pending),
+            for (last, Offered { pending, written }) in self.doubtful.drain(..).rev() {
+                if found.contains_key(&last.id) {
+                    pending.answer(&Ok(written));
+                } else {
+                    self.pending.push_front(pending);
                 }
             }
         }
@@ -316,7 +328,8 @@ impl Writer {
     fn number(
         &mut self,
         mut tails: HashMap<ConversationId, Tail>,
-    ) -> Result<(Offer, Vec<Pending>)> {
+        mut standing: Standing,
+    ) -> Result<(Offer, Vec<Offered>)> {
         let mut pen = self
             .pen
             .ok_or_else(|| Error::Internal("no lane to write in".into()))?;
@@ -324,6 +337,7 @@ impl Writer {
         let now = clock();
         let mut offer = Offer::new();
         let mut offered = Vec::new();
+        let mut moved = HashSet::new();
         for pending in mem::take(&mut self.pending) {
             let id = pending.conversation();
             let Some(tail) = tails
@@ -333,36 +347,53 @@ impl Writer {
                 self.pending.push_back(pending);
                 continue;
             };
-            let known = self.chat.0.directory.cached_conversation(id);
-            let conversation = known.as_ref().unwrap_or(&pending.posting.conversation);
-            if !conversation.has_member(pending.posting.message.sender_id) {
-                pending.answer(&Err(Error::no_conversation("input.to.conversationId")));
-                continue;
-            }
-            if tail.step == 0 && conversation.kind == ConversationKind::Direct {
-                let made = NewEntry {
-                    id: Uuid::now_v7(),
-                    conversation_id: id,
-                    what: Happening::ConversationChanged(conversation.state()),
-                };
-                offer.push((pen.write(made, tail, now), offered.len()));
-            }
-            let message = pending.posting.message.clone();
-            let sent = NewEntry {
-                id: message.id.0,
-                conversation_id: id,
-                what: Happening::Sent(Arc::new(message)),
+            let (limits, fingerprints) = (&self.chat.0.limits, &self.chat.0.fingerprints);
+            let what = match standing.decide(&pending.proposal, limits, fingerprints) {
+                Ok(Decision::Happens(what)) => what,
+                // What that rests on is not written yet.
+                _ if moved.contains(&id) => {
+                    self.pending.push_back(pending);
+                    continue;
+                }
+                Ok(Decision::Is(written)) => {
+                    pending.answer(&Ok(written));
+                    continue;
+                }
+                Err(error) => {
+                    pending.answer(&Err(error));
+                    continue;
+                }
             };
-            offer.push((pen.write(sent, tail, now), offered.len()));
-            offered.push(pending);
+            let makes = tail.step == 0
+                && matches!(pending.proposal.what, Proposed::Send(_))
+                && pending.proposal.conversation.kind == ConversationKind::Direct;
+            let made = makes
+                .then(|| Happening::ConversationChanged(pending.proposal.conversation.state()));
+            let mut written = None;
+            for what in made.into_iter().chain([what]) {
+                let new = NewEntry {
+                    id: match &what {
+                        Happening::Sent(message) => message.id.0,
+                        _ => Uuid::now_v7(),
+                    },
+                    conversation_id: id,
+                    what,
+                };
+                let entry = pen.write(new, tail, now);
+                written = Some(standing.apply(&entry, &pending.proposal));
+                offer.push((entry, offered.len()));
+            }
+            let Some(written) = written else { continue };
+            moved.insert(id);
+            offered.push(Offered { pending, written });
         }
         Ok((offer, offered))
     }
 
     /// Tells what was written, and lets the rest wait again.
-    fn settle(&mut self, offer: Offer, offered: Vec<Pending>, appended: Appended) {
+    fn settle(&mut self, offer: Offer, offered: Vec<Offered>, appended: Appended) {
         let Appended { written, stopped } = appended;
-        let mut offered: Vec<Option<Pending>> = offered.into_iter().map(Some).collect();
+        let mut offered: Vec<Option<Offered>> = offered.into_iter().map(Some).collect();
         let mut rest = offer;
         let done: Offer = rest.drain(..written.min(rest.len())).collect();
         if let Some((last, _)) = done.last() {
@@ -370,35 +401,41 @@ impl Writer {
         }
         let mut answers = Vec::new();
         let mut records = Vec::with_capacity(done.len());
-        for (entry, for_whom) in done {
+        let mut done = done.into_iter().peekable();
+        while let Some((entry, for_whom)) = done.next() {
             if self.turns.won(entry.conversation_id) {
                 self.unread.insert(entry.conversation_id);
             }
-            let posting = offered[for_whom].as_ref().map(|pending| &pending.posting);
-            let prepared = Prepared {
-                conversation: posting.map(|posting| posting.conversation.clone()),
-                sender: posting.map(|posting| posting.sender.clone()),
-            };
+            let known = offered[for_whom].as_ref().map(|offered| &offered.written);
+            let prepared = known.map(Prepared::from).unwrap_or_default();
             // What makes a conversation comes before the message that it is made for.
-            if let Some(message) = entry.message()
-                && let Some(pending) = offered[for_whom].take()
+            let next = done.peek().or(rest.first());
+            if next.is_none_or(|(_, next)| *next != for_whom)
+                && let Some(done) = offered[for_whom].take()
             {
-                answers.push((pending, message.clone()));
+                // Before it is told: whoever changes it then lets it be forgotten.
+                if let Some(key) = done.pending.proposal.client_key() {
+                    self.chat.0.outbox.remember(key, done.written.clone());
+                }
+                answers.push(done);
             }
             records.push((Record::Entry(entry), prepared));
         }
         self.chat.take_in(records, false);
-        for (pending, message) in answers {
-            pending.answer(&Ok(message));
+        for Offered { pending, written } in answers {
+            pending.answer(&Ok(written));
         }
         match stopped {
             None => {}
             Some(Stopped::Known(earlier)) => {
                 for (at, message) in earlier {
                     let entry = at.checked_sub(written).and_then(|at| rest.get(at));
-                    let pending = entry.and_then(|(_, for_whom)| offered[*for_whom].take());
-                    if let Some(pending) = pending {
-                        pending.answer(&Ok(Arc::new(message)));
+                    let earlier = entry.and_then(|(_, for_whom)| offered[*for_whom].take());
+                    if let Some(Offered { pending, written }) = earlier {
+                        pending.answer(&Ok(Written {
+                            message: Some(Arc::new(message)),
+                            ..written
+                        }));
                     }
                 }
             }
@@ -415,22 +452,21 @@ impl Writer {
                 self.pen = None;
             }
         }
-        for pending in offered.into_iter().flatten().rev() {
-            self.pending.push_front(pending);
+        for offered in offered.into_iter().flatten().rev() {
+            self.pending.push_front(offered.pending);
         }
     }
 
     /// Nobody knows what of this is written, until the term's end is sealed.
-    fn doubt(&mut self, offer: Offer, offered: Vec<Pending>) {
-        let mut offered: Vec<Option<Pending>> = offered.into_iter().map(Some).collect();
+    fn doubt(&mut self, offer: Offer, offered: Vec<Offered>) {
+        let mut offered: Vec<Option<Offered>> = offered.into_iter().map(Some).collect();
         self.pen = None;
         self.over = offer.first().map(|(entry, _)| entry.position.lane());
-        let messages = offer
-            .into_iter()
-            .filter(|(entry, _)| entry.message().is_some());
-        self.doubtful = messages
-            .filter_map(|(entry, for_whom)| Some((entry, offered[for_whom].take()?)))
-            .collect();
+        // From the end, so that it is the last entry of each proposal that is looked for.
+        let last = offer.into_iter().rev();
+        let last = last.filter_map(|(entry, for_whom)| Some((entry, offered[for_whom].take()?)));
+        self.doubtful = last.collect();
+        self.doubtful.reverse();
         // Some of it may be in the log all the same, whether somebody waits for it or not.
         self.chat.0.rounds.want();
     }

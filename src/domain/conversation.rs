@@ -1,6 +1,9 @@
 //! Who talks with whom, and how far each has read.
 
-use super::{ConversationId, ConversationState, Rank, Seq, Step, Timestamp, UserId};
+use super::{
+    ConversationId, ConversationState, Departure, Rank, Seq, Stay, Step, Timestamp, UserId,
+};
+use crate::error::{Error, Result};
 
 /// A conversation and its members; what changes with each message is in [`ConversationActivity`].
 #[derive(Clone, Debug, PartialEq)]
@@ -21,13 +24,42 @@ impl Conversation {
         ConversationState {
             title: self.title.clone(),
             members: self.members.clone(),
+            departures: Vec::new(),
         }
+    }
+
+    /// What an entry tells when someone is a member no more. The owner's office goes to who joined first of those who
+    /// remain.
+    pub fn without(&self, user: UserId) -> ConversationState {
+        let mut state = self.state();
+        let gone = state
+            .members
+            .extract_if(.., |member| member.user_id == user);
+        let gone = gone.collect::<Vec<_>>();
+        let was_owner = gone.iter().any(|member| member.role == MemberRole::Owner);
+        if let (true, Some(heir)) = (was_owner, state.members.first_mut()) {
+            heir.role = MemberRole::Owner;
+        }
+        let departure = |member: Member| Departure {
+            user_id: member.user_id,
+            since: member.since,
+        };
+        state.departures = gone.into_iter().map(departure).collect();
+        state
+    }
+
+    /// What an entry tells when others become members, in this order.
+    pub fn with(&self, users: &[UserId], at: Timestamp) -> ConversationState {
+        let mut state = self.state();
+        let joining = users.iter().map(|user| Member::joining(*user, at));
+        state.members.extend(joining);
+        state
     }
 
     /// Takes over a state that the step `at` gave it, unless it is as new already.
     pub fn change(&mut self, state: &ConversationState, at: Step) {
         if at > self.changed {
-            let ConversationState { title, members } = state.clone();
+            let ConversationState { title, members, .. } = state.clone();
             self.title = title;
             self.members = members;
             self.changed = at;
@@ -36,11 +68,7 @@ impl Conversation {
 
     /// A direct conversation of two people, not stored yet.
     pub fn direct(pair: Pair, created_at: Timestamp) -> Self {
-        let member = |user_id| Member {
-            user_id,
-            role: MemberRole::Member,
-            joined_at: created_at,
-        };
+        let member = |user| Member::joining(user, created_at);
         Self {
             id: ConversationId::new(),
             kind: ConversationKind::Direct,
@@ -51,9 +79,48 @@ impl Conversation {
         }
     }
 
+    /// A group of its owner and others, in this order, not stored yet.
+    pub fn group(
+        owner: UserId,
+        others: &[UserId],
+        title: &GroupTitle,
+        created_at: Timestamp,
+    ) -> Self {
+        let mut members = vec![Member::joining(owner, created_at)];
+        members[0].role = MemberRole::Owner;
+        members.extend(others.iter().map(|user| Member::joining(*user, created_at)));
+        Self {
+            id: ConversationId::new(),
+            kind: ConversationKind::Group,
+            title: Some(title.as_str().to_owned()),
+            members,
+            created_at,
+            changed: 0,
+        }
+    }
+
+    /// It with the members that it had at an earlier step, where `departures` are those of later ones.
+    pub fn as_of(&self, step: Step, departures: &[(UserId, Stay)]) -> Self {
+        let mut then = self.clone();
+        then.members.retain(|member| member.since <= step);
+        let left = departures.iter().filter(|(_, stay)| stay.from <= step);
+        then.members.extend(left.map(|(user_id, stay)| Member {
+            since: stay.from,
+            ..Member::joining(*user_id, self.created_at)
+        }));
+        // The entry of this step, if it changes the conversation, has yet to.
+        then.changed = step - 1;
+        then
+    }
+
+    /// Someone's part in it.
+    pub fn member(&self, user: UserId) -> Option<&Member> {
+        self.members.iter().find(|member| member.user_id == user)
+    }
+
     /// Whether `user` is a member.
     pub fn has_member(&self, user: UserId) -> bool {
-        self.members.iter().any(|member| member.user_id == user)
+        self.member(user).is_some()
     }
 
     /// The other person of a direct conversation, as `viewer` sees it.
@@ -90,6 +157,46 @@ pub struct Member {
     pub user_id: UserId,
     pub role: MemberRole,
     pub joined_at: Timestamp,
+    /// The step that made it a member; 0 before that is known, and of those who were members before steps were counted.
+    pub since: Step,
+}
+
+impl Member {
+    /// Someone who joins, in no office.
+    pub fn joining(user_id: UserId, joined_at: Timestamp) -> Self {
+        Self {
+            user_id,
+            role: MemberRole::Member,
+            joined_at,
+            since: 0,
+        }
+    }
+}
+
+/// What a group is called: 1 to 100 characters, not only white space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupTitle(String);
+
+impl GroupTitle {
+    /// Checks a text from a client; `field` is the argument's path.
+    ///
+    /// # Errors
+    /// Bad input.
+    pub fn parse(field: &str, text: &str) -> Result<Self> {
+        if text.trim().is_empty() {
+            return Err(Error::bad_input(field, "A group needs a title."));
+        }
+        if text.chars().count() > 100 {
+            let rule = "A group's title has at most 100 characters.";
+            return Err(Error::bad_input(field, rule));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// What a member may do.
@@ -142,6 +249,16 @@ pub struct ConversationActivity {
 }
 
 impl ConversationActivity {
+    /// Of a conversation without any message.
+    pub fn none(conversation: &Conversation) -> Self {
+        Self {
+            conversation_id: conversation.id,
+            last_seq: 0,
+            last_activity_at: conversation.created_at,
+            rank: 0,
+        }
+    }
+
     /// How many messages by others somebody has not read. Sending reads, so that one's own messages are never behind
     /// one's mark. The marks are to be read after this: those read before could be behind a message sent meanwhile.
     pub fn unread(&self, by: UserId, marks: &[ReadMark]) -> i32 {
@@ -157,4 +274,14 @@ pub struct ReadMark {
     pub conversation_id: ConversationId,
     pub user_id: UserId,
     pub seq: Seq,
+}
+
+/// Orders the moves of read marks: one that moved later has a greater one. What it counts is the store's affair.
+pub type Stamp = i64;
+
+/// A read mark that was moved by reading, in its newest state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MovedMark {
+    pub mark: ReadMark,
+    pub stamp: Stamp,
 }

@@ -83,6 +83,10 @@ pub struct Limits {
     pub profile_cache: Duration,
     /// How long it is not looked up again who has blocked whom, where other processes may change it.
     pub block_cache: Duration,
+    /// Members of one group.
+    pub group_members: usize,
+    /// Members of a group up to which all are told how far each has read; in a larger one only its own other devices.
+    pub marks_told: usize,
     /// People that one user may block.
     pub blocked_users: usize,
     /// Sessions that a user is shown, the newest.
@@ -129,6 +133,8 @@ impl Default for Limits {
             session_cache: Duration::from_secs(4),
             profile_cache: Duration::from_secs(4),
             block_cache: Duration::from_millis(800),
+            group_members: 250,
+            marks_told: 32,
             blocked_users: 1_000,
             listed_sessions: 1_000,
         }

@@ -11,7 +11,9 @@ use std::{fmt, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{Body, ConversationId, Member, Message, MessageId, Seq, Timestamp};
+use super::{
+    Body, ConversationId, Emoji, Fingerprint, Member, Message, MessageId, Seq, Timestamp, UserId,
+};
 
 /// How many lanes there can be, and so how many processes can write at the same time.
 pub const LANES: usize = 16;
@@ -238,7 +240,26 @@ impl Entry {
     pub fn message(&self) -> Option<&Arc<Message>> {
         match &self.what {
             Happening::Sent(message) => Some(message),
-            Happening::MessageChanged(_) | Happening::ConversationChanged(_) => None,
+            Happening::MessageChanged(_)
+            | Happening::Reacted(_)
+            | Happening::ConversationChanged(_) => None,
+        }
+    }
+
+    /// The message that was changed, if one was.
+    pub fn changed_message(&self) -> Option<MessageId> {
+        match &self.what {
+            Happening::MessageChanged(change) => Some(change.message_id),
+            Happening::Reacted(change) => Some(change.message_id),
+            Happening::Sent(_) | Happening::ConversationChanged(_) => None,
+        }
+    }
+
+    /// Who left with it.
+    pub fn departures(&self) -> &[Departure] {
+        match &self.what {
+            Happening::ConversationChanged(state) => &state.departures,
+            Happening::Sent(_) | Happening::MessageChanged(_) | Happening::Reacted(_) => &[],
         }
     }
 }
@@ -250,6 +271,8 @@ pub enum Happening {
     Sent(Arc<Message>),
     /// A message was edited or deleted.
     MessageChanged(MessageChange),
+    /// An emoji was put under a message, or taken away.
+    Reacted(ReactionChange),
     /// A conversation was made, renamed, or has other members.
     ConversationChanged(ConversationState),
 }
@@ -269,6 +292,18 @@ pub struct MessageState {
     pub body: Body,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
+    /// Of what was first sent, where its client gave it an id: a repeat has to be told from another message.
+    pub first: Option<Fingerprint>,
+}
+
+/// An emoji that someone put under a message, or took away.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReactionChange {
+    pub message_id: MessageId,
+    pub user_id: UserId,
+    pub emoji: Emoji,
+    /// Whether it is there from then on.
+    pub added: bool,
 }
 
 /// What of a conversation can change.
@@ -276,6 +311,41 @@ pub struct MessageState {
 pub struct ConversationState {
     pub title: Option<String>,
     pub members: Vec<Member>,
+    /// Who was a member until then.
+    pub departures: Vec<Departure>,
+}
+
+/// Someone who left a conversation, or was removed from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Departure {
+    pub user_id: UserId,
+    /// The step that had made it a member.
+    pub since: Step,
+}
+
+/// A time during which somebody was a member of a conversation: from the step that began it to the one that ended it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    pub from: Step,
+    /// `None` when it goes on.
+    pub to: Option<Step>,
+}
+
+impl Stay {
+    /// Whether a step is part of it, the one that ended it included.
+    pub fn holds(&self, step: Step) -> bool {
+        self.from <= step && self.to.is_none_or(|to| step <= to)
+    }
+}
+
+/// A conversation in which something happened that somebody has not seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unseen {
+    pub conversation_id: ConversationId,
+    /// Where it ends; for one who is a member no more, where that ended.
+    pub tail: Tail,
+    /// When the viewer was a member, as far as it matters, in their order; never empty.
+    pub stays: Vec<Stay>,
 }
 
 /// Where a conversation ends.
@@ -340,9 +410,16 @@ impl Pen {
             seq: tail.seq,
             what: new.what,
         };
-        if let Happening::Sent(message) = &mut entry.what {
-            entry.seq += 1;
-            Arc::make_mut(message).seq = entry.seq;
+        match &mut entry.what {
+            Happening::Sent(message) => {
+                entry.seq += 1;
+                Arc::make_mut(message).seq = entry.seq;
+            }
+            Happening::ConversationChanged(state) => {
+                let new = state.members.iter_mut().filter(|member| member.since == 0);
+                new.for_each(|member| member.since = entry.step);
+            }
+            Happening::MessageChanged(_) | Happening::Reacted(_) => {}
         }
         *tail = entry.tail();
         entry

@@ -23,8 +23,12 @@ pub struct Message {
     pub reply_to: Option<MessageId>,
     pub edited_at: Option<Timestamp>,
     pub deleted_at: Option<Timestamp>,
-    /// The step that changed it last; 0 when none has. What is of a lower step is older.
+    /// Of what was first sent, once that was changed and where its client gave it an id.
+    pub first: Option<Fingerprint>,
+    /// The step that edited or deleted it last; 0 when none has. What is of a lower step is older.
     pub changed: Step,
+    /// The step that changed its reactions last; 0 when none has.
+    pub reacted: Step,
 }
 
 impl Message {
@@ -35,14 +39,35 @@ impl Message {
                 body,
                 edited_at,
                 deleted_at,
+                first,
             } = state.clone();
             self.body = body;
             self.edited_at = edited_at;
             self.deleted_at = deleted_at;
+            self.first = first;
             self.changed = at;
         }
     }
+
+    /// Takes note that the step `at` changed its reactions.
+    pub fn react(&mut self, at: Step) {
+        self.reacted = self.reacted.max(at);
+    }
+
+    /// The step of its newest change of any kind; 0 when it is as it was sent.
+    pub fn touched(&self) -> Step {
+        self.changed.max(self.reacted)
+    }
+
+    /// Whether it was deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted_at.is_some()
+    }
 }
+
+/// Tells one text from all others without telling it: half of a keyed SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 16]);
 
 /// 1 to 4,000 characters, not only white space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +86,11 @@ impl Body {
             ));
         }
         Ok(Self(text.into()))
+    }
+
+    /// Of a message that was deleted.
+    pub fn none() -> Self {
+        Self("".into())
     }
 
     /// Takes what a store kept, which was checked before it was kept.

@@ -8,6 +8,7 @@ pub mod limits;
 pub mod log;
 pub mod message;
 pub mod page;
+pub mod reaction;
 pub mod session;
 pub mod shown;
 pub mod terms;
@@ -16,18 +17,19 @@ pub mod user;
 
 pub use avatar::{AvatarHost, AvatarHosts, AvatarUrl};
 pub use conversation::{
-    Conversation, ConversationActivity, ConversationKind, ConversationRef, Member, MemberRole,
-    Pair, ReadMark,
+    Conversation, ConversationActivity, ConversationKind, ConversationRef, GroupTitle, Member,
+    MemberRole, MovedMark, Pair, ReadMark, Stamp,
 };
-pub use event::{LogEvent, MessageEvent, OnlineChange, Stand, Told, TypingEvent};
+pub use event::{LogEvent, MessageEvent, OnlineChange, ReadEvent, Stand, Told, TypingEvent};
 pub use id::{ConversationId, Identifies, MessageId, SessionId, TypeId, UserId};
 pub use limits::Limits;
 pub use log::{
-    ConversationState, Entry, Happening, Lane, MessageChange, MessageState, NewEntry, Pen,
-    Position, Progress, Rank, Record, Seal, Step, Stretch, Tail,
+    ConversationState, Departure, Entry, Happening, Lane, MessageChange, MessageState, NewEntry,
+    Pen, Position, Progress, Rank, ReactionChange, Record, Seal, Stay, Step, Stretch, Tail, Unseen,
 };
-pub use message::{Body, ClientMessageId, Message, Seq};
+pub use message::{Body, ClientMessageId, Fingerprint, Message, Seq};
 pub use page::{Page, PageArgs, Window};
+pub use reaction::{Emoji, Reaction, Reactor};
 pub use session::{Device, Session};
 pub use terms::{Terms, TermsCheck};
 pub use time::Timestamp;

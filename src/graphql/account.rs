@@ -181,7 +181,7 @@ fields! { mutations of Mutation, |_mutation, cx| {
     ): bool = each loads {
         let viewer = cx.viewer()?;
         let password = Password::attempt("password", &password)?;
-        cx.chat.delete_account(viewer, password).await?;
+        cx.chat.delete_account(viewer, password, cx.deadline()).await?;
         *cx.cookie.lock() = Some(Box::new(SessionCookie::Clear));
         Ok(true)
     };

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::Viewer,
-    chat::{Changes, Chat, Connection, Effects, Held, Origin, PresenceReceiver},
+    chat::{Chat, Connection, ConversationChanges, Effects, Held, Origin, PresenceReceiver},
     domain::{Device, Session, Stand, TypingEvent, UserId},
     error::{Error, Result},
 };
@@ -173,21 +173,22 @@ pub enum SessionCookie {
 
 /// The source of a subscription's events, taken before anything that its socket sends later takes effect.
 pub enum Hold {
-    Messages(Arc<Connection>, Held),
+    Log(Arc<Connection>, Held),
     Presence(PresenceReceiver),
-    Typing(broadcast::Receiver<Arc<TypingEvent>>),
-    Changes(Changes),
+    /// With what tells that somebody may have left.
+    Typing(broadcast::Receiver<Arc<TypingEvent>>, ConversationChanges),
+    Changes(ConversationChanges),
 }
 
 impl Hold {
     /// Takes hold for the subscription with this root field; `None` for a name that the schema does not have.
     pub fn take(connection: &Arc<Connection>, root_field: &str) -> Option<Self> {
         Some(match root_field {
-            "events" | "newMessage" => {
-                Self::Messages(connection.clone(), connection.hold_messages())
+            "events" | "newMessage" | "messageChanged" => {
+                Self::Log(connection.clone(), connection.hold_log())
             }
             "onlineUsersChanged" => Self::Presence(connection.hold_presence()),
-            "typing" => Self::Typing(connection.hold_typing()),
+            "typing" => Self::Typing(connection.hold_typing(), connection.hold_changes()),
             "conversationChanged" => Self::Changes(connection.hold_changes()),
             _ => return None,
         })

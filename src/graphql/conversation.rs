@@ -82,6 +82,9 @@ impl Conversation {
         if let Some(activity) = self.activity {
             return Ok(activity);
         }
+        if !cx.chat.is_member(cx.viewer_id()?, &self.conversation) {
+            return Ok(ConversationActivity::none(&self.conversation));
+        }
         let activity = cx
             .loaders()
             .load_one(ActivityOf(self.conversation.id))
@@ -96,7 +99,7 @@ pub(super) async fn message_at(
     conversation: &Arc<domain::Conversation>,
     seq: Seq,
 ) -> Result<Option<Message>> {
-    if seq == 0 {
+    if seq == 0 || !cx.chat.is_member(cx.viewer_id()?, conversation) {
         return Ok(None);
     }
     let message = cx
@@ -117,6 +120,9 @@ object! {
         title: Option<String> = everyone => conversation.conversation.title.as_deref();
         /// Who takes part.
         members: Vec<Member> = everyone[about 5] => Member::all(&conversation.conversation);
+        /// How many take part.
+        memberCount: i32 = everyone =>
+            i32::try_from(conversation.conversation.members.len()).unwrap_or(i32::MAX);
         /// Message history, oldest first within a page; without `first` or `last`, the newest 50.
         messages(
             /// The first so many, 1 to 100.
@@ -242,7 +248,10 @@ fields! { subscriptions of Subscription, |_subscription, cx| {
         let batches = stream::unfold(Some(changes), |changes| async move {
             let mut changes = changes?;
             match changes.next().await {
-                Some(ids) => Some((ids.into_iter().map(Ok).collect(), Some(changes))),
+                Some(ids) => {
+                    let ids = ids.into_iter().map(|(id, ())| Ok(id));
+                    Some((ids.collect(), Some(changes)))
+                }
                 None => Some((vec![Err(Error::ResyncRequired)], None)),
             }
         });

@@ -8,8 +8,8 @@ use async_graphql::dataloader::Loader;
 use crate::{
     chat::Chat,
     domain::{
-        Conversation, ConversationActivity, ConversationId, Message, MessageId, Pair, ReadMark,
-        Seq, Timestamp, User, UserId,
+        Conversation, ConversationActivity, ConversationId, Message, MessageId, Pair, Reaction,
+        ReadMark, Seq, Timestamp, User, UserId,
     },
     error::{Error, Result},
 };
@@ -28,6 +28,10 @@ pub(super) struct MarksOf(pub(super) ConversationId);
 /// The message at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct MessageAt(pub(super) ConversationId, pub(super) Seq);
+
+/// What is under a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ReactionsOf(pub(super) MessageId);
 
 /// When a user was last seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,4 +64,5 @@ loader!(ActivityOf => ConversationActivity, |chat, ids| chat.activities(&ids), |
 loader!(MarksOf => Vec<ReadMark>, |chat, ids| chat.read_marks(&ids), |of| of.0);
 loader!(MessageAt => Arc<Message>, |chat, places| chat.messages_at(&places), |at| (at.0, at.1));
 loader!(MessageId => Arc<Message>, |chat, ids| chat.messages(&ids), |id| *id);
+loader!(ReactionsOf => Vec<Reaction>, |chat, ids| chat.reactions(&ids), |of| of.0);
 loader!(LastSeenOf => Timestamp, |chat, ids| chat.last_seen(&ids), |of| of.0);

@@ -1,22 +1,22 @@
-//! Messages: history, sending, and the stream of new ones.
+//! Messages: history, sending and changing them.
 
 use std::sync::Arc;
 
 use async_graphql::{ID, InputObject};
-use futures_util::stream;
 
 use super::{
-    Mutation, Query, RequestContext, Subscription,
+    Mutation, Query, RequestContext,
     connection::{ListCursor, Listed, connection},
-    context::{Begun, Hold},
     conversation::{Conversation, ConversationRef},
-    engine::{Event, Hole, Soon, fields, interface, object},
+    engine::{Soon, fields, object},
+    loaders::ReactionsOf,
+    reaction::Reaction,
     scalar::DateTime,
     user::{User, existing},
 };
 use crate::{
-    chat::{Delivery, NewMessage as Outgoing, News, Target},
-    domain::{self, Body, ClientMessageId, MessageId, PageArgs, Seq},
+    chat::{NewMessage as Outgoing, ShownMessage, Target},
+    domain::{self, Body, ClientMessageId, Emoji, MessageId, PageArgs, Seq},
     error::{Error, Result},
 };
 
@@ -44,7 +44,15 @@ impl Message {
         }
     }
 
-    fn from_event(event: &domain::MessageEvent) -> Self {
+    fn shown(shown: ShownMessage) -> Self {
+        Self {
+            message: shown.message,
+            conversation: Some(shown.conversation),
+            sender: shown.sender,
+        }
+    }
+
+    pub(super) fn from_event(event: &domain::MessageEvent) -> Self {
         Self {
             message: event.message.clone(),
             conversation: Some(event.conversation.clone()),
@@ -88,8 +96,8 @@ object! {
         editedAt: Option<DateTime> = everyone => message.message.edited_at;
         /// When it was deleted; null when it was not.
         deletedAt: Option<DateTime> = everyone => message.message.deleted_at;
-        /// The message that this one answers.
-        replyTo: Option<Message> = each loads {
+        /// The message that this one answers, in its newest state.
+        replyTo: Option<Message> = everyone loads {
             let Some(id) = message.message.reply_to else {
                 return Ok(None);
             };
@@ -101,25 +109,19 @@ object! {
                 sender: None,
             }))
         };
-        /// Emoji that people put under it.
-        reactions: Vec<Reaction> = everyone[about 5] => Vec::<Reaction>::new();
-    }
-}
-
-/// An emoji under a message, and whose it is.
-#[derive(Clone)]
-struct Reaction {
-    emoji: String,
-    users: Vec<User>,
-}
-
-object! {
-    /// An emoji under a message, and whose it is.
-    Reaction, |reaction, cx| {
-        /// The emoji.
-        emoji: String = everyone => reaction.emoji.as_str();
-        /// Who put it there.
-        users: Vec<User> = everyone[about 5] => reaction.users.as_slice();
+        /// Emoji that people put under it, in the order in which the first of each came.
+        reactions: Vec<Reaction> = everyone[about 5] soon {
+            let (message, cx) = (message.message.clone(), cx.clone());
+            if message.reacted == 0 || message.is_deleted() {
+                Soon::Now(Vec::new())
+            } else {
+                Soon::later(async move {
+                    let reactions = cx.loaders().load_one(ReactionsOf(message.id)).await?;
+                    let reactions = reactions.unwrap_or_default().into_iter();
+                    Ok(reactions.map(Reaction::new).collect())
+                })
+            }
+        };
     }
 }
 
@@ -145,7 +147,7 @@ pub(super) async fn message_page(
     args: PageArgs,
 ) -> Result<MessageConnection> {
     let window = args.window(DEFAULT_PAGE, Seq::read)?;
-    let page = cx.chat.history(target, &window).await?;
+    let page = cx.chat.history(cx.viewer_id()?, target, &window).await?;
     let conversation = match target {
         Target::Existing(conversation) => Some(conversation),
         Target::Unstarted(_) => None,
@@ -226,93 +228,51 @@ fields! { mutations of Mutation, |_mutation, cx| {
             to: to.parse("input.to")?,
             reply_to: reply_to_id.map(reply_to).transpose()?,
         };
-        let sent = cx.chat.send(viewer, outgoing, cx.deadline()).await?;
-        Ok(Message {
-            message: sent.message,
-            conversation: Some(sent.conversation),
-            sender: Some(sent.sender),
-        })
+        Ok(Message::shown(cx.chat.send(viewer, outgoing, cx.deadline()).await?))
     };
-} }
-
-/// A message as it arrives.
-#[derive(Clone)]
-struct NewMessage(Arc<domain::MessageEvent>);
-
-object! {
-    /// A message as it arrives.
-    NewMessage, |event, cx| {
-        /// Pass the last one you got as `after` when you subscribe again.
-        cursor: String = reader => Hole::Cursor;
-        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
-        previous: String = reader => Hole::Previous;
+    /// Gives a message of the viewer's another text; the same one changes nothing.
+    editMessage(
+        /// The message, which the viewer sent.
+        messageId: ID,
+        /// 1 to 4,000 characters, not only white space.
+        body: String,
+    ): Message = each loads {
+        let (viewer, body) = (cx.viewer_id()?, Body::parse("body", &body)?);
+        let id = message_id(&messageId)?;
+        Ok(Message::shown(cx.chat.edit_message(viewer, id, body, cx.deadline()).await?))
+    };
+    /// Leaves a tombstone: the body is gone, the place in the history stays. For its sender, and in a group for its owner.
+    deleteMessage(
         /// The message.
-        message: Message = everyone => Message::from_event(&event.0);
-    }
-}
-
-interface! {
-    /// Something that happened in the viewer's conversations, at its place in the viewer's stream.
-    ChatEvent of NewMessage {
-        /// Pass the last one you got as `after` when you subscribe again.
-        cursor: String;
-        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
-        previous: String;
-    }
-}
-
-/// Begins a stream of what the log holds for the viewer.
-async fn stream_of(
-    cx: &RequestContext,
-    news: News,
-    only: Option<ConversationRef>,
-    after: Option<String>,
-) -> Result<Begun> {
-    let Hold::Messages(connection, held) = cx.take_hold()? else {
-        return Err(Error::Internal("not a source of messages".into()));
+        messageId: ID,
+    ): Message = each loads {
+        let (viewer, id) = (cx.viewer_id()?, message_id(&messageId)?);
+        Ok(Message::shown(cx.chat.delete_message(viewer, id, cx.deadline()).await?))
     };
-    let only = only.map(|reference| reference.parse("in")).transpose()?;
-    let messages = cx
-        .chat
-        .stream(connection, held, news, only, after.as_deref());
-    let messages = messages.await?;
-    Ok(
-        cx.begin(stream::unfold(Some(messages), |messages| async move {
-            let mut messages = messages?;
-            match messages.next().await? {
-                Ok(Delivery {
-                    event,
-                    cursor,
-                    previous,
-                    live,
-                }) => {
-                    let object = NewMessage(event.clone());
-                    let told = if live {
-                        Event::shared(object, &event)
-                    } else {
-                        Event::own(object)
-                    };
-                    Some((Ok(told.at(cursor, previous)), Some(messages)))
-                }
-                Err(error) => Some((Err(error), None)),
-            }
-        })),
-    )
+    /// Puts an emoji under a message; adding it again changes nothing. At most 20 kinds.
+    addReaction(
+        /// The message.
+        messageId: ID,
+        /// Exactly one.
+        emoji: String,
+    ): Message = each loads { Ok(react(&cx, &messageId, &emoji, true).await?) };
+    /// Takes an emoji of the viewer's away; one that is not there changes nothing.
+    removeReaction(
+        /// The message.
+        messageId: ID,
+        /// Exactly one.
+        emoji: String,
+    ): Message = each loads { Ok(react(&cx, &messageId, &emoji, false).await?) };
+} }
+
+fn message_id(id: &ID) -> Result<MessageId> {
+    MessageId::parse(id).ok_or_else(|| Error::no_message("messageId"))
 }
 
-fields! { subscriptions of Subscription, |_subscription, cx| {
-    /// Everything that happens in the viewer's conversations (or only in one), in order, with one cursor: today new messages, later all that this server learns to tell. With `after`, first all that was missed since that cursor, then live: no gap, no repeat.
-    events(
-        /// Only there.
-        r#in: Option<ConversationRef>,
-        /// A `streamCursor`, or the `cursor` of the last event.
-        after: Option<String>,
-    ): ChatEvent = each loads { Ok(stream_of(&cx, News::Everything, r#in, after).await?) };
-    /// Every new message in the viewer's conversations (or only in one), the viewer's own from other devices too. With `after`, first all that was missed since that cursor, then live: no gap, no duplicate, in each conversation's order.
-    newMessage(
-        /// Only there.
-        r#in: Option<ConversationRef>,
-        /// A `streamCursor`, or the `cursor` of the last event.
-        after: Option<String>,
-    ): NewMessage = each loads { Ok(stream_of(&cx, News::Messages, r#in, after).await?) };
-} }
+async fn react(cx: &RequestContext, id: &ID, emoji: &str, added: bool) -> Result<Message> {
+    let viewer = cx.viewer_id()?;
+    let emoji = Emoji::parse("emoji", emoji)?;
+    let id = message_id(id)?;
+    let reacted = cx.chat.react(viewer, id, emoji, added, cx.deadline());
+    Ok(Message::shown(reacted.await?))
+}

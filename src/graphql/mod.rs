@@ -15,11 +15,14 @@ mod context;
 mod conversation;
 mod engine;
 pub mod error;
+mod event;
+mod group;
 mod loaders;
 mod member;
 mod message;
 mod node;
 mod presence;
+mod reaction;
 mod scalar;
 mod session;
 mod typing;
@@ -72,6 +75,7 @@ root!(
         account::mutations,
         message::mutations,
         conversation::mutations,
+        group::mutations,
         typing::mutations,
         session::mutations,
         blocking::mutations
@@ -80,5 +84,5 @@ root!(
 root!(
     /// What can be listened to.
     Subscription,
-    [message::subscriptions, presence::subscriptions, conversation::subscriptions, typing::subscriptions]
+    [event::subscriptions, presence::subscriptions, conversation::subscriptions, typing::subscriptions]
 );

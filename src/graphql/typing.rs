@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
     Mutation, Subscription,
@@ -12,7 +12,11 @@ use super::{
     engine::{Event, fields, object},
     user::User,
 };
-use crate::{domain, error::Error};
+use crate::{
+    chat::{Chat, ConversationChanges, Target},
+    domain::{self, UserId},
+    error::{Error, Result},
+};
 
 /// Someone started or stopped typing.
 #[derive(Clone)]
@@ -27,6 +31,50 @@ object! {
         user: User = everyone => User(event.0.user.clone());
         /// Whether the user types now.
         typing: bool = everyone => event.0.typing;
+    }
+}
+
+/// Where a subscription hears of typing.
+struct Source {
+    chat: Chat,
+    viewer: UserId,
+    receiver: Receiver<Arc<domain::TypingEvent>>,
+    /// Tells that the viewer may have left the one conversation that is listened to.
+    changes: ConversationChanges,
+    only: Option<(domain::ConversationRef, Target)>,
+}
+
+impl Source {
+    async fn next(&mut self) -> Option<Result<Arc<domain::TypingEvent>>> {
+        loop {
+            let told = tokio::select! {
+                told = self.receiver.recv() => told,
+                // What is not remembered may be what matters.
+                _ = self.changes.next(), if self.only.is_some() => {
+                    if let Err(error) = self.check().await {
+                        return Some(Err(error));
+                    }
+                    continue;
+                }
+            };
+            let only = self.only.as_ref();
+            match told {
+                Ok(event) if only.is_none_or(|(_, only)| only.is(&event.conversation)) => {
+                    return Some(Ok(event));
+                }
+                // Elsewhere, or out of date by now.
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// Looks whether the viewer may still listen.
+    async fn check(&self) -> Result<()> {
+        if let Some((reference, _)) = self.only {
+            self.chat.target(self.viewer, "in", reference).await?;
+        }
+        Ok(())
     }
 }
 
@@ -50,32 +98,34 @@ fields! { subscriptions of Subscription, |_subscription, cx| {
         /// Only there.
         r#in: Option<ConversationRef>,
     ): TypingEvent = each loads {
-        let Hold::Typing(receiver) = cx.take_hold()? else {
+        let Hold::Typing(receiver, changes) = cx.take_hold()? else {
             return Err(Error::Internal("not a typing source".into()).into());
         };
-        let target = match r#in {
+        let viewer = cx.viewer_id()?;
+        let only = match r#in {
             Some(reference) => {
                 let reference = reference.parse("in")?;
-                Some(cx.chat.target(cx.viewer_id()?, "in", reference).await?)
+                let target = cx.chat.target(viewer, "in", reference).await?;
+                Some((reference, target))
             }
             None => None,
         };
-        Ok(cx.begin(stream::unfold((receiver, target), |(mut receiver, target)| async move {
-            loop {
-                match receiver.recv().await {
-                    Ok(event)
-                        if target
-                            .as_ref()
-                            .is_none_or(|target| target.is(&event.conversation)) =>
-                    {
-                        let event = Event::shared(TypingEvent(event.clone()), &event);
-                        return Some((Ok(event), (receiver, target)));
-                    }
-                    // Elsewhere, or out of date by now.
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return None,
+        let source = Source {
+            chat: cx.chat.clone(),
+            viewer,
+            receiver,
+            changes,
+            only,
+        };
+        Ok(cx.begin(stream::unfold(Some(source), |source| async move {
+            let mut source = source?;
+            Some(match source.next().await? {
+                Ok(event) => {
+                    let event = Event::shared(TypingEvent(event.clone()), &event);
+                    (Ok(event), Some(source))
                 }
-            }
+                Err(error) => (Err(error), None),
+            })
         })))
     };
 } }

@@ -1,22 +1,20 @@
-//! Which of a user's conversations changed: states, of which a reader that is behind wants the newest alone.
+//! States that change, of which a reader that is behind wants the newest alone.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::domain::ConversationId;
-
-/// Changed conversations that are remembered for readers that fall behind.
+/// Changes that are remembered for readers that fall behind.
 const KEPT: usize = 256;
 
-/// The latest changes of a user's conversations. A conversation stands in it once, at its newest change.
-pub(super) struct ChangeLog {
+/// The latest changes of some things. A thing stands in it once, at its newest change.
+pub(super) struct ChangeLog<K, V> {
     version: watch::Sender<u64>,
-    changed: Mutex<Vec<(u64, ConversationId)>>,
+    changed: Mutex<Vec<(u64, K, V)>>,
 }
 
-impl Default for ChangeLog {
+impl<K, V> Default for ChangeLog<K, V> {
     fn default() -> Self {
         Self {
             version: watch::Sender::new(0),
@@ -25,9 +23,9 @@ impl Default for ChangeLog {
     }
 }
 
-impl ChangeLog {
+impl<K: Clone + PartialEq, V: Clone> ChangeLog<K, V> {
     /// Reads the changes from here on.
-    pub(super) fn follow(self: &Arc<Self>) -> Changes {
+    pub(super) fn follow(self: &Arc<Self>) -> Changes<K, V> {
         let receiver = self.version.subscribe();
         let seen = *receiver.borrow();
         Changes {
@@ -37,30 +35,35 @@ impl ChangeLog {
         }
     }
 
-    pub(super) fn record(&self, conversation: ConversationId) {
+    pub(super) fn record(&self, what: K, state: V) {
         let mut changed = self.changed.lock();
-        changed.retain(|(_, id)| *id != conversation);
+        changed.retain(|(_, known, _)| *known != what);
         if changed.len() == KEPT {
             changed.remove(0);
         }
         self.version.send_modify(|version| {
             *version += 1;
-            changed.push((*version, conversation));
+            changed.push((*version, what, state));
         });
     }
 }
 
-/// Reads a user's changed conversations: each once, however often it changed since the last look.
-pub struct Changes {
+/// Reads what changed: each thing once, however often it changed since the last look.
+pub struct Changes<K, V> {
     receiver: watch::Receiver<u64>,
     seen: u64,
-    log: Arc<ChangeLog>,
+    log: Arc<ChangeLog<K, V>>,
 }
 
-impl Changes {
-    /// Waits for changes and gives the conversations in the order of their newest one. `None` when more changed
-    /// than is remembered, so that some would be missing.
-    pub async fn next(&mut self) -> Option<Vec<ConversationId>> {
+impl<K: Clone, V: Clone> Changes<K, V> {
+    /// Whether there is nothing to be given.
+    pub fn is_current(&self) -> bool {
+        *self.receiver.borrow() <= self.seen
+    }
+
+    /// Waits for changes and gives them in the order of the newest of each thing. `None` when more changed than is
+    /// remembered, so that some would be missing.
+    pub async fn next(&mut self) -> Option<Vec<(K, V)>> {
         // The sender lives in the log that is held here.
         let version = *self
             .receiver
@@ -68,14 +71,14 @@ impl Changes {
             .await
             .ok()?;
         let changed = self.log.changed.lock();
-        let oldest = changed.first().map_or(0, |(version, _)| *version);
+        let oldest = changed.first().map_or(0, |(version, ..)| *version);
         let full = changed.len() == KEPT && oldest > self.seen + 1;
         let news = changed
             .iter()
-            .filter(|(at, _)| *at > self.seen)
-            .map(|(_, id)| *id)
+            .filter(|(at, ..)| *at > self.seen)
+            .map(|(_, what, state)| (what.clone(), state.clone()))
             .collect();
-        self.seen = version.max(changed.last().map_or(0, |(at, _)| *at));
+        self.seen = version.max(changed.last().map_or(0, |(at, ..)| *at));
         (!full).then_some(news)
     }
 }
@@ -85,18 +88,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_conversation_that_changed_often_is_told_once() {
+    async fn what_changed_often_is_told_once_in_its_newest_state() {
         let log = Arc::new(ChangeLog::default());
         let mut changes = log.follow();
-        let (a, b) = (ConversationId::new(), ConversationId::new());
-        for id in [a, b, a, a] {
-            log.record(id);
+        for (what, state) in [("a", 1), ("b", 2), ("a", 3), ("a", 4)] {
+            log.record(what.to_owned(), state);
         }
-        assert_eq!(changes.next().await, Some(vec![b, a]));
-        log.record(b);
-        assert_eq!(changes.next().await, Some(vec![b]));
-        for _ in 0..=KEPT {
-            log.record(ConversationId::new());
+        let told = |what: &str, state| (what.to_owned(), state);
+        let expected = vec![told("b", 2), told("a", 4)];
+        assert_eq!(changes.next().await, Some(expected));
+        log.record("b".to_owned(), 5);
+        assert_eq!(changes.next().await, Some(vec![told("b", 5)]));
+        for state in 0..=KEPT {
+            log.record(state.to_string(), 6);
         }
         assert_eq!(changes.next().await, None, "more than is remembered");
     }

@@ -16,14 +16,22 @@ use super::{
     tails::Tails,
 };
 use crate::domain::{
-    Conversation, ConversationId, Entry, LogEvent, Position, Progress, Rank, Record, Stand, Tail,
-    Terms, TermsCheck, Told, TypingEvent, UserId,
+    Conversation, ConversationId, Entry, LogEvent, Position, Progress, Rank, ReadEvent, Record,
+    Stamp, Stand, Tail, Terms, TermsCheck, Told, TypingEvent, UserId,
 };
 
 /// Entries that a channel holds for its slowest reader. One that falls behind reads what it missed elsewhere.
 const LOG_RING: usize = 32;
 /// Typing events that a channel holds. One that falls behind misses some: they are out of date by then.
 const TYPING_RING: usize = 16;
+
+/// Changed conversations.
+pub type ConversationChanges = Changes<ConversationId, ()>;
+
+/// Read marks that moved, in their newest state.
+pub type Reads = Changes<(ConversationId, UserId), Arc<ReadEvent>>;
+
+type ReadLog = ChangeLog<(ConversationId, UserId), Arc<ReadEvent>>;
 
 /// Brings entries from here on.
 pub type LogReceiver = broadcast::Receiver<Arc<LogEvent>>;
@@ -56,7 +64,8 @@ struct Log<T> {
 struct Channel {
     log: broadcast::Sender<Arc<LogEvent>>,
     typing: OnceLock<broadcast::Sender<Arc<TypingEvent>>>,
-    changes: OnceLock<Arc<ChangeLog>>,
+    changes: OnceLock<Arc<ChangeLog<ConversationId, ()>>>,
+    reads: OnceLock<Arc<ReadLog>>,
 }
 
 /// What came of records that were handed in.
@@ -74,13 +83,21 @@ pub struct Telling {
 }
 
 impl<T> Hub<T> {
-    /// A hub that stands at `progress` in the log: what came before counts as told. Of each lane `terms` has at most
+    /// A hub that stands at `progress` in the log and at `reads` among the moves of read marks: what came before counts
+    /// as told. Of each lane `terms` has at most
     /// `kept_seals`.
-    pub fn new(progress: Progress, rank: Rank, terms: Terms, kept_seals: usize) -> Self {
+    pub fn new(
+        progress: Progress,
+        rank: Rank,
+        terms: Terms,
+        kept_seals: usize,
+        reads: Stamp,
+    ) -> Self {
         let stand = Stand {
             index: 0,
             progress,
             terms: terms.check(&progress, kept_seals).unwrap_or_default(),
+            reads,
         };
         Self(Arc::new(Inner {
             log: Mutex::new(Log {
@@ -138,21 +155,20 @@ impl<T> Hub<T> {
         up_to: &Progress,
     ) -> Option<Vec<Arc<LogEvent>>> {
         let log = self.0.log.lock();
-        let concerned = |event: &&Arc<LogEvent>| {
-            up_to.covers(event.position) && event.conversation.has_member(user)
-        };
+        let concerned =
+            |event: &&Arc<LogEvent>| up_to.covers(event.position) && event.concerns(user);
         let recent = log.recent.since(after)?;
         Some(recent.filter(concerned).cloned().collect())
     }
 
     /// Takes records in, each lane in its order, and tells what may be told by then; `tell` says how, in the order in
-    /// which it is told. A record before which others of its lane are missing is taken only when there is a `hole`, as
+    /// which it is told, and is given the conversation as the step before leaves it, if that is known. A record before which others of its lane are missing is taken only when there is a `hole`, as
     /// the caller knows.
     pub fn take_in(
         &self,
         records: impl IntoIterator<Item = (Record, T)>,
         holes: bool,
-        mut tell: impl FnMut(&Entry, T) -> Telling,
+        mut tell: impl FnMut(&Entry, T, Option<Arc<Conversation>>) -> Telling,
     ) -> TakenIn {
         let mut log = self.0.log.lock();
         let mut taken_in = TakenIn::default();
@@ -175,7 +191,11 @@ impl<T> Hub<T> {
     }
 
     /// Tells what waits for a record that the log does not have.
-    pub fn tell_in_spite_of(&self, hole: Position, mut tell: impl FnMut(&Entry, T) -> Telling) {
+    pub fn tell_in_spite_of(
+        &self,
+        hole: Position,
+        mut tell: impl FnMut(&Entry, T, Option<Arc<Conversation>>) -> Telling,
+    ) {
         let mut log = self.0.log.lock();
         if let Some((record, with)) = log.intake.give_in_spite_of(hole) {
             self.tell(&mut log, record, with, &mut tell);
@@ -183,7 +203,11 @@ impl<T> Hub<T> {
         self.tell_all(&mut log, &mut tell);
     }
 
-    fn tell_all(&self, log: &mut Log<T>, tell: &mut impl FnMut(&Entry, T) -> Telling) {
+    fn tell_all(
+        &self,
+        log: &mut Log<T>,
+        tell: &mut impl FnMut(&Entry, T, Option<Arc<Conversation>>) -> Telling,
+    ) {
         while let Some((record, with)) = log.intake.give() {
             self.tell(log, record, with, tell);
         }
@@ -194,7 +218,7 @@ impl<T> Hub<T> {
         log: &mut Log<T>,
         record: Record,
         with: T,
-        tell: &mut impl FnMut(&Entry, T) -> Telling,
+        tell: &mut impl FnMut(&Entry, T, Option<Arc<Conversation>>) -> Telling,
     ) {
         let progress = *log.intake.told();
         let mut stand = *self.stand();
@@ -213,10 +237,12 @@ impl<T> Hub<T> {
             Record::Entry(entry) => entry,
         };
         let stand = Arc::new(stand);
-        log.tails.learn(entry.conversation_id, entry.tail());
-        let Telling { conversation, told } = tell(&entry, with);
+        let before = log.tails.conversation(entry.conversation_id);
+        let Telling { conversation, told } = tell(&entry, with, before);
+        log.tails.tell(conversation.clone(), entry.tail());
         let event = Arc::new(LogEvent {
             position: entry.position,
+            step: entry.step,
             stand: stand.clone(),
             conversation,
             told,
@@ -226,8 +252,10 @@ impl<T> Hub<T> {
         // the receiver, and the rest behind it.
         *self.0.stand.write() = stand;
         let channels = self.0.channels.read();
-        for member in &event.conversation.members {
-            if let Some(channel) = channels.get(&member.user_id) {
+        let members = event.conversation.members.iter();
+        let left = event.departures().iter().map(|left| left.user_id);
+        for user in members.map(|member| member.user_id).chain(left) {
+            if let Some(channel) = channels.get(&user) {
                 // No receiver is no fault: nobody subscribed.
                 let _ = channel.log.send(event.clone());
             }
@@ -246,9 +274,27 @@ impl<T> Hub<T> {
                 .get(&user)
                 .and_then(|channel| channel.changes.get())
             {
-                log.record(conversation);
+                log.record(conversation, ());
             }
         }
+    }
+
+    /// Tells `users` that someone has read further.
+    pub fn read(&self, event: &Arc<ReadEvent>, users: impl IntoIterator<Item = UserId>) {
+        let channels = self.0.channels.read();
+        for user in users {
+            if let Some(log) = channels.get(&user).and_then(|channel| channel.reads.get()) {
+                log.record((event.conversation.id, event.reader.id), event.clone());
+            }
+        }
+    }
+
+    /// Takes note that all moves of read marks up to a stamp were told.
+    pub fn told_reads(&self, reads: Stamp) {
+        // Whoever tells of the log takes over what stands here.
+        let _log = self.0.log.lock();
+        let stand = *self.stand();
+        *self.0.stand.write() = Arc::new(Stand { reads, ..stand });
     }
 
     /// Tells `users` that someone is typing, or no longer.
@@ -269,6 +315,7 @@ impl<T> Hub<T> {
                 log: broadcast::Sender::new(LOG_RING),
                 typing: OnceLock::new(),
                 changes: OnceLock::new(),
+                reads: OnceLock::new(),
             })
         });
         Attachment {
@@ -307,8 +354,13 @@ impl<T> Attachment<T> {
     }
 
     /// Changed conversations from here on.
-    pub fn changes(&self) -> Changes {
+    pub fn changes(&self) -> ConversationChanges {
         self.channel.changes.get_or_init(Arc::default).follow()
+    }
+
+    /// Who has read further, from here on.
+    pub fn reads(&self) -> Reads {
+        self.channel.reads.get_or_init(Arc::default).follow()
     }
 }
 
@@ -353,7 +405,7 @@ mod tests {
 
     fn hub(told: i64) -> Hub<()> {
         let progress = [Position(told)].into_iter().collect();
-        Hub::new(progress, 0, Terms::default(), 10)
+        Hub::new(progress, 0, Terms::default(), 10, 0)
     }
 
     fn direct() -> (Conversation, UserId) {
@@ -366,9 +418,9 @@ mod tests {
     fn only_what_comes_next_in_its_lane_is_told() {
         let (hub, (conversation, user)) = (hub(4), direct());
         let shared = Arc::new(conversation.clone());
-        let tell = |_: &Entry, ()| Telling {
+        let tell = |_: &Entry, (), _| Telling {
             conversation: shared.clone(),
-            told: Told::ConversationChanged,
+            told: Told::ConversationChanged(Vec::new()),
         };
         let attachment = hub.attach(user);
         let (mut receiver, stand) = attachment.log();

@@ -9,7 +9,6 @@ mod tails;
 mod timeouts;
 pub mod typing;
 
-pub use changes::Changes;
-pub use hub::{Attachment, Hub, LogReceiver};
+pub use hub::{Attachment, ConversationChanges, Hub, LogReceiver, Reads};
 pub use presence::{Presence, PresenceReceiver};
 pub use typing::Typing;

@@ -52,7 +52,8 @@ impl Recent {
 
 fn size(event: &LogEvent) -> usize {
     match &event.told {
-        Told::Sent(sent) => sent.message.body.as_str().len(),
-        Told::MessageChanged(_) | Told::ConversationChanged => 0,
+        Told::Sent(told) | Told::MessageChanged(told) => told.message.body.as_str().len(),
+        Told::ConversationChanged(departures) => size_of_val(departures.as_slice()),
+        Told::Nothing => 0,
     }
 }

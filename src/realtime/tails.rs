@@ -1,8 +1,8 @@
-//! Where the conversations end in which something happened most recently.
+//! How the conversations stand in which something happened most recently.
 
-use std::{collections::HashMap, mem};
+use std::{collections::HashMap, mem, sync::Arc};
 
-use crate::domain::{ConversationId, Tail};
+use crate::domain::{Conversation, ConversationId, Tail};
 
 /// Of how many conversations it is remembered, twice over.
 const KEPT: usize = 50_000;
@@ -10,29 +10,68 @@ const KEPT: usize = 50_000;
 /// The tails of conversations, as far as they were told.
 #[derive(Default)]
 pub(super) struct Tails {
-    young: HashMap<ConversationId, Tail>,
-    old: HashMap<ConversationId, Tail>,
+    young: HashMap<ConversationId, Known>,
+    old: HashMap<ConversationId, Known>,
+}
+
+#[derive(Clone)]
+struct Known {
+    tail: Tail,
+    /// As the newest entry that was told leaves it; `None` before one was.
+    conversation: Option<Arc<Conversation>>,
 }
 
 impl Tails {
     pub(super) fn get(&mut self, conversation: ConversationId) -> Option<Tail> {
-        if let Some(tail) = self.young.get(&conversation) {
-            return Some(*tail);
+        self.known(conversation).map(|known| known.tail)
+    }
+
+    /// A conversation as what was told of it leaves it.
+    pub(super) fn conversation(&mut self, id: ConversationId) -> Option<Arc<Conversation>> {
+        self.known(id)?.conversation.clone()
+    }
+
+    fn known(&mut self, conversation: ConversationId) -> Option<&Known> {
+        if !self.young.contains_key(&conversation) {
+            let known = self.old.remove(&conversation)?;
+            self.put(conversation, known);
         }
-        let tail = self.old.remove(&conversation)?;
-        self.learn(conversation, tail);
-        Some(tail)
+        self.young.get(&conversation)
     }
 
     /// Takes note of a tail, unless a newer one is known.
     pub(super) fn learn(&mut self, conversation: ConversationId, tail: Tail) {
+        if self
+            .get(conversation)
+            .is_none_or(|known| tail.step > known.step)
+        {
+            self.put(
+                conversation,
+                Known {
+                    tail,
+                    conversation: None,
+                },
+            );
+        }
+    }
+
+    /// Takes note of how a conversation is told to end.
+    pub(super) fn tell(&mut self, conversation: Arc<Conversation>, tail: Tail) {
+        let id = conversation.id;
+        self.put(
+            id,
+            Known {
+                tail,
+                conversation: Some(conversation),
+            },
+        );
+    }
+
+    fn put(&mut self, conversation: ConversationId, known: Known) {
         if self.young.len() >= KEPT {
             self.old = mem::take(&mut self.young);
         }
-        let known = self.young.entry(conversation).or_insert(tail);
-        if tail.step > known.step {
-            *known = tail;
-        }
+        self.young.insert(conversation, known);
     }
 }
 

@@ -19,9 +19,10 @@ use async_trait::async_trait;
 
 use crate::{
     domain::{
-        Conversation, ConversationActivity, ConversationId, Entry, Lane, Message, MessageId, Page,
-        Pair, ProfileChange, Progress, Rank, ReadMark, Record, Seal, Seq, Session, SessionId,
-        Stretch, Tail, Timestamp, User, UserId, Window,
+        ClientMessageId, Conversation, ConversationActivity, ConversationId, Entry, Lane, Message,
+        MessageId, MovedMark, Page, Pair, ProfileChange, Progress, Rank, Reactor, ReadMark, Record,
+        Seal, Seq, Session, SessionId, Stamp, Stay, Step, Stretch, Tail, Timestamp, Unseen, User,
+        UserId, Window,
     },
     error::{Error, Result},
 };
@@ -115,8 +116,14 @@ pub trait Users: Send + Sync {
 
     /// Deletes an account whose password has this hash; false when there is none. Kept are the id, the two instants and
     /// the username key, which stays taken; the user is found by id alone. What it blocked, and who blocked it, is
-    /// forgotten.
+    /// forgotten. It counts as leaving until [`Users::has_left`].
     async fn delete_user(&self, user: UserId, hash: &str, at: Timestamp) -> Result<bool>;
+
+    /// Deleted accounts that may still be in groups; in any order.
+    async fn leaving(&self) -> Result<Vec<UserId>>;
+
+    /// Takes note that a deleted account is in no group any more.
+    async fn has_left(&self, user: UserId) -> Result<()>;
 
     /// How many there are.
     async fn count_users(&self) -> Result<u64>;
@@ -188,6 +195,9 @@ pub trait Conversations: Send + Sync {
     /// It stays out of [`Conversations::conversations_of`] until its first message.
     async fn create_direct(&self, conversation: &Conversation) -> Result<Conversation>;
 
+    /// Adds a group. It stays out of [`Conversations::conversations_of`] until the entry with which it is made.
+    async fn create_group(&self, conversation: &Conversation) -> Result<()>;
+
     /// Those of `pairs` that have a direct conversation, also one without a message yet; in any order.
     async fn direct_conversations(&self, pairs: &[Pair]) -> Result<Vec<Conversation>>;
 
@@ -204,6 +214,9 @@ pub trait Conversations: Send + Sync {
         limit: usize,
     ) -> Result<Vec<(Conversation, ConversationActivity)>>;
 
+    /// Who left a conversation behind a step, each time with when it was a member; in any order.
+    async fn departures(&self, id: ConversationId, after: Step) -> Result<Vec<(UserId, Stay)>>;
+
     /// What follows from the messages of those of `ids` that exist; in any order.
     async fn activities(&self, ids: &[ConversationId]) -> Result<Vec<ConversationActivity>>;
 
@@ -211,7 +224,20 @@ pub trait Conversations: Send + Sync {
     /// seq of its own newest message, as sending reads.
     async fn read_marks(&self, ids: &[ConversationId]) -> Result<Vec<ReadMark>>;
 
-    /// Moves a member's mark forward to `seq`, never back; true when it moved.
+    /// Marks that members moved by reading behind a stamp, in the order of their stamps (or only those in a viewer's
+    /// conversations), and from which stamp on to ask next. Where a mark may show later than one with a greater stamp,
+    /// those are given again that are up to `late` older; who asks again and again knows them.
+    async fn moved_marks(
+        &self,
+        viewer: Option<UserId>,
+        after: Stamp,
+        late: Duration,
+    ) -> Result<(Vec<MovedMark>, Stamp)>;
+
+    /// Up to which stamp marks have moved by now.
+    async fn newest_stamp(&self) -> Result<Stamp>;
+
+    /// Moves a member's mark forward to `seq`, never back, as it was read; true when it moved.
     async fn mark_read(&self, conversation: ConversationId, user: UserId, seq: Seq)
     -> Result<bool>;
 }
@@ -251,14 +277,14 @@ pub trait Log: Send + Sync {
     /// Where conversations end; nothing of those in which nothing has happened. In any order.
     async fn tails(&self, ids: &[ConversationId]) -> Result<Vec<(ConversationId, Tail)>>;
 
-    /// Where those of the viewer's conversations (or only `conversation`, if the viewer is a member) end in which
-    /// something has happened that `after` does not cover. In any order.
-    async fn with_news(
+    /// The conversations (or only `conversation`) in which something has happened while the viewer was a member that
+    /// `after` does not cover. In any order.
+    async fn unseen(
         &self,
         viewer: UserId,
         conversation: Option<ConversationId>,
         after: &Progress,
-    ) -> Result<Vec<(ConversationId, Tail)>>;
+    ) -> Result<Vec<Unseen>>;
 
     /// The entries of stretches that are there, each stretch in the order of steps; a message as it was or as it is.
     async fn entries(&self, stretches: &[Stretch]) -> Result<Vec<Entry>>;
@@ -316,6 +342,16 @@ pub trait Messages: Send + Sync {
 
     /// Those of `ids` that exist, in any order.
     async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Message>>;
+
+    /// What is under those of `ids` that exist and are not deleted, in any order.
+    async fn reactors(&self, ids: &[MessageId]) -> Result<Vec<Reactor>>;
+
+    /// The message that its sender's client called so.
+    async fn message_called(
+        &self,
+        sender: UserId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<Message>>;
 
     /// Those of the places that hold a message, in any order.
     async fn messages_at(&self, places: &[(ConversationId, Seq)]) -> Result<Vec<Message>>;

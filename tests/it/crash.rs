@@ -1,6 +1,9 @@
 //! What was acknowledged is kept, whatever is killed when: the program, in a process of its own, and mongod.
 
+mod accounts;
+mod actions;
 mod killed;
+mod known;
 mod outage;
 mod syncs;
 

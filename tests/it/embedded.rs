@@ -44,7 +44,9 @@ async fn talk(store: &EmbeddedStore, count: usize) -> (Conversation, Vec<Entry>)
         reply_to: None,
         edited_at: None,
         deleted_at: None,
+        first: None,
         changed: 0,
+        reacted: 0,
     };
     let seal = store.begin_term(None).await.expect("answers");
     let mut pen = Pen::new(seal.position, seal.rank);

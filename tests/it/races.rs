@@ -1,5 +1,9 @@
 //! Many at once.
 
+mod changing;
+mod crowd;
+mod joining;
+
 use std::{
     collections::HashSet,
     sync::atomic::{AtomicBool, Ordering},
@@ -8,10 +12,12 @@ use std::{
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 
+use self::crowd::Crowd;
 use crate::{
     on_both_stores,
     support::{
         Client, Reader, TestApp,
+        feed::Feed,
         record::{Attempt, Said, delivery_faults, faults},
         store::{StoreKind, mongo_is_there},
     },
@@ -62,6 +68,18 @@ async fn two_servers() -> (TestApp, TestApp) {
 /// Reads the log of other servers often.
 fn often(config: &mut chinwag::app::Config) {
     config.limits.sweep_interval = std::time::Duration::from_millis(50);
+}
+
+/// Runs a race over one server, and on a MongoDB over two as well.
+async fn over_servers(kind: StoreKind, race: impl AsyncFn(&[&TestApp])) {
+    let app = TestApp::start(kind).await;
+    race(&[&app]).await;
+    app.stop().await;
+    if let StoreKind::Mongo = kind {
+        let (app, beside) = two_servers().await;
+        race(&[&app, &beside]).await;
+        tokio::join!(app.stop(), beside.stop());
+    }
 }
 
 async fn thirty_first_messages_in_both_directions_make_one_conversation(kind: StoreKind) {

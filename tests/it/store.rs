@@ -98,7 +98,9 @@ fn draft(conversation_id: ConversationId, sender_id: UserId, body: &str) -> Mess
         reply_to: None,
         edited_at: None,
         deleted_at: None,
+        first: None,
         changed: 0,
+        reacted: 0,
     }
 }
 
@@ -145,7 +147,7 @@ fn lasting(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
                 message.changed = 0;
             }
             Happening::MessageChanged(change) => change.state = None,
-            Happening::ConversationChanged(_) => {}
+            Happening::Reacted(_) | Happening::ConversationChanged(_) => {}
         }
         entry
     };

@@ -1,6 +1,6 @@
 //! What a field gives, as the executor writes it.
 
-use std::{borrow::Cow, future::Future, pin::Pin};
+use std::{borrow::Cow, future::Future, pin::Pin, sync::Arc};
 
 use async_graphql::{ID, resolver_utils::EnumType};
 
@@ -34,6 +34,8 @@ pub enum Hole {
     Cursor,
     /// What its reader has had before it.
     Previous,
+    /// Whether its reader is among these.
+    Among(Arc<[UserId]>),
     /// JSON that its owner sees, and everyone else null.
     OwnersOnly { owner: UserId, json: Box<str> },
 }
@@ -106,6 +108,12 @@ impl<'a> Gives<'a, String> for String {
 }
 
 impl<'a> Gives<'a, String> for Hole {
+    fn give(self) -> Given<'a> {
+        Given::Hole(self)
+    }
+}
+
+impl<'a> Gives<'a, bool> for Hole {
     fn give(self) -> Given<'a> {
         Given::Hole(self)
     }

@@ -130,6 +130,10 @@ impl Hole {
         match self {
             Self::Cursor => cursor(|place| &place.cursor),
             Self::Previous => cursor(|place| &place.previous),
+            Self::Among(users) => {
+                let is_among = reader.is_some_and(|reader| users.contains(&reader));
+                json.push_str(if is_among { "true" } else { "false" });
+            }
             Self::OwnersOnly { owner, json: own } if reader == Some(*owner) => json.push_str(own),
             Self::OwnersOnly { .. } => json.push_str("null"),
         }
@@ -138,6 +142,7 @@ impl Hole {
     fn bytes(&self) -> usize {
         match self {
             Self::Cursor | Self::Previous => 0,
+            Self::Among(users) => size_of_val(&**users),
             Self::OwnersOnly { json, .. } => json.len(),
         }
     }

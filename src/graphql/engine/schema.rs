@@ -168,7 +168,7 @@ mod tests {
         }
         assert!(is(possible("User")[0], "Node") && !is(possible("Member")[0], "Node"));
         let events = possible("ChatEvent").iter().map(|of| of.name);
-        assert_eq!(events.collect::<Vec<_>>(), ["NewMessage"]);
+        assert_eq!(events.count(), 5);
     }
 
     #[test]

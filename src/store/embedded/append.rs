@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, btree_map};
 
 use rusqlite::{Connection, params};
 
-use super::{change, conversation, log, message};
+use super::{change, conversation, log, message, reaction};
 use crate::{
     domain::{
         ConversationId, Entry, Happening, Message, Position, Seal, Seq, Tail, Timestamp, UserId,
@@ -109,6 +109,10 @@ impl Writing<'_> {
             Happening::MessageChanged(change) => {
                 change::insert(self.db, entry)?;
                 message::change(self.db, entry, change)?;
+            }
+            Happening::Reacted(reaction) => {
+                change::insert(self.db, entry)?;
+                reaction::change(self.db, entry, reaction)?;
             }
             Happening::ConversationChanged(state) => {
                 change::insert(self.db, entry)?;

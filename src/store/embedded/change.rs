@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use super::{columns::EntryId, conversation, log::Unplaced};
 use crate::{
     domain::{
-        ConversationState, Entry, Happening, Member, MessageChange, NewEntry, Position, Seq, Step,
+        ConversationId, ConversationState, Departure, Entry, Happening, Member, MessageChange,
+        NewEntry, Position, ReactionChange, Seq, Step,
     },
     error::Result,
 };
@@ -13,7 +14,8 @@ use crate::{
 macro_rules! select_changes {
     ($rest:literal) => {
         concat!(
-            "SELECT position, id, conversation, seq, message, title FROM changes ",
+            "SELECT position, id, conversation, seq, message, title, user, emoji, added, step
+             FROM changes ",
             $rest
         )
     };
@@ -28,7 +30,9 @@ pub(super) const IN_STRETCH: &str =
     select_changes!("WHERE conversation = ?1 AND step BETWEEN ?2 AND ?3 ORDER BY step");
 
 const MEMBERS: &str =
-    "SELECT user, role, joined_at FROM change_members WHERE position = ?1 ORDER BY place";
+    "SELECT user, role, joined_at, since FROM change_members WHERE position = ?1 ORDER BY place";
+
+const DEPARTURES: &str = "SELECT user, since FROM stays WHERE conversation = ?1 AND until = ?2";
 
 /// The newest of a conversation before a position.
 pub(super) const BEFORE_POSITION: &str = "SELECT position, step, seq FROM changes
@@ -54,14 +58,16 @@ impl Place {
 
 /// Writes an entry that is no message.
 pub(super) fn insert(db: &Connection, entry: &Entry) -> Result<()> {
-    let (message, state) = match &entry.what {
+    let (message, reaction, state) = match &entry.what {
         Happening::Sent(_) => return Ok(()),
-        Happening::MessageChanged(change) => (Some(change.message_id), None),
-        Happening::ConversationChanged(state) => (None, Some(state)),
+        Happening::MessageChanged(change) => (Some(change.message_id), None, None),
+        Happening::Reacted(change) => (Some(change.message_id), Some(change), None),
+        Happening::ConversationChanged(state) => (None, None, Some(state)),
     };
     db.prepare_cached(
-        "INSERT INTO changes (position, id, conversation, step, seq, message, title)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO changes
+             (position, id, conversation, step, seq, message, title, user, emoji, added)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         entry.position,
@@ -70,7 +76,10 @@ pub(super) fn insert(db: &Connection, entry: &Entry) -> Result<()> {
         entry.step,
         entry.seq,
         message,
-        state.and_then(|state| state.title.as_ref())
+        state.and_then(|state| state.title.as_ref()),
+        reaction.map(|reaction| reaction.user_id),
+        reaction.map(|reaction| &reaction.emoji),
+        reaction.map(|reaction| reaction.added)
     ])?;
     // Other entries than messages do not move a conversation in lists; the one that makes it puts it there.
     db.prepare_cached(
@@ -82,8 +91,8 @@ pub(super) fn insert(db: &Connection, entry: &Entry) -> Result<()> {
     )?
     .execute(params![entry.conversation_id, entry.position, entry.step])?;
     let mut insert = db.prepare_cached(
-        "INSERT INTO change_members (position, place, user, role, joined_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO change_members (position, place, user, role, joined_at, since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     let members = state.into_iter().flat_map(|state| &state.members);
     for (member, place) in members.zip(1_i64..) {
@@ -92,7 +101,22 @@ pub(super) fn insert(db: &Connection, entry: &Entry) -> Result<()> {
             place,
             member.user_id,
             member.role,
-            member.joined_at
+            member.joined_at,
+            member.since
+        ])?;
+    }
+    let mut insert = db.prepare_cached(
+        "INSERT INTO stays (conversation, until, user, since, seq, position)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for Departure { user_id, since } in state.into_iter().flat_map(|state| &state.departures) {
+        insert.execute(params![
+            entry.conversation_id,
+            entry.step,
+            user_id,
+            since,
+            entry.seq,
+            entry.position
         ])?;
     }
     Ok(())
@@ -124,19 +148,27 @@ pub(super) fn before(db: &Connection, sql: &str, params: impl Params) -> Result<
 
 fn change(db: &Connection, row: &Row<'_>) -> rusqlite::Result<(Position, Unplaced)> {
     let position = row.get(0)?;
-    let what = match row.get(4)? {
-        Some(message_id) => Happening::MessageChanged(MessageChange {
+    let conversation_id = row.get(2)?;
+    let what = match (row.get(4)?, row.get(7)?) {
+        (Some(message_id), None) => Happening::MessageChanged(MessageChange {
             message_id,
             state: None,
         }),
-        None => Happening::ConversationChanged(ConversationState {
+        (Some(message_id), Some(emoji)) => Happening::Reacted(ReactionChange {
+            message_id,
+            user_id: row.get(6)?,
+            emoji,
+            added: row.get(8)?,
+        }),
+        (None, _) => Happening::ConversationChanged(ConversationState {
             title: row.get(5)?,
             members: members(db, position)?,
+            departures: departures(db, conversation_id, row.get(9)?)?,
         }),
     };
     let new = NewEntry {
         id: row.get::<_, EntryId>(1)?.0,
-        conversation_id: row.get(2)?,
+        conversation_id,
         what,
     };
     let said = row.get(3)?;
@@ -149,13 +181,36 @@ fn members(db: &Connection, position: Position) -> rusqlite::Result<Vec<Member>>
     members.collect()
 }
 
+fn departures(
+    db: &Connection,
+    conversation: ConversationId,
+    step: Step,
+) -> rusqlite::Result<Vec<Departure>> {
+    let departure = |row: &Row<'_>| {
+        Ok(Departure {
+            user_id: row.get(0)?,
+            since: row.get(1)?,
+        })
+    };
+    let mut statement = db.prepare_cached(DEPARTURES)?;
+    let departures = statement.query_map(params![conversation, step], departure)?;
+    departures.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::schema::tests::plan, *};
 
     #[test]
     fn no_statement_scans_or_sorts_changes() -> rusqlite::Result<()> {
-        for sql in [LOG_AFTER, IN_STRETCH, MEMBERS, BEFORE_POSITION, BEFORE_STEP] {
+        for sql in [
+            LOG_AFTER,
+            IN_STRETCH,
+            MEMBERS,
+            DEPARTURES,
+            BEFORE_POSITION,
+            BEFORE_STEP,
+        ] {
             for step in plan(sql)? {
                 assert!(step.starts_with("SEARCH "), "{sql}: {step}");
             }

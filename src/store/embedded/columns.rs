@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::{
     domain::{
         AvatarUrl, Body, ClientMessageId, ConversationId, ConversationKind, Device, DisplayName,
-        MemberRole, MessageId, Position, SessionId, Timestamp, UserId, Username,
+        Emoji, Fingerprint, MemberRole, MessageId, Position, SessionId, Timestamp, UserId,
+        Username,
     },
     error::{Error, Result},
     store::broken,
@@ -93,11 +94,28 @@ texts!(
     ClientMessageId,
     Device,
     DisplayName,
+    Emoji,
     Username
 );
 words! {
     ConversationKind { Direct = "direct", Group = "group" }
     MemberRole { Owner = "owner", Member = "member" }
+}
+
+impl ToSql for Fingerprint {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+impl FromSql for Fingerprint {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value
+            .as_blob()?
+            .try_into()
+            .map(Self)
+            .map_err(FromSqlError::other)
+    }
 }
 
 /// What the disk or the moment refuses may work later; all else is a fault of ours.

@@ -1,13 +1,15 @@
 //! Conversations, their members, and how far each has read.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{EmbeddedStore, columns};
 use crate::{
     domain::{
-        Conversation, ConversationActivity, ConversationId, ConversationState, Entry, Member, Pair,
-        Rank, ReadMark, Seq, UserId,
+        Conversation, ConversationActivity, ConversationId, ConversationState, Entry, Member,
+        MovedMark, Pair, Rank, ReadMark, Seq, Stamp, Stay, Step, UserId,
     },
     error::Result,
     store::{Conversations, broken},
@@ -26,10 +28,22 @@ macro_rules! select_conversations {
 const OF_VIEWER: &str = select_conversations!(
     "FROM members CROSS JOIN conversations ON conversations.id = members.conversation
      WHERE members.user = ?1
-       AND (last_seq > 0 OR kind = 'group')
+       AND (last_seq > 0 OR kind = 'group' AND change_count > 0)
        AND (?2 IS NULL OR (last_position, id) < (?2, ?3))
      ORDER BY last_position DESC, id DESC LIMIT ?4"
 );
+
+const DEPARTURES: &str =
+    "SELECT user, since, until FROM stays WHERE conversation = ?1 AND until > ?2";
+
+const MOVED_MARKS: &str = "SELECT conversation, user, read_seq, read_stamp FROM members
+     WHERE read_stamp > 0 AND read_stamp > ?1 AND (?2 IS NULL OR EXISTS (
+         SELECT 1 FROM members AS own
+         WHERE own.conversation = members.conversation AND own.user = ?2))
+     ORDER BY read_stamp";
+
+const NEWEST_STAMP: &str = "SELECT read_stamp FROM members WHERE read_stamp > 0
+     ORDER BY read_stamp DESC LIMIT 1";
 
 #[async_trait]
 impl Conversations for EmbeddedStore {
@@ -39,6 +53,26 @@ impl Conversations for EmbeddedStore {
             .pair()
             .ok_or_else(|| broken("a direct conversation without a pair"))?;
         self.write(move |db| create(db, new, pair)).await
+    }
+
+    async fn create_group(&self, conversation: &Conversation) -> Result<()> {
+        let new = conversation.clone();
+        self.write(move |db| insert(db, &new, None)).await
+    }
+
+    async fn departures(&self, id: ConversationId, after: Step) -> Result<Vec<(UserId, Stay)>> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(DEPARTURES)?;
+            let departures = statement.query_map(params![id, after], |row| {
+                let stay = Stay {
+                    from: row.get(1)?,
+                    to: row.get(2)?,
+                };
+                Ok((row.get(0)?, stay))
+            })?;
+            Ok(departures.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
     }
 
     async fn direct_conversations(&self, pairs: &[Pair]) -> Result<Vec<Conversation>> {
@@ -114,9 +148,54 @@ impl Conversations for EmbeddedStore {
         user: UserId,
         seq: Seq,
     ) -> Result<bool> {
-        self.write(move |db| move_mark(db, conversation, user, seq))
-            .await
+        self.write(move |db| {
+            let moved = move_mark(db, conversation, user, seq)?;
+            if moved {
+                let stamp = newest_stamp(db)? + 1;
+                db.prepare_cached(
+                    "UPDATE members SET read_stamp = ?3 WHERE conversation = ?1 AND user = ?2",
+                )?
+                .execute(params![conversation, user, stamp])?;
+            }
+            Ok(moved)
+        })
+        .await
     }
+
+    async fn moved_marks(
+        &self,
+        viewer: Option<UserId>,
+        after: Stamp,
+        _late: Duration,
+    ) -> Result<(Vec<MovedMark>, Stamp)> {
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(MOVED_MARKS)?;
+            let moved = statement.query_map(params![after.max(0), viewer], |row| {
+                Ok(MovedMark {
+                    mark: ReadMark {
+                        conversation_id: row.get(0)?,
+                        user_id: row.get(1)?,
+                        seq: row.get(2)?,
+                    },
+                    stamp: row.get(3)?,
+                })
+            })?;
+            let moved = moved.collect::<rusqlite::Result<_>>()?;
+            Ok((moved, newest_stamp(db)?))
+        })
+        .await
+    }
+
+    async fn newest_stamp(&self) -> Result<Stamp> {
+        self.read(newest_stamp).await
+    }
+}
+
+/// Of the last move by reading; 0 before the first.
+fn newest_stamp(db: &Connection) -> Result<Stamp> {
+    let mut statement = db.prepare_cached(NEWEST_STAMP)?;
+    let newest = statement.query_row([], |row| row.get(0)).optional()?;
+    Ok(newest.unwrap_or(0))
 }
 
 /// Moves a member's mark forward to `seq`; false when it is there already, or nobody's.
@@ -138,13 +217,17 @@ fn create(db: &Connection, new: Conversation, pair: Pair) -> Result<Conversation
     if let Some(existing) = find_direct(db, pair)? {
         return Ok(existing);
     }
+    insert(db, &new, Some(pair))?;
+    Ok(new)
+}
+
+fn insert(db: &Connection, new: &Conversation, pair: Option<PairKey>) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO conversations (id, kind, title, pair, created_at, last_activity_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
     )?
     .execute(params![new.id, new.kind, new.title, pair, new.created_at])?;
-    put_members(db, new.id, &new.members)?;
-    Ok(new)
+    put_members(db, new.id, &new.members, 0)
 }
 
 /// Makes a conversation what an entry tells of it.
@@ -160,17 +243,24 @@ pub(super) fn change(db: &Connection, entry: &Entry, state: &ConversationState) 
             remove.execute(params![id, member.user_id])?;
         }
     }
-    put_members(db, id, &state.members)
+    put_members(db, id, &state.members, entry.seq)
 }
 
-/// Adds members; those who are members already keep how far they have read.
-fn put_members(db: &Connection, conversation: ConversationId, members: &[Member]) -> Result<()> {
+/// Adds members, who have read up to a message; those who are members already keep how far they have read.
+fn put_members(
+    db: &Connection,
+    conversation: ConversationId,
+    members: &[Member],
+    read: Seq,
+) -> Result<()> {
     let mut put = db.prepare_cached(
-        "INSERT INTO members (conversation, user, place, role, joined_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO members (conversation, user, place, role, joined_at, since, read_seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (conversation, user) DO UPDATE
-         SET place = excluded.place, role = excluded.role, joined_at = excluded.joined_at
-         WHERE (place, role, joined_at) <> (excluded.place, excluded.role, excluded.joined_at)",
+         SET place = excluded.place, role = excluded.role, joined_at = excluded.joined_at,
+             since = excluded.since
+         WHERE (place, role, joined_at, since)
+             <> (excluded.place, excluded.role, excluded.joined_at, excluded.since)",
     )?;
     for (member, place) in members.iter().zip(1_i64..) {
         put.execute(params![
@@ -178,7 +268,9 @@ fn put_members(db: &Connection, conversation: ConversationId, members: &[Member]
             member.user_id,
             place,
             member.role,
-            member.joined_at
+            member.joined_at,
+            member.since,
+            read
         ])?;
     }
     Ok(())
@@ -237,18 +329,19 @@ fn with_members(db: &Connection, mut conversation: Conversation) -> Result<Conve
 
 fn members(db: &Connection, conversation: ConversationId) -> Result<Vec<Member>> {
     let mut statement = db.prepare_cached(
-        "SELECT user, role, joined_at FROM members WHERE conversation = ?1 ORDER BY place",
+        "SELECT user, role, joined_at, since FROM members WHERE conversation = ?1 ORDER BY place",
     )?;
     let members = statement.query_map([conversation], member)?;
     Ok(members.collect::<rusqlite::Result<_>>()?)
 }
 
-/// A member from a row of (user, role, time of joining).
+/// A member from a row of (user, role, time and step of joining).
 pub(super) fn member(row: &Row<'_>) -> rusqlite::Result<Member> {
     Ok(Member {
         user_id: row.get(0)?,
         role: row.get(1)?,
         joined_at: row.get(2)?,
+        since: row.get(3)?,
     })
 }
 
@@ -282,7 +375,9 @@ mod tests {
             reply_to: None,
             edited_at: None,
             deleted_at: None,
+            first: None,
             changed: 0,
+            reacted: 0,
         };
         NewEntry {
             id: id.0,
@@ -294,15 +389,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn who_has_read_and_who_has_left_is_found_without_a_scan() -> rusqlite::Result<()> {
+        for sql in [MOVED_MARKS, NEWEST_STAMP, DEPARTURES] {
+            for step in super::super::schema::tests::plan(sql)? {
+                let is_found = step.contains("SEARCH ") || step.contains("SUBQUERY");
+                assert!(is_found, "{sql}: {step}");
+            }
+        }
+        Ok(())
+    }
+
     #[tokio::test]
     async fn a_group_is_listed_from_its_making_on_and_moves_with_its_messages_alone() -> Result<()>
     {
-        let (store, dir) = store(std::time::Duration::from_mins(1)).await;
+        let (store, dir) = store(Duration::from_mins(1)).await;
         let ann = UserId::new();
         let member = Member {
             user_id: ann,
             role: MemberRole::Owner,
             joined_at: Timestamp(5),
+            since: 0,
         };
         let group = |_| Conversation {
             id: ConversationId::new(),

@@ -4,7 +4,7 @@
 //! changes before it.
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map},
+    collections::{BTreeMap, HashMap, btree_map, hash_map},
     sync::Arc,
 };
 
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     domain::{
         ConversationId, Entry, Happening, Lane, Message, NewEntry, Pen, Position, Progress, Record,
-        Seal, Seq, Stretch, Tail, UserId,
+        Seal, Seq, Stay, Stretch, Tail, Unseen, UserId,
     },
     error::Result,
     store::{Appended, Call, Log, SEALS},
@@ -47,10 +47,12 @@ macro_rules! select_tails {
 
 const TAIL: &str = select_tails!("FROM conversations WHERE id = ?1");
 
-const WITH_NEWS: &str = select_tails!(
-    "FROM members CROSS JOIN conversations ON id = conversation
-     WHERE user = ?1 AND max(last_position, change_position) > ?2 AND (?3 IS NULL OR id = ?3)"
-);
+const UNSEEN_AS_MEMBER: &str = "SELECT conversation, since FROM members
+     CROSS JOIN conversations ON id = conversation
+     WHERE user = ?1 AND max(last_position, change_position) > ?2 AND (?3 IS NULL OR id = ?3)";
+
+const UNSEEN_OF_STAYS: &str = "SELECT conversation, since, until, seq, position FROM stays
+     WHERE user = ?1 AND position > ?2 AND (?3 IS NULL OR conversation = ?3) ORDER BY position";
 
 #[async_trait]
 impl Log for EmbeddedStore {
@@ -92,19 +94,15 @@ impl Log for EmbeddedStore {
         .await
     }
 
-    async fn with_news(
+    async fn unseen(
         &self,
         viewer: UserId,
         conversation: Option<ConversationId>,
         after: &Progress,
-    ) -> Result<Vec<(ConversationId, Tail)>> {
+    ) -> Result<Vec<Unseen>> {
         let after = after.in_lane(Lane::FIRST);
-        self.read(move |db| {
-            let mut statement = db.prepare_cached(WITH_NEWS)?;
-            let tails = statement.query_map(params![viewer, after, conversation], tail_row)?;
-            Ok(tails.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
+        self.read(move |db| unseen(db, params![viewer, after, conversation]))
+            .await
     }
 
     async fn entries(&self, stretches: &[Stretch]) -> Result<Vec<Entry>> {
@@ -169,6 +167,52 @@ fn tail_row(row: &Row<'_>) -> rusqlite::Result<(ConversationId, Tail)> {
         rank: position.number(),
     };
     Ok((row.get(0)?, tail))
+}
+
+fn unseen(db: &Connection, params: impl Params + Copy) -> Result<Vec<Unseen>> {
+    let mut all = BTreeMap::<ConversationId, Unseen>::new();
+    let mut statement = db.prepare_cached(UNSEEN_OF_STAYS)?;
+    let over = statement.query_map(params, |row| {
+        let (step, position): (_, Position) = (row.get(2)?, row.get(4)?);
+        Ok(Unseen {
+            conversation_id: row.get(0)?,
+            tail: Tail {
+                step,
+                seq: row.get(3)?,
+                position,
+                rank: position.number(),
+            },
+            stays: vec![Stay {
+                from: row.get(1)?,
+                to: Some(step),
+            }],
+        })
+    })?;
+    for unseen in over {
+        let unseen = unseen?;
+        match all.entry(unseen.conversation_id) {
+            btree_map::Entry::Occupied(mut known) => {
+                let known = known.get_mut();
+                known.tail = unseen.tail;
+                known.stays.extend(unseen.stays);
+            }
+            btree_map::Entry::Vacant(none) => drop(none.insert(unseen)),
+        }
+    }
+    let mut statement = db.prepare_cached(UNSEEN_AS_MEMBER)?;
+    let present = statement.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for found in present {
+        let (conversation_id, from) = found?;
+        let tail = tail(db, conversation_id)?.unwrap_or(Tail::NOTHING);
+        let known = all.entry(conversation_id).or_insert(Unseen {
+            conversation_id,
+            tail,
+            stays: Vec::new(),
+        });
+        known.tail = tail;
+        known.stays.push(Stay { from, to: None });
+    }
+    Ok(all.into_values().collect())
 }
 
 /// What stands at a position.
@@ -281,7 +325,13 @@ mod tests {
 
     #[test]
     fn no_statement_scans_or_sorts_the_log() -> rusqlite::Result<()> {
-        for sql in [SEALS_AFTER, NEWEST_SEALS, TAIL, WITH_NEWS] {
+        for sql in [
+            SEALS_AFTER,
+            NEWEST_SEALS,
+            TAIL,
+            UNSEEN_AS_MEMBER,
+            UNSEEN_OF_STAYS,
+        ] {
             for step in plan(sql)? {
                 assert!(step.starts_with("SEARCH "), "{sql}: {step}");
             }

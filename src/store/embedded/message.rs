@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::{EmbeddedStore, columns};
+use super::{EmbeddedStore, columns, reaction};
 use crate::{
     domain::{
-        ConversationId, Entry, Message, MessageChange, MessageId, Page, Position, Seq, Window,
+        ClientMessageId, ConversationId, Entry, Message, MessageChange, MessageId, Page, Position,
+        Reactor, Seq, UserId, Window,
     },
     error::Result,
     store::{Messages, broken},
@@ -16,7 +17,7 @@ macro_rules! select_messages {
     ($rest:literal) => {
         concat!(
             "SELECT id, conversation, seq, sender, body, client_message_id, sent_at, reply_to,
-                 edited_at, deleted_at, changed, position
+                 edited_at, deleted_at, changed, position, reacted, first
              FROM messages LEFT JOIN edits ON message = position ",
             $rest
         )
@@ -66,6 +67,25 @@ impl Messages for EmbeddedStore {
     async fn messages(&self, ids: &[MessageId]) -> Result<Vec<Message>> {
         let ids = ids.to_vec();
         self.read(move |db| columns::find_each(&ids, |id| find(db, BY_ID, [id])))
+            .await
+    }
+
+    async fn reactors(&self, ids: &[MessageId]) -> Result<Vec<Reactor>> {
+        let ids = ids.to_vec();
+        self.read(move |db| {
+            let found = columns::find_each(&ids, |id| reaction::under(db, id).map(Some))?;
+            Ok(found.into_iter().flatten().collect())
+        })
+        .await
+    }
+
+    async fn message_called(
+        &self,
+        sender: UserId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<Message>> {
+        let called = client_message_id.clone();
+        self.read(move |db| find(db, BY_CLIENT_ID, params![sender, called]))
             .await
     }
 
@@ -124,18 +144,24 @@ pub(super) fn change(db: &Connection, entry: &Entry, change: &MessageChange) -> 
         .optional()?;
     let position = position.ok_or_else(|| broken("a change of a message that does not exist"))?;
     db.prepare_cached(
-        "INSERT INTO edits (message, edited_at, deleted_at, changed) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO edits (message, edited_at, deleted_at, changed, first)
+         VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (message) DO UPDATE SET
              edited_at = excluded.edited_at,
              deleted_at = excluded.deleted_at,
-             changed = excluded.changed",
+             changed = excluded.changed,
+             first = excluded.first",
     )?
     .execute(params![
         position,
         state.edited_at,
         state.deleted_at,
-        entry.step
+        entry.step,
+        state.first
     ])?;
+    if state.deleted_at.is_some() {
+        reaction::forget(db, position)?;
+    }
     Ok(())
 }
 
@@ -215,6 +241,8 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         edited_at: row.get(8)?,
         deleted_at: row.get(9)?,
         changed: row.get::<_, Option<_>>(10)?.unwrap_or(0),
+        reacted: row.get::<_, Option<_>>(12)?.unwrap_or(0),
+        first: row.get(13)?,
     })
 }
 

@@ -17,6 +17,7 @@ mod message;
 #[cfg(test)]
 mod older;
 mod presence;
+mod reaction;
 mod schema;
 mod session;
 mod threads;

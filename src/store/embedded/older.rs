@@ -84,7 +84,9 @@ fn message(talk: &Conversation, seq: i64) -> Message {
         reply_to: None,
         edited_at: None,
         deleted_at: None,
+        first: None,
         changed: 0,
+        reacted: 0,
     }
 }
 

@@ -3,11 +3,11 @@
 use rusqlite::Connection;
 
 /// The version of the tables that this program knows.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// Each step makes the tables of one version those of the next; the first makes them from nothing. A released step
 /// is never changed: what is to be different comes as a further step.
-pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG, ACCOUNTS];
+pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG, ACCOUNTS, GROUPS];
 
 /// The version of the tables in the file, 0 in a new one.
 pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
@@ -177,6 +177,51 @@ CREATE TABLE blocks (
     PRIMARY KEY (blocker, blocked)
 ) WITHOUT ROWID, STRICT;
 CREATE INDEX blocks_by_blocked ON blocks (blocked);
+";
+
+/// Groups, changed messages and reactions.
+const GROUPS: &str = "
+-- since: the step that made it a member; 0 where that is not known, as it was there before all steps.
+ALTER TABLE members ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+-- read_stamp: which of all moves by reading was its last; 0 when there was none.
+ALTER TABLE members ADD COLUMN read_stamp INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX members_by_read ON members (read_stamp) WHERE read_stamp > 0;
+ALTER TABLE change_members ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+
+-- leaving: whether it is deleted and may still be in groups.
+ALTER TABLE users ADD COLUMN leaving INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX users_leaving ON users (leaving) WHERE leaving = 1;
+
+-- Times for which somebody was a member, once they are over: from the step that began one to the one that ended it,
+-- which stands at a position and behind a message.
+CREATE TABLE stays (
+    conversation BLOB NOT NULL,
+    until        INTEGER NOT NULL,
+    user         BLOB NOT NULL,
+    since        INTEGER NOT NULL,
+    seq          INTEGER NOT NULL,
+    position     INTEGER NOT NULL,
+    PRIMARY KEY (conversation, until, user)
+) WITHOUT ROWID, STRICT;
+CREATE INDEX stays_by_user ON stays (user, position);
+
+-- reacted: the step that changed the message's reactions last. first: a fingerprint of what it said first.
+ALTER TABLE edits ADD COLUMN reacted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE edits ADD COLUMN first BLOB;
+
+-- emoji: what was put under the message by user, or, where added is 0, taken away.
+ALTER TABLE changes ADD COLUMN user BLOB;
+ALTER TABLE changes ADD COLUMN emoji TEXT;
+ALTER TABLE changes ADD COLUMN added INTEGER;
+
+-- message: its position. since: the step that put it there.
+CREATE TABLE reactions (
+    message INTEGER NOT NULL,
+    user    BLOB NOT NULL,
+    emoji   TEXT NOT NULL,
+    since   INTEGER NOT NULL,
+    PRIMARY KEY (message, user, emoji)
+) WITHOUT ROWID, STRICT;
 ";
 
 #[cfg(test)]

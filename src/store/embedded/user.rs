@@ -106,6 +106,24 @@ impl Users for EmbeddedStore {
         self.write(move |db| delete(db, user, &hash, at)).await
     }
 
+    async fn leaving(&self) -> Result<Vec<UserId>> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached("SELECT id FROM users WHERE leaving = 1")?;
+            let leaving = statement.query_map([], |row| row.get(0))?;
+            Ok(leaving.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    async fn has_left(&self, user: UserId) -> Result<()> {
+        self.write(move |db| {
+            db.prepare_cached("UPDATE users SET leaving = 0 WHERE id = ?1")?
+                .execute([user])?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn count_users(&self) -> Result<u64> {
         self.read(|db| Ok(count(db)?)).await
     }
@@ -211,7 +229,7 @@ fn delete(db: &Connection, id: UserId, hash: &str, at: Timestamp) -> Result<bool
     remove_search_keys(db, &user)?;
     db.prepare_cached(
         "UPDATE users SET username = '', display_name = '', sort_key = '', avatar_url = NULL,
-                          password_hash = '', deleted_at = ?2
+                          password_hash = '', deleted_at = ?2, leaving = 1
          WHERE id = ?1",
     )?
     .execute(params![id, at])?;

@@ -1,22 +1,29 @@
 //! Conversations with their members inside, and read marks in documents of their own: a busy conversation's
 //! document changes with its entries only.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
-use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::{
+    bson::{Bson, Document, RawDocument, RawDocumentBuf, doc},
+    options::Hint,
+};
+use parking_lot::Mutex;
 
 use super::{
     Inner, MongoStore,
     document::{self, Fields, unreadable},
     error,
-    following::read_mark_id,
+    following::{is_below, read_mark_id},
     record,
 };
 use crate::{
     domain::{
-        Conversation, ConversationActivity, ConversationId, ConversationKind, Pair, Rank, ReadMark,
-        Seq, UserId,
+        Conversation, ConversationActivity, ConversationId, ConversationKind, MovedMark, Pair,
+        Rank, ReadMark, Seq, Stamp, Stay, Step, Timestamp, UserId,
     },
     error::Result,
     store::Conversations,
@@ -29,6 +36,15 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Serves a member's list of conversations, and finds news in them.
 pub(super) const MEMBER_RANK: &str = "member_rank";
+
+/// Finds the read marks that moved lately.
+pub(super) const MOVED: &str = "at";
+
+/// Finds someone's times in conversations that are over.
+pub(super) const STAY_USER: &str = "user_position";
+
+/// Finds who left a conversation behind a step.
+pub(super) const STAY_CONVERSATION: &str = "conversation_until";
 
 fn encode(conversation: &Conversation) -> Result<RawDocumentBuf> {
     let kind = match conversation.kind {
@@ -112,6 +128,43 @@ impl Inner {
             }
             super::pause(PAUSE, deadline).await?;
         }
+    }
+
+    async fn create_group(&self, conversation: Conversation) -> Result<()> {
+        let document = encode(&conversation)?;
+        let insert = self.collections.conversations.insert_one(document);
+        self.timed("mongodb.insert", insert).await.map(drop)
+    }
+
+    async fn departures(&self, id: ConversationId, after: Step) -> Result<Vec<(UserId, Stay)>> {
+        let news = self.overlay.news_of(&[id]);
+        let filter = doc! { "_id.conversation": document::id(id.0), "_id.until": { "$gt": after } };
+        let find = self
+            .collections
+            .stays
+            .find(filter)
+            .hint(Hint::Name(STAY_CONVERSATION.to_owned()));
+        let mut departures = self
+            .all(find, |found| {
+                let of = found.document("_id")?;
+                let stay = Stay {
+                    from: found.number("since")?,
+                    to: Some(of.number("until")?),
+                };
+                Ok((document::user_id(of)?, stay))
+            })
+            .await?;
+        for left in news.values().flat_map(|news| &news.left) {
+            let stay = Stay {
+                from: left.departure.since,
+                to: Some(left.tail.step),
+            };
+            let departure = (left.departure.user_id, stay);
+            if left.tail.step > after && !departures.contains(&departure) {
+                departures.push(departure);
+            }
+        }
+        Ok(departures)
     }
 
     async fn direct_conversations(&self, pairs: &[Pair]) -> Result<Vec<Conversation>> {
@@ -244,11 +297,93 @@ impl Inner {
             .read_marks
             .update_one(
                 doc! { "_id": read_mark_id(conversation, user) },
-                doc! { "$max": { "seq": seq } },
+                // By the server's clock, as several processes stamp.
+                vec![doc! { "$set": {
+                    "seq": { "$max": ["$seq", seq] },
+                    "at": { "$cond": [is_below("seq", seq), "$$NOW", "$at"] },
+                } }],
             )
             .upsert(true);
         let done = self.timed("mongodb.update", raise).await?;
         Ok(done.modified_count > 0 || done.upserted_id.is_some())
+    }
+}
+
+impl Inner {
+    /// A mark's stamp is when it moved, in milliseconds. One stamped earlier may show later.
+    async fn moved_marks(
+        &self,
+        viewer: Option<UserId>,
+        after: Stamp,
+        late: Duration,
+    ) -> Result<(Vec<MovedMark>, Stamp)> {
+        let late = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
+        let since = document::time(Timestamp(after.saturating_sub(late).max(0)));
+        let asked_at = self.reads_clock.now();
+        let find = self
+            .collections
+            .read_marks
+            .find(doc! { "at": { "$gt": since } })
+            .sort(doc! { "at": 1 })
+            .hint(Hint::Name(MOVED.to_owned()));
+        let mut moved = self.all(find, decode_moved).await?;
+        let newest = moved.last().map_or(after, |moved| moved.stamp);
+        self.reads_clock.learn(newest);
+        if let Some(viewer) = viewer {
+            let marks = moved.iter().map(|moved| moved.mark.conversation_id);
+            let ids: HashSet<ConversationId> = marks.collect();
+            let ids: Vec<ConversationId> = ids.into_iter().collect();
+            let own: HashSet<ConversationId> =
+                self.own_of(viewer, &ids).await?.into_iter().collect();
+            moved.retain(|moved| own.contains(&moved.mark.conversation_id));
+        }
+        Ok((moved, newest.max(asked_at).max(after)))
+    }
+
+    async fn newest_stamp(&self) -> Result<Stamp> {
+        let newest = self
+            .collections
+            .read_marks
+            .find(doc! { "at": { "$exists": true } })
+            .sort(doc! { "at": -1 })
+            .hint(Hint::Name(MOVED.to_owned()));
+        let newest = self.first(newest, decode_moved).await?;
+        let stamp = newest.map_or(0, |moved| moved.stamp);
+        self.reads_clock.learn(stamp);
+        Ok(stamp)
+    }
+}
+
+fn decode_moved(found: &RawDocument) -> Result<MovedMark> {
+    let who = found.document("_id")?;
+    Ok(MovedMark {
+        mark: ReadMark {
+            conversation_id: ConversationId(who.id("conversation")?),
+            user_id: document::user_id(who)?,
+            seq: found.number("seq")?,
+        },
+        stamp: found.time("at")?.0,
+    })
+}
+
+/// What the server's clock shows at least, as the stamps that were read tell.
+#[derive(Default)]
+pub(super) struct ReadsClock(Mutex<Option<(Stamp, Instant)>>);
+
+impl ReadsClock {
+    fn learn(&self, stamp: Stamp) {
+        if stamp > self.now() {
+            *self.0.lock() = Some((stamp, Instant::now()));
+        }
+    }
+
+    /// 0 when no stamp was read yet.
+    fn now(&self) -> Stamp {
+        let known = *self.0.lock();
+        known.map_or(0, |(stamp, read)| {
+            let since = i64::try_from(read.elapsed().as_millis()).unwrap_or(0);
+            stamp.saturating_add(since)
+        })
     }
 }
 
@@ -257,6 +392,17 @@ impl Conversations for MongoStore {
     async fn create_direct(&self, conversation: &Conversation) -> Result<Conversation> {
         let conversation = conversation.clone();
         self.bounded(|inner| async move { inner.create_direct(conversation).await })
+            .await
+    }
+
+    async fn create_group(&self, conversation: &Conversation) -> Result<()> {
+        let conversation = conversation.clone();
+        self.bounded(|inner| async move { inner.create_group(conversation).await })
+            .await
+    }
+
+    async fn departures(&self, id: ConversationId, after: Step) -> Result<Vec<(UserId, Stay)>> {
+        self.bounded(move |inner| async move { inner.departures(id, after).await })
             .await
     }
 
@@ -294,6 +440,21 @@ impl Conversations for MongoStore {
     async fn read_marks(&self, ids: &[ConversationId]) -> Result<Vec<ReadMark>> {
         let ids = ids.to_vec();
         self.bounded(|inner| async move { inner.members_marks(&ids).await })
+            .await
+    }
+
+    async fn moved_marks(
+        &self,
+        viewer: Option<UserId>,
+        after: Stamp,
+        late: Duration,
+    ) -> Result<(Vec<MovedMark>, Stamp)> {
+        self.bounded(move |inner| async move { inner.moved_marks(viewer, after, late).await })
+            .await
+    }
+
+    async fn newest_stamp(&self) -> Result<Stamp> {
+        self.bounded(|inner| async move { inner.newest_stamp().await })
             .await
     }
 

@@ -8,7 +8,7 @@ use mongodb::bson::{
 use uuid::Uuid;
 
 use crate::{
-    domain::{Lane, Pair, Position, Timestamp, UserId},
+    domain::{Fingerprint, Lane, Pair, Position, Timestamp, UserId},
     error::{Error, Result},
     store::broken,
 };
@@ -48,6 +48,15 @@ pub(super) fn behind(position: Position) -> Bson {
 /// An instant as a date.
 pub(super) fn time(at: Timestamp) -> Bson {
     DateTime::from_millis(at.0).into()
+}
+
+/// A fingerprint as a value.
+pub(super) fn fingerprint(fingerprint: Fingerprint) -> Bson {
+    Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: fingerprint.0.to_vec(),
+    }
+    .into()
 }
 
 /// A pair as one value: both ids, the smaller one first.

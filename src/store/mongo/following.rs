@@ -7,21 +7,24 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use mongodb::bson::{Bson, Document, doc};
+use uuid::Uuid;
 
 use super::{
     Inner,
     attempt::Purpose,
     document, error,
-    news::{Due, News, Owed},
+    news::{Due, Left, News, Owed},
     record,
 };
 use crate::{
-    domain::{ConversationId, Lane, MessageId, MessageState, Position, Step, UserId},
+    domain::{
+        ConversationId, Lane, MessageId, MessageState, Position, ReactionChange, Step, UserId,
+    },
     error::Result,
 };
 
@@ -43,7 +46,7 @@ pub(super) fn read_mark_id(conversation: ConversationId, user: UserId) -> Docume
 }
 
 /// Whether a counter of the document is below a number; one that was never set counts as 0.
-fn is_below(field: &str, number: i64) -> Bson {
+pub(super) fn is_below(field: &str, number: i64) -> Bson {
     doc! { "$lt": [{ "$ifNull": [format!("${field}"), 0_i64] }, number] }.into()
 }
 
@@ -101,16 +104,44 @@ fn mark_update(conversation: ConversationId, user: UserId, seq: i64) -> Document
     doc! { "q": { "_id": read_mark_id(conversation, user) }, "u": { "$max": { "seq": seq } }, "upsert": true }
 }
 
+/// A time of someone's in a conversation that is over.
+fn stay_update(conversation: ConversationId, left: &Left) -> Document {
+    let Left { departure, tail } = left;
+    let id = doc! {
+        "conversation": document::id(conversation.0),
+        "user": document::id(departure.user_id.0),
+        "until": tail.step,
+    };
+    let stay = doc! {
+        "since": departure.since, "seq": tail.seq, "position": tail.position.0, "rank": tail.rank,
+    };
+    doc! { "q": { "_id": id }, "u": { "$setOnInsert": stay }, "upsert": true }
+}
+
+/// What someone has under a message, or had: what was taken away stays known, so that nothing older puts it back.
+fn reaction_update(change: &ReactionChange, step: Step) -> Document {
+    let id = doc! {
+        "message": document::id(change.message_id.0),
+        "user": document::id(change.user_id.0),
+        "emoji": change.emoji.as_str(),
+    };
+    let mut set = Document::new();
+    let fields = vec![("step", step.into()), ("added", change.added.into())];
+    set_where(&mut set, &is_below("step", step), fields);
+    doc! { "q": { "_id": id }, "u": [{ "$set": set }], "upsert": true }
+}
+
 /// A message's document once it shows a state.
 fn message_update(id: MessageId, state: &MessageState, step: Step) -> Document {
     let mut set = doc! { "body": state.body.as_str(), "changed": step };
     let mut unset = Document::new();
-    for (field, at) in [
-        ("editedAt", state.edited_at),
-        ("deletedAt", state.deleted_at),
+    for (field, value) in [
+        ("editedAt", state.edited_at.map(document::time)),
+        ("deletedAt", state.deleted_at.map(document::time)),
+        ("first", state.first.map(document::fingerprint)),
     ] {
-        match at {
-            Some(at) => set.insert(field, document::time(at)),
+        match value {
+            Some(value) => set.insert(field, value),
             None => unset.insert(field, ""),
         };
     }
@@ -127,6 +158,10 @@ struct Together {
     conversations: Vec<Document>,
     marks: Vec<Document>,
     messages: Vec<Document>,
+    stays: Vec<Document>,
+    reactions: Vec<Document>,
+    /// Messages of which nothing but their places stays.
+    deleted: Vec<Uuid>,
     /// The changes among them that are not known to be done.
     open: Vec<Arc<Owed>>,
 }
@@ -146,6 +181,8 @@ impl Together {
             let marks = news.marks.iter();
             all.marks
                 .extend(marks.map(|mark| mark_update(*id, mark.user_id, mark.seq)));
+            let left = news.left.iter();
+            all.stays.extend(left.map(|left| stay_update(*id, left)));
         }
         all
     }
@@ -160,8 +197,14 @@ impl Together {
             {
                 let mut news = News::default();
                 news.add(owed);
-                let update = conversation_update(*conversation_id, &news);
-                changes.conversations.push(update);
+                let id = *conversation_id;
+                changes.conversations.push(conversation_update(id, &news));
+                let marks = news.marks.iter();
+                changes
+                    .marks
+                    .extend(marks.map(|mark| mark_update(id, mark.user_id, mark.seq)));
+                let left = news.left.iter();
+                changes.stays.extend(left.map(|left| stay_update(id, left)));
             }
         }
         changes
@@ -178,9 +221,11 @@ impl Together {
                     entry_id,
                     message_id,
                     state: Some(state),
-                    done,
                     ..
-                } if !done.load(Ordering::Relaxed) => {
+                } if owed.what.is_open() => {
+                    if state.deleted_at.is_some() {
+                        changes.deleted.push(message_id.0);
+                    }
                     let update = message_update(*message_id, state, tail.step);
                     changes.messages.push(update);
                     told.push(doc! {
@@ -188,9 +233,16 @@ impl Together {
                     });
                     changes.open.push(Arc::clone(owed));
                 }
-                Due::ConversationChanged { tail, done, .. }
-                    if tail.step > 1 && !done.load(Ordering::Relaxed) =>
-                {
+                Due::Reacted { tail, change, .. } if owed.what.is_open() => {
+                    let step = tail.step;
+                    changes.reactions.push(reaction_update(change, step));
+                    changes.messages.push(doc! {
+                        "q": { "_id": document::id(change.message_id.0) },
+                        "u": { "$max": { "reacted": step } },
+                    });
+                    changes.open.push(Arc::clone(owed));
+                }
+                Due::ConversationChanged { tail, .. } if tail.step > 1 && owed.what.is_open() => {
                     changes.open.push(Arc::clone(owed));
                 }
                 _ => {}
@@ -208,15 +260,29 @@ impl Inner {
             conversations,
             marks,
             messages,
+            stays,
+            reactions,
+            deleted,
             open,
         } = all;
-        let (conversations, marks, messages) = tokio::join!(
+        let (conversations, marks, messages, stays, reactions) = tokio::join!(
             self.update_each("conversations", conversations),
             self.update_each("readMarks", marks),
             // In order: a body leaves its entry only when the message has it.
             self.update_in_order("messages", messages),
+            self.update_each("stays", stays),
+            self.update_each("reactions", reactions),
         );
-        conversations.and(marks).and(messages)?;
+        conversations
+            .and(marks)
+            .and(messages)
+            .and(stays)
+            .and(reactions)?;
+        if !deleted.is_empty() {
+            let these = doc! { "_id.message": { "$in": document::ids(deleted) } };
+            let forget = || self.collections.reactions.delete_many(these.clone());
+            self.twice("mongodb.delete", forget).await?;
+        }
         for owed in open {
             owed.set_done();
         }

@@ -13,12 +13,13 @@ use super::{
     attempt::Purpose,
     conversation,
     document::{self, Fields},
+    news::News,
     record,
 };
 use crate::{
     domain::{
-        ConversationId, Entry, Happening, Lane, Position, Progress, Record, Seal, Stretch, Tail,
-        UserId,
+        ConversationId, Entry, Happening, Lane, Position, Progress, Record, Seal, Stay, Step,
+        Stretch, Tail, Unseen, UserId,
     },
     error::Result,
     store::{Appended, Call, Log, SEALS},
@@ -63,6 +64,22 @@ fn decode_tail(found: &RawDocument) -> Result<(ConversationId, Tail)> {
         rank: found.number_if_any("rank")?.unwrap_or(position.number()),
     };
     Ok((ConversationId(found.id("_id")?), tail))
+}
+
+/// A time in a conversation that is over: since which step, and where the conversation ended with it.
+fn decode_stay(found: &RawDocument) -> Result<(ConversationId, Step, Tail)> {
+    let of = found.document("_id")?;
+    let tail = Tail {
+        step: of.number("until")?,
+        seq: found.number("seq")?,
+        position: Position(found.number("position")?),
+        rank: found.number("rank")?,
+    };
+    Ok((
+        ConversationId(of.id("conversation")?),
+        found.number("since")?,
+        tail,
+    ))
 }
 
 impl Inner {
@@ -177,19 +194,20 @@ impl Inner {
         Ok(tails)
     }
 
-    /// Where those of a viewer's conversations end that end behind `after`.
-    async fn with_news(
+    /// What happened behind `after` while the viewer was a member.
+    async fn unseen(
         &self,
         viewer: UserId,
         conversation: Option<ConversationId>,
         after: &Progress,
-    ) -> Result<Vec<(ConversationId, Tail)>> {
+    ) -> Result<Vec<Unseen>> {
         let mut moved = self.overlay.moved();
         if let Some(conversation) = conversation {
             moved.retain(|id| *id == conversation);
         }
         let own = self.own_of(viewer, &moved).await?;
         let news = self.overlay.news_of(&moved);
+        let mut all = self.stays_over(viewer, conversation, after, &news).await?;
         let mut filter = doc! {
             "members.user": document::id(viewer.0), "$or": behind("lastPosition", after, Lane::FIRST),
         };
@@ -207,17 +225,73 @@ impl Inner {
         let found = self
             .all(find, |found| found.id("_id").map(ConversationId))
             .await?;
-        let is_member = |id: &ConversationId| {
-            let remade = news.get(id).and_then(|news| news.remade.as_ref());
-            remade.is_none_or(|remade| {
-                let mut members = remade.state.members.iter();
-                members.any(|member| member.user_id == viewer)
-            })
+        let ids: HashSet<ConversationId> = own.into_iter().chain(found).collect();
+        let ids: Vec<ConversationId> = ids.into_iter().collect();
+        let mut tails = self.tails(&ids).await?;
+        tails.retain(|_, tail| !after.covers(tail.position));
+        let ids: Vec<ConversationId> = tails.keys().copied().collect();
+        for conversation in self.conversations(&ids).await? {
+            let member = conversation.member(viewer);
+            let (Some(member), Some(tail)) = (member, tails.remove(&conversation.id)) else {
+                continue;
+            };
+            let known = all.entry(conversation.id).or_insert(Unseen {
+                conversation_id: conversation.id,
+                tail,
+                stays: Vec::new(),
+            });
+            known.tail = tail;
+            known.stays.push(Stay {
+                from: member.since,
+                to: None,
+            });
+        }
+        Ok(all.into_values().collect())
+    }
+
+    /// The viewer's times in conversations that ended behind `after`.
+    async fn stays_over(
+        &self,
+        viewer: UserId,
+        conversation: Option<ConversationId>,
+        after: &Progress,
+        news: &HashMap<ConversationId, News>,
+    ) -> Result<HashMap<ConversationId, Unseen>> {
+        let mut filter = doc! {
+            "_id.user": document::id(viewer.0), "$or": behind("position", after, Lane::FIRST),
         };
-        let ids: HashSet<ConversationId> = own.into_iter().chain(found).filter(is_member).collect();
-        let tails = self.tails(&ids.into_iter().collect::<Vec<_>>()).await?;
-        let is_new = |(_, tail): &(ConversationId, Tail)| !after.covers(tail.position);
-        Ok(tails.into_iter().filter(is_new).collect())
+        if let Some(conversation) = conversation {
+            filter.insert("_id.conversation", document::id(conversation.0));
+        }
+        let find = self
+            .collections
+            .stays
+            .find(filter)
+            .hint(Hint::Name(conversation::STAY_USER.to_owned()));
+        let mut over = self.all(find, decode_stay).await?;
+        for (id, news) in news {
+            let left = news.left.iter();
+            let left = left.filter(|left| left.departure.user_id == viewer);
+            let left = left.filter(|left| !after.covers(left.tail.position));
+            over.extend(left.map(|left| (*id, left.departure.since, left.tail)));
+        }
+        over.sort_unstable_by_key(|(id, _, tail)| (*id, tail.step));
+        over.dedup_by_key(|(id, _, tail)| (*id, tail.step));
+        let mut all = HashMap::<_, Unseen>::new();
+        for (conversation_id, from, tail) in over {
+            let stays = Vec::new();
+            let unseen = all.entry(conversation_id).or_insert(Unseen {
+                conversation_id,
+                tail,
+                stays,
+            });
+            unseen.tail = tail;
+            unseen.stays.push(Stay {
+                from,
+                to: Some(tail.step),
+            });
+        }
+        Ok(all)
     }
 
     async fn entries(&self, stretches: &[Stretch]) -> Result<Vec<Entry>> {
@@ -307,17 +381,15 @@ impl Log for MongoStore {
             .await
     }
 
-    async fn with_news(
+    async fn unseen(
         &self,
         viewer: UserId,
         conversation: Option<ConversationId>,
         after: &Progress,
-    ) -> Result<Vec<(ConversationId, Tail)>> {
+    ) -> Result<Vec<Unseen>> {
         let after = *after;
-        self.bounded(
-            move |inner| async move { inner.with_news(viewer, conversation, &after).await },
-        )
-        .await
+        self.bounded(move |inner| async move { inner.unseen(viewer, conversation, &after).await })
+            .await
     }
 
     async fn entries(&self, stretches: &[Stretch]) -> Result<Vec<Entry>> {

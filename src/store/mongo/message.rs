@@ -1,15 +1,24 @@
 //! Messages as they are read, in their newest state.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
-use mongodb::{bson::doc, options::Hint};
+use mongodb::{
+    bson::{RawDocument, doc},
+    options::Hint,
+};
 
 use super::{
     Inner, MongoStore,
     document::{self, Fields},
+    overlay::Reacted,
     record,
 };
 use crate::{
-    domain::{ConversationId, Message, MessageId, Page, Seq, Window},
+    domain::{
+        ClientMessageId, ConversationId, Emoji, Message, MessageId, Page, Reactor, Seq, Step,
+        UserId, Window,
+    },
     error::Result,
     store::Messages,
 };
@@ -18,6 +27,9 @@ use crate::{
 pub(super) const CONVERSATION_MESSAGE: &str = "conversation_message";
 /// The unique index that makes a retry harmless.
 pub(super) const SENDER_CLIENT_MESSAGE_ID: &str = "sender_clientMessageId";
+
+/// Finds what is under a message.
+pub(super) const REACTED_MESSAGE: &str = "message";
 
 /// How many places one query asks for.
 const ASKED: usize = 200;
@@ -114,6 +126,60 @@ impl Inner {
     }
 }
 
+impl Inner {
+    async fn reactors(&self, ids: &[MessageId]) -> Result<Vec<Reactor>> {
+        let news = self.overlay.reactions_to(ids);
+        let ids = document::ids(ids.iter().map(|id| id.0));
+        let find = self
+            .collections
+            .reactions
+            .find(doc! { "_id.message": { "$in": ids } })
+            .hint(Hint::Name(REACTED_MESSAGE.to_owned()));
+        let mut known = HashMap::new();
+        for (key, step, added) in self.all(find, decode_reaction).await? {
+            known.insert(key, (step, added));
+        }
+        for Reacted { change, step, .. } in news {
+            let key = (change.message_id, change.user_id, change.emoji.clone());
+            let state = known.entry(key).or_insert((step, change.added));
+            if state.0 < step {
+                *state = (step, change.added);
+            }
+        }
+        let present = known.into_iter().filter(|(_, (_, added))| *added);
+        let reactor = |((message_id, user_id, emoji), (since, _))| Reactor {
+            message_id,
+            user_id,
+            emoji,
+            since,
+        };
+        Ok(present.map(reactor).collect())
+    }
+
+    async fn message_called(&self, sender: UserId, called: &str) -> Result<Option<Message>> {
+        let changes = self.overlay.all_changes();
+        let filter = doc! { "sender": document::id(sender.0), "clientMessageId": called };
+        let find = self.collections.messages.find(filter);
+        let mut found = self.first(find, record::decode_message).await?;
+        changes.amend(&mut found);
+        Ok(found)
+    }
+}
+
+type ReactionKey = (MessageId, UserId, Emoji);
+
+fn decode_reaction(found: &RawDocument) -> Result<(ReactionKey, Step, bool)> {
+    let of = found.document("_id")?;
+    let key = (
+        MessageId(of.id("message")?),
+        document::user_id(of)?,
+        Emoji::stored(of.text("emoji")?),
+    );
+    let added = found.get_bool("added");
+    let added = added.map_err(|_| document::unreadable("added"))?;
+    Ok((key, found.number("step")?, added))
+}
+
 #[async_trait]
 impl Messages for MongoStore {
     async fn history(
@@ -130,6 +196,24 @@ impl Messages for MongoStore {
         let ids = ids.to_vec();
         self.bounded(|inner| async move { inner.messages(&ids).await })
             .await
+    }
+
+    async fn reactors(&self, ids: &[MessageId]) -> Result<Vec<Reactor>> {
+        let ids = ids.to_vec();
+        self.bounded(|inner| async move { inner.reactors(&ids).await })
+            .await
+    }
+
+    async fn message_called(
+        &self,
+        sender: UserId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<Message>> {
+        let called = client_message_id.clone();
+        self.bounded(
+            move |inner| async move { inner.message_called(sender, called.as_str()).await },
+        )
+        .await
     }
 
     async fn messages_at(&self, places: &[(ConversationId, Seq)]) -> Result<Vec<Message>> {

@@ -55,8 +55,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use self::{
-    append::APPENDS, attempt::Rooms, document::Fields, overlay::Overlay, presence::Here,
-    registration::Registration, terms::Terms, watch::Alone,
+    append::APPENDS, attempt::Rooms, conversation::ReadsClock, document::Fields, overlay::Overlay,
+    presence::Here, registration::Registration, terms::Terms, watch::Alone,
 };
 use super::{Observer, StoreLimits, Upkeep, broken};
 use crate::error::Result;
@@ -92,6 +92,7 @@ struct Inner {
     instance: Uuid,
     is_standalone: OnceLock<bool>,
     overlay: Overlay,
+    reads_clock: ReadsClock,
     terms: Terms,
     appends: Arc<Semaphore>,
     rooms: Rooms,
@@ -118,6 +119,8 @@ struct Collections {
     conversations: Collection<RawDocumentBuf>,
     read_marks: Collection<RawDocumentBuf>,
     messages: Collection<RawDocumentBuf>,
+    reactions: Collection<RawDocumentBuf>,
+    stays: Collection<RawDocumentBuf>,
     lanes: Collection<RawDocumentBuf>,
     processes: Collection<RawDocumentBuf>,
     online: Collection<RawDocumentBuf>,
@@ -134,6 +137,8 @@ impl Collections {
             conversations: db.collection("conversations"),
             read_marks: db.collection("readMarks"),
             messages: db.collection("messages"),
+            reactions: db.collection("reactions"),
+            stays: db.collection("stays"),
             lanes: db.collection("lanes"),
             processes: db.collection("processes"),
             online: db.collection("online"),
@@ -163,6 +168,7 @@ impl MongoStore {
             instance: Uuid::new_v4(),
             is_standalone: OnceLock::new(),
             overlay: Overlay::default(),
+            reads_clock: ReadsClock::default(),
             terms: Terms::default(),
             appends: Arc::new(Semaphore::new(APPENDS)),
             rooms: Rooms::default(),

@@ -8,9 +8,9 @@ use std::sync::{
 use uuid::Uuid;
 
 use crate::domain::{
-    Conversation, ConversationActivity, ConversationId, ConversationKind, ConversationState, Entry,
-    Happening, MessageId, MessageState, Position, Rank, ReadMark, Record, Seq, Step, Tail,
-    Timestamp, UserId,
+    Conversation, ConversationActivity, ConversationId, ConversationKind, ConversationState,
+    Departure, Entry, Happening, MessageId, MessageState, Position, Rank, ReactionChange, ReadMark,
+    Record, Seq, Step, Tail, Timestamp, UserId,
 };
 
 /// What one record asks to be done.
@@ -36,6 +36,12 @@ pub(super) enum Due {
         state: Option<Arc<MessageState>>,
         done: AtomicBool,
     },
+    Reacted {
+        conversation_id: ConversationId,
+        tail: Tail,
+        change: Arc<ReactionChange>,
+        done: AtomicBool,
+    },
     ConversationChanged {
         conversation_id: ConversationId,
         tail: Tail,
@@ -58,8 +64,7 @@ impl Owed {
 
     /// Says that the change stands where it belongs.
     pub(super) fn set_done(&self) {
-        if let Due::MessageChanged { done, .. } | Due::ConversationChanged { done, .. } = &self.what
-        {
+        if let Some(done) = self.what.done() {
             done.store(true, Ordering::Relaxed);
         }
     }
@@ -83,6 +88,12 @@ impl Due {
                 state: change.state.clone().map(Arc::new),
                 done: AtomicBool::new(change.state.is_none()),
             },
+            Happening::Reacted(change) => Self::Reacted {
+                conversation_id,
+                tail,
+                change: Arc::new(change.clone()),
+                done: AtomicBool::new(false),
+            },
             Happening::ConversationChanged(state) => Self::ConversationChanged {
                 conversation_id,
                 tail,
@@ -90,6 +101,22 @@ impl Due {
                 done: AtomicBool::new(false),
             },
         }
+    }
+
+    /// Whether it stands where it belongs, of what does not wait.
+    fn done(&self) -> Option<&AtomicBool> {
+        match self {
+            Self::MessageChanged { done, .. }
+            | Self::Reacted { done, .. }
+            | Self::ConversationChanged { done, .. } => Some(done),
+            Self::Nothing | Self::Sent { .. } => None,
+        }
+    }
+
+    /// Whether it is something that does not wait, and that does not stand where it belongs yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.done()
+            .is_some_and(|done| !done.load(Ordering::Relaxed))
     }
 
     /// Where it happened, if that is what it is.
@@ -107,6 +134,11 @@ impl Due {
                 ..
             }
             | Self::MessageChanged {
+                conversation_id,
+                tail,
+                ..
+            }
+            | Self::Reacted {
                 conversation_id,
                 tail,
                 ..
@@ -131,8 +163,18 @@ pub(super) struct News {
     pub(super) marks: Vec<Mark>,
     /// What it was changed to last.
     pub(super) remade: Option<Remade>,
+    /// Who left it.
+    pub(super) left: Vec<Left>,
     /// The entry with which it was made.
     pub(super) made: Option<Tail>,
+}
+
+/// Someone who left a conversation.
+#[derive(Clone, Copy)]
+pub(super) struct Left {
+    pub(super) departure: Departure,
+    /// Where the conversation ended with it.
+    pub(super) tail: Tail,
 }
 
 /// A conversation's newest message.
@@ -184,26 +226,29 @@ impl News {
                         position,
                     });
                 }
-                let mark = Mark {
+                self.mark(Mark {
                     user_id: *sender_id,
                     seq,
                     position,
-                };
-                match self
-                    .marks
-                    .iter_mut()
-                    .find(|known| known.user_id == *sender_id)
-                {
-                    Some(known) if known.seq < seq => *known = mark,
-                    Some(_) => {}
-                    None => self.marks.push(mark),
-                }
+                });
             }
             Due::ConversationChanged { state, .. } => {
                 if tail.step == 1 {
                     self.made = Some(tail);
                 }
                 let step = tail.step;
+                // Who joins has read what is there.
+                let new = state.members.iter().filter(|member| member.since == step);
+                for member in new.filter(|_| tail.seq > 0) {
+                    self.mark(Mark {
+                        user_id: member.user_id,
+                        seq: tail.seq,
+                        position,
+                    });
+                }
+                let left = state.departures.iter().copied();
+                self.left
+                    .extend(left.map(|departure| Left { departure, tail }));
                 if self.remade.as_ref().is_none_or(|known| step > known.step) {
                     let state = Arc::clone(state);
                     self.remade = Some(Remade {
@@ -213,7 +258,16 @@ impl News {
                     });
                 }
             }
-            Due::MessageChanged { .. } | Due::Nothing => {}
+            Due::MessageChanged { .. } | Due::Reacted { .. } | Due::Nothing => {}
+        }
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        let mut marks = self.marks.iter_mut();
+        match marks.find(|known| known.user_id == mark.user_id) {
+            Some(known) if known.seq < mark.seq => *known = mark,
+            Some(_) => {}
+            None => self.marks.push(mark),
         }
     }
 
@@ -222,12 +276,14 @@ impl News {
         self.tail = self.tail.filter(|tail| !is_followed(tail.position));
         self.sent = self.sent.filter(|sent| !is_followed(sent.position));
         self.marks.retain(|mark| !is_followed(mark.position));
+        self.left.retain(|left| !is_followed(left.tail.position));
         self.remade.take_if(|remade| is_followed(remade.position));
         self.made = self.made.filter(|made| !is_followed(made.position));
         self.tail.is_none()
             && self.sent.is_none()
             && self.marks.is_empty()
             && self.remade.is_none()
+            && self.left.is_empty()
             && self.made.is_none()
     }
 

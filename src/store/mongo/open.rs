@@ -212,6 +212,7 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
             unique(user::USERNAME, doc! { "usernameKey": 1 }),
             index(user::SIDEBAR, doc! { "sortKey": 1, "_id": 1 }),
             index(user::SEARCH, doc! { "searchKeys": 1 }),
+            where_set(index(user::LEAVING, doc! { "leaving": 1 }), "leaving"),
         ],
     )
     .await?;
@@ -270,6 +271,33 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
                     doc! { "sender": 1, "clientMessageId": 1 },
                 ),
                 "clientMessageId",
+            ),
+        ],
+    )
+    .await?;
+    indexes(
+        &all.read_marks,
+        [where_set(
+            index(conversation::MOVED, doc! { "at": 1 }),
+            "at",
+        )],
+    )
+    .await?;
+    indexes(
+        &all.reactions,
+        [index(message::REACTED_MESSAGE, doc! { "_id.message": 1 })],
+    )
+    .await?;
+    indexes(
+        &all.stays,
+        [
+            index(
+                conversation::STAY_USER,
+                doc! { "_id.user": 1, "position": 1 },
+            ),
+            index(
+                conversation::STAY_CONVERSATION,
+                doc! { "_id.conversation": 1, "_id.until": 1 },
             ),
         ],
     )

@@ -6,7 +6,7 @@
 //! from here by then stands there, and of what is in both the greater step decides.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map},
     sync::Arc,
     time::Duration,
 };
@@ -16,8 +16,8 @@ use parking_lot::Mutex;
 
 use super::news::{Due, News, Owed};
 use crate::domain::{
-    ConversationId, Happening, Lane, Message, MessageId, MessageState, Position, Progress, Record,
-    Step, UserId, log::LANES,
+    ConversationId, Happening, Lane, Message, MessageId, MessageState, Position, Progress,
+    ReactionChange, Record, Step, UserId, log::LANES,
 };
 
 /// Of how many conversations the members are remembered.
@@ -44,6 +44,8 @@ struct State {
     lanes: [LaneState; LANES],
     news: HashMap<ConversationId, News>,
     messages: HashMap<MessageId, Changed>,
+    /// Changes of messages' reactions, in the order of their steps.
+    reactions: HashMap<MessageId, Vec<Reacted>>,
     /// What this process has written itself or was given by the log.
     told: Progress,
 }
@@ -66,21 +68,37 @@ struct Changed {
     position: Position,
 }
 
+/// A change of a message's reactions.
+#[derive(Clone)]
+pub(super) struct Reacted {
+    pub(super) change: Arc<ReactionChange>,
+    pub(super) step: Step,
+    conversation_id: ConversationId,
+    position: Position,
+}
+
 /// What is new of the messages of some conversations.
-pub(super) struct Changes(HashMap<MessageId, Changed>);
+pub(super) struct Changes {
+    messages: HashMap<MessageId, Changed>,
+    /// The step of the newest change of a message's reactions.
+    reacted: HashMap<MessageId, Step>,
+}
 
 impl Changes {
     /// Brings what was read of messages up to date.
     pub(super) fn amend<'a>(&self, messages: impl IntoIterator<Item = &'a mut Message>) {
         for message in messages {
-            if let Some(changed) = self.0.get(&message.id) {
+            if let Some(changed) = self.messages.get(&message.id) {
                 message.change(&changed.state, changed.step);
+            }
+            if let Some(step) = self.reacted.get(&message.id) {
+                message.react(*step);
             }
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.messages.is_empty() && self.reacted.is_empty()
     }
 }
 
@@ -119,6 +137,17 @@ impl State {
                 *known = changed;
             }
         }
+        if let Due::Reacted { change, .. } = &owed.what {
+            let reacted = Reacted {
+                change: Arc::clone(change),
+                step: tail.step,
+                conversation_id,
+                position,
+            };
+            let of_message = self.reactions.entry(change.message_id).or_default();
+            let place = of_message.partition_point(|known| known.step < reacted.step);
+            of_message.insert(place, reacted);
+        }
     }
 
     fn follow(&mut self, up_to: Position) {
@@ -149,6 +178,17 @@ impl State {
                     .is_some_and(|changed| is_followed(changed.position))
             {
                 self.messages.remove(&message_id);
+            }
+            if let Due::Reacted { change, .. } = &owed.what
+                && let hash_map::Entry::Occupied(mut known) =
+                    self.reactions.entry(change.message_id)
+            {
+                known
+                    .get_mut()
+                    .retain(|reacted| !is_followed(reacted.position));
+                if known.get().is_empty() {
+                    known.remove();
+                }
             }
         }
     }
@@ -254,14 +294,18 @@ impl Overlay {
 
     /// What is new of a conversation's messages.
     pub(super) fn changes_in(&self, conversation: ConversationId) -> Changes {
-        self.changes(|_, changed| changed.conversation_id == conversation)
+        self.changes(|_, of| of == conversation)
     }
 
     /// What is new of those of `ids` of which something is.
     pub(super) fn changes_of(&self, ids: &[MessageId]) -> Changes {
         let state = self.state.lock();
         let changed = |id: &MessageId| Some((*id, state.messages.get(id)?.clone()));
-        Changes(ids.iter().filter_map(changed).collect())
+        let reacted = |id: &MessageId| Some((*id, state.reactions.get(id)?.last()?.step));
+        Changes {
+            messages: ids.iter().filter_map(changed).collect(),
+            reacted: ids.iter().filter_map(reacted).collect(),
+        }
     }
 
     /// What is new of all messages.
@@ -269,13 +313,28 @@ impl Overlay {
         self.changes(|_, _| true)
     }
 
-    fn changes(&self, which: impl Fn(&MessageId, &Changed) -> bool) -> Changes {
+    fn changes(&self, which: impl Fn(&MessageId, ConversationId) -> bool) -> Changes {
         let state = self.state.lock();
-        let chosen = state
-            .messages
-            .iter()
-            .filter(|(id, changed)| which(id, changed));
-        Changes(chosen.map(|(id, changed)| (*id, changed.clone())).collect())
+        let messages = state.messages.iter();
+        let messages = messages.filter(|(id, changed)| which(id, changed.conversation_id));
+        let reacted = state.reactions.iter();
+        let reacted = reacted.filter_map(|(id, reacted)| {
+            let last = reacted.last()?;
+            which(id, last.conversation_id).then_some((*id, last.step))
+        });
+        Changes {
+            messages: messages
+                .map(|(id, changed)| (*id, changed.clone()))
+                .collect(),
+            reacted: reacted.collect(),
+        }
+    }
+
+    /// What is new of the reactions to those of `ids` of which something is, in the order of steps.
+    pub(super) fn reactions_to(&self, ids: &[MessageId]) -> Vec<Reacted> {
+        let state = self.state.lock();
+        let reacted = ids.iter().filter_map(|id| state.reactions.get(id));
+        reacted.flatten().cloned().collect()
     }
 
     /// Remembers who belongs to a conversation since a step.

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use mongodb::bson::{
     DateTime, Document, RawArray, RawArrayBuf, RawDocument, RawDocumentBuf, doc,
-    raw::{RawBsonRef, cstr},
+    raw::{RawBinaryRef, RawBsonRef, cstr},
+    spec::BinarySubtype,
 };
 use uuid::Uuid;
 
 use super::document::{self, Fields, raw_id, read_id, read_number, read_time, unreadable};
 use crate::{
     domain::{
-        Body, ClientMessageId, ConversationId, ConversationState, Entry, Happening, Member,
-        MemberRole, Message, MessageChange, MessageId, MessageState, Position, Record, Seal,
-        Timestamp, UserId,
+        Body, ClientMessageId, ConversationId, ConversationState, Departure, Emoji, Entry,
+        Fingerprint, Happening, Member, MemberRole, Message, MessageChange, MessageId,
+        MessageState, Position, ReactionChange, Record, Seal, Timestamp, UserId,
     },
     error::Result,
 };
@@ -38,6 +39,15 @@ pub(super) fn encode(entry: &Entry) -> RawDocumentBuf {
                 document.append(cstr!("state"), encode_state(state));
             }
         }
+        Happening::Reacted(change) => {
+            let mut reaction = RawDocumentBuf::new();
+            reaction.append(cstr!("user"), raw_id(&change.user_id.0));
+            reaction.append(cstr!("emoji"), change.emoji.as_str());
+            reaction.append(cstr!("added"), change.added);
+            document.append(cstr!("lastSeq"), entry.seq);
+            document.append(cstr!("message"), raw_id(&change.message_id.0));
+            document.append(cstr!("reaction"), reaction);
+        }
         Happening::ConversationChanged(state) => {
             document.append(cstr!("lastSeq"), entry.seq);
             if let Some(title) = &state.title {
@@ -49,6 +59,16 @@ pub(super) fn encode(entry: &Entry) -> RawDocumentBuf {
                 members.push(RawDocumentBuf::try_from(&member).unwrap_or_default());
             }
             document.append(cstr!("members"), members);
+            if !state.departures.is_empty() {
+                let mut departures = RawArrayBuf::new();
+                for departure in &state.departures {
+                    let mut left = RawDocumentBuf::new();
+                    left.append(cstr!("user"), raw_id(&departure.user_id.0));
+                    left.append(cstr!("since"), departure.since);
+                    departures.push(left);
+                }
+                document.append(cstr!("departures"), departures);
+            }
         }
     }
     document
@@ -87,6 +107,11 @@ fn encode_state(state: &MessageState) -> RawDocumentBuf {
     if let Some(at) = state.deleted_at {
         document.append(cstr!("deletedAt"), DateTime::from_millis(at.0));
     }
+    if let Some(first) = state.first {
+        let bytes = &first.0;
+        let subtype = BinarySubtype::Generic;
+        document.append(cstr!("first"), RawBinaryRef { subtype, bytes });
+    }
     document
 }
 
@@ -95,7 +120,37 @@ fn decode_state(state: &RawDocument) -> Result<MessageState> {
         body: Body::stored(state.text("body")?),
         edited_at: state.time_if_any("editedAt")?,
         deleted_at: state.time_if_any("deletedAt")?,
+        first: state.get("first").ok().flatten().and_then(read_fingerprint),
     })
+}
+
+fn read_fingerprint(value: RawBsonRef<'_>) -> Option<Fingerprint> {
+    value.as_binary()?.bytes.try_into().ok().map(Fingerprint)
+}
+
+fn decode_reaction(message_id: MessageId, reaction: &RawDocument) -> Result<ReactionChange> {
+    Ok(ReactionChange {
+        message_id,
+        user_id: document::user_id(reaction)?,
+        emoji: Emoji::stored(reaction.text("emoji")?),
+        added: reaction
+            .get_bool("added")
+            .map_err(|_| unreadable("added"))?,
+    })
+}
+
+fn decode_departures(departures: &RawArray) -> Result<Vec<Departure>> {
+    let departure = |left: RawBsonRef<'_>| {
+        let left = left.as_document().ok_or_else(|| unreadable("departure"))?;
+        Ok(Departure {
+            user_id: document::user_id(left)?,
+            since: left.number("since")?,
+        })
+    };
+    departures
+        .into_iter()
+        .map(|found| departure(found.map_err(|_| unreadable("departure"))?))
+        .collect()
 }
 
 /// Members as they stand in a conversation and in the entry that changes them.
@@ -107,6 +162,7 @@ pub(super) fn encode_members(members: &[Member]) -> Vec<Document> {
         };
         doc! {
             "user": document::id(member.user_id.0), "role": role, "joinedAt": document::time(member.joined_at),
+            "since": member.since,
         }
     };
     members.iter().map(encode).collect()
@@ -124,6 +180,7 @@ pub(super) fn decode_members(members: &RawArray) -> Result<Vec<Member>> {
             user_id: document::user_id(member)?,
             role,
             joined_at: member.time("joinedAt")?,
+            since: member.number_or_zero("since")?,
         })
     };
     members
@@ -157,6 +214,8 @@ pub(super) fn decode(document: &RawDocument) -> Result<Record> {
         seq: seq.ok_or_else(|| unreadable("seq"))?,
         what: if found.seq.is_some() {
             Happening::Sent(Arc::new(found.message()?))
+        } else if let (Some(message), Some(reaction)) = (found.message, found.reaction) {
+            Happening::Reacted(decode_reaction(MessageId(message), reaction)?)
         } else if let Some(message) = found.message {
             Happening::MessageChanged(MessageChange {
                 message_id: MessageId(message),
@@ -166,6 +225,10 @@ pub(super) fn decode(document: &RawDocument) -> Result<Record> {
             Happening::ConversationChanged(ConversationState {
                 title: found.title.map(str::to_owned),
                 members: decode_members(found.members.ok_or_else(|| unreadable("members"))?)?,
+                departures: match found.departures {
+                    Some(departures) => decode_departures(departures)?,
+                    None => Vec::new(),
+                },
             })
         },
     }))
@@ -203,8 +266,12 @@ struct Found<'a> {
     reply_to: Option<Uuid>,
     edited_at: Option<Timestamp>,
     deleted_at: Option<Timestamp>,
+    first: Option<Fingerprint>,
     changed: Option<i64>,
+    reacted: Option<i64>,
     message: Option<Uuid>,
+    reaction: Option<&'a RawDocument>,
+    departures: Option<&'a RawArray>,
     state: Option<&'a RawDocument>,
     title: Option<&'a str>,
     members: Option<&'a RawArray>,
@@ -232,7 +299,11 @@ impl<'a> Found<'a> {
                 "replyTo" => found.reply_to = read_id(value),
                 "editedAt" => found.edited_at = read_time(value),
                 "deletedAt" => found.deleted_at = read_time(value),
+                "first" => found.first = read_fingerprint(value),
                 "changed" => found.changed = read_number(value),
+                "reacted" => found.reacted = read_number(value),
+                "reaction" => found.reaction = value.as_document(),
+                "departures" => found.departures = value.as_array(),
                 "message" => found.message = read_id(value),
                 "state" => found.state = value.as_document(),
                 "title" => found.title = value.as_str(),
@@ -260,7 +331,9 @@ impl<'a> Found<'a> {
             reply_to: self.reply_to.map(MessageId),
             edited_at: self.edited_at,
             deleted_at: self.deleted_at,
+            first: self.first,
             changed: self.changed.unwrap_or(0),
+            reacted: self.reacted.unwrap_or(0),
         })
     }
 }

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use mongodb::{
     bson::{Document, RawDocument, RawDocumentBuf, doc},
-    options::ReturnDocument,
+    options::{Hint, ReturnDocument},
 };
 
 use super::{
@@ -24,6 +24,9 @@ pub(super) const USERNAME: &str = "usernameKey";
 pub(super) const SIDEBAR: &str = "sidebar";
 /// Serves the search.
 pub(super) const SEARCH: &str = "searchKeys";
+
+/// Finds deleted accounts that may still be in groups.
+pub(super) const LEAVING: &str = "leaving";
 
 fn encode(user: &User, password_hash: &str) -> Result<RawDocumentBuf> {
     let mut fields = doc! {
@@ -211,7 +214,7 @@ impl Users for MongoStore {
 
     async fn delete_user(&self, user: UserId, hash: &str, at: Timestamp) -> Result<bool> {
         let delete = doc! {
-            "$set": { "deletedAt": document::time(at) },
+            "$set": { "deletedAt": document::time(at), "leaving": true },
             "$unset": {
                 "username": "", "displayName": "", "avatarUrl": "", "passwordHash": "",
                 "sortKey": "", "searchKeys": "",
@@ -231,6 +234,29 @@ impl Users for MongoStore {
                 tracing::warn!(detail, "MongoDB: blocks of a deleted account stay");
             }
             Ok(true)
+        })
+        .await
+    }
+
+    async fn leaving(&self) -> Result<Vec<UserId>> {
+        self.bounded(|inner| async move {
+            let find = inner
+                .collections
+                .users
+                .find(doc! { "leaving": true })
+                .projection(doc! { "_id": 1 })
+                .hint(Hint::Name(LEAVING.to_owned()));
+            inner.all(find, |found| found.id("_id").map(UserId)).await
+        })
+        .await
+    }
+
+    async fn has_left(&self, user: UserId) -> Result<()> {
+        self.bounded(move |inner| async move {
+            let this = doc! { "_id": document::id(user.0) };
+            let left = doc! { "$unset": { "leaving": "" } };
+            let update = inner.collections.users.update_one(this, left);
+            inner.timed("mongodb.update", update).await.map(drop)
         })
         .await
     }

@@ -57,7 +57,9 @@ impl Old {
                 reply_to: None,
                 edited_at: None,
                 deleted_at: None,
+                first: None,
                 changed: 0,
+                reacted: 0,
             };
             (position, message)
         });
@@ -211,10 +213,7 @@ impl Old {
         let after = [Position(self.messages[self.messages.len() - 2].0)]
             .into_iter()
             .collect();
-        let news = store
-            .with_news(viewer, None, &after)
-            .await
-            .expect("answers");
+        let news = store.unseen(viewer, None, &after).await.expect("answers");
         assert_eq!(news.len(), 1, "an old position is a cursor still");
     }
 }

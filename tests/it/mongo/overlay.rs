@@ -68,16 +68,13 @@ async fn what_one_process_wrote_the_other_lists_once_it_was_given_it() {
             let marks = store.read_marks(&[conversation.id]).await.expect("answers");
             let mark = marks.iter().find(|mark| mark.user_id == member);
             assert_eq!(mark.map(|mark| mark.seq), Some(last.seq));
-            let news = store
-                .with_news(viewer, None, &before)
-                .await
-                .expect("answers");
-            assert_eq!(news, [(conversation.id, last.tail())]);
-            assert_eq!(store.with_news(viewer, None, &had).await, Ok(vec![]));
-            assert_eq!(
-                store.with_news(UserId::new(), None, &before).await,
-                Ok(vec![])
-            );
+            let news = store.unseen(viewer, None, &before).await.expect("answers");
+            let news = news
+                .iter()
+                .map(|unseen| (unseen.conversation_id, unseen.tail));
+            assert_eq!(news.collect::<Vec<_>>(), [(conversation.id, last.tail())]);
+            assert_eq!(store.unseen(viewer, None, &had).await, Ok(vec![]));
+            assert_eq!(store.unseen(UserId::new(), None, &before).await, Ok(vec![]));
         }
     }
     here.close().await;
@@ -112,9 +109,11 @@ async fn a_change_shows_everywhere_although_what_follows_from_it_cannot_be_writt
         user_id: UserId::new(),
         role: MemberRole::Member,
         joined_at: Timestamp::now(),
+        since: 4,
     };
     other.title = Some("$title".to_owned());
     other.members = vec![conversation.members[0].clone(), cem.clone()];
+    other.members[0].since = 1;
     let changes = writer
         .write(vec![deletion(&written[0]), told(&other)])
         .await;
@@ -148,7 +147,7 @@ async fn a_change_shows_everywhere_although_what_follows_from_it_cannot_be_writt
                 .await
                 .expect("answers");
             assert_eq!(list.len(), count);
-            let news = store.with_news(viewer, None, &Progress::default()).await;
+            let news = store.unseen(viewer, None, &Progress::default()).await;
             assert_eq!(news.expect("answers").len(), count);
         }
         let moved = store.mark_read(other.id, cem.user_id, 1).await;

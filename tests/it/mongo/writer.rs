@@ -127,7 +127,9 @@ pub fn message(conversation: &Conversation, body: &str) -> NewEntry {
         reply_to: None,
         edited_at: None,
         deleted_at: None,
+        first: None,
         changed: 0,
+        reacted: 0,
     };
     sent(message)
 }
@@ -153,6 +155,7 @@ pub fn deletion(entry: &Entry) -> NewEntry {
         body: Body::stored(""),
         edited_at: None,
         deleted_at: Some(Timestamp::now()),
+        first: None,
     };
     NewEntry {
         id: MessageId::new().0,

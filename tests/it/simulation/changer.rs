@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use chinwag::{
     domain::{
-        Body, ConversationId, Happening, Lane, Member, MemberRole, MessageChange, MessageState,
-        NewEntry, Pen, Progress, Record, Seal, Timestamp, log::LANES,
+        Body, ConversationId, Happening, Lane, MessageChange, MessageState, NewEntry, Pen,
+        Progress, Record, Seal, Timestamp, log::LANES,
     },
     error::Result,
     store::{Conversations, Log, Messages, Presence, Stopped},
@@ -133,17 +133,12 @@ impl Changer {
             return Ok(Some(Happening::ConversationChanged(conversation.state())));
         }
         if self.world.groups.contains(&id) && dice.chance(0.5) {
-            let mut state = conversation.state();
             let mover = *dice.pick(&self.world.movers);
-            if conversation.has_member(mover) {
-                state.members.retain(|member| member.user_id != mover);
+            let state = if conversation.has_member(mover) {
+                conversation.without(mover)
             } else {
-                state.members.push(Member {
-                    user_id: mover,
-                    role: MemberRole::Member,
-                    joined_at: Timestamp(0),
-                });
-            }
+                conversation.with(&[mover], Timestamp(0))
+            };
             return Ok(Some(Happening::ConversationChanged(state)));
         }
         let Some(activity) = self.store.activities(&[id]).await?.pop() else {
@@ -167,6 +162,7 @@ impl Changer {
                     },
                     edited_at: (!delete).then_some(Timestamp(1)),
                     deleted_at: delete.then_some(Timestamp(1)),
+                    first: None,
                 }),
             })
         }))

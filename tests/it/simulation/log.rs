@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use chinwag::domain::{
     ClientMessageId, Conversation, ConversationActivity, ConversationId, ConversationKind, Entry,
-    Happening, Lane, Message, MessageId, Pair, Position, Progress, Record, Seal, Seq, Tail, UserId,
+    Happening, Lane, Message, MessageId, Pair, Position, Progress, Record, Seal, Seq, Stay, Tail,
+    Unseen, UserId,
 };
 
 /// A write's number; what comes before it is older.
@@ -109,6 +110,17 @@ impl SharedLog {
         self.message(*self.clients.get(&key)?, self.writes)
     }
 
+    /// The message that its sender's client called so.
+    pub fn message_called(
+        &self,
+        sender: UserId,
+        called: &ClientMessageId,
+        seen: Write,
+    ) -> Option<Message> {
+        let id = self.clients.get(&(sender, called.clone()))?;
+        self.message(*id, seen)
+    }
+
     /// Writes an entry that clashes with nothing; an error says which rule it breaks.
     pub fn write(&mut self, entry: Entry) -> Result<Write, String> {
         self.check(&entry)?;
@@ -197,6 +209,12 @@ impl SharedLog {
                         message.change(state, entry.step);
                     }
                 }
+                Happening::Reacted(change) => {
+                    let changed = messages.iter_mut().find(|m| m.id == change.message_id);
+                    if let Some(message) = changed {
+                        message.react(entry.step);
+                    }
+                }
                 Happening::ConversationChanged(_) => {}
             }
         }
@@ -224,6 +242,46 @@ impl SharedLog {
             }
         }
         Some(activity)
+    }
+
+    /// What of a conversation someone has not seen.
+    pub fn unseen(
+        &self,
+        viewer: UserId,
+        id: ConversationId,
+        after: &Progress,
+        seen: Write,
+    ) -> Option<Unseen> {
+        let mut unseen = Unseen {
+            conversation_id: id,
+            tail: Tail::NOTHING,
+            stays: Vec::new(),
+        };
+        for entry in self.entries(id, seen) {
+            let left = entry.departures().iter();
+            for left in left.filter(|left| left.user_id == viewer) {
+                if !after.covers(entry.position) {
+                    unseen.tail = entry.tail();
+                    unseen.stays.push(Stay {
+                        from: left.since,
+                        to: Some(entry.step),
+                    });
+                }
+            }
+        }
+        let conversation = self.conversation(id, seen)?;
+        let tail = self.tail(id, seen);
+        if let Some(member) = conversation.member(viewer)
+            && tail.step > 0
+            && !after.covers(tail.position)
+        {
+            unseen.tail = tail;
+            unseen.stays.push(Stay {
+                from: member.since,
+                to: None,
+            });
+        }
+        (!unseen.stays.is_empty()).then_some(unseen)
     }
 
     /// The conversations of someone that show in lists.

@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     people::{World, send_one},
     process::{Process, viewer},
+    reader::said,
     simulated,
     world::{Plan, make},
 };
@@ -42,7 +43,7 @@ async fn talk(world: &World, count: usize, what: &str) {
 
 /// What a subscription on a process gets from here on.
 struct Following {
-    stream: chinwag::chat::MessageStream,
+    stream: chinwag::chat::LogStream,
 }
 
 impl Following {
@@ -50,7 +51,7 @@ impl Following {
         let chat = process(world, place).chat;
         let connection = chat.connect(viewer(world.people[1]), Vec::new());
         let connection = Arc::new(connection.expect("one socket"));
-        let held = connection.hold_messages();
+        let held = connection.hold_log();
         let stream = chat.stream(connection, held, News::Messages, None, after);
         Ok(Self {
             stream: stream.await?,
@@ -62,7 +63,7 @@ impl Following {
         let mut rest = Vec::new();
         while let Ok(Some(next)) = timeout(Duration::from_secs(8), self.stream.next()).await {
             let next = next.expect("no error");
-            rest.push((next.event.message.body.as_str().into(), next.cursor));
+            rest.push((said(&next.event).message.body.as_str().into(), next.cursor));
         }
         rest
     }

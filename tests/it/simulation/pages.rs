@@ -74,7 +74,7 @@ async fn screen(
     if let Some((conversation, activity)) = list.first() {
         let reference = ConversationRef::Conversation(conversation.id);
         let target = chat.target(user, "in", reference).await?;
-        history(world, process, name, &target, known).await?;
+        history(world, process, user, name, &target, known).await?;
         let activities = chat.activities(&[conversation.id]).await?;
         let again = activities.get(&conversation.id).map_or(0, |a| a.last_seq);
         let least = known.get(&conversation.id).copied().unwrap_or(0);
@@ -91,6 +91,7 @@ async fn screen(
 async fn history(
     world: &World,
     process: &Process,
+    user: UserId,
     name: &str,
     target: &Target,
     known: &Far,
@@ -104,7 +105,7 @@ async fn history(
     let Target::Existing(conversation) = target else {
         return Ok(());
     };
-    let page = process.chat.history(target, &window).await?;
+    let page = process.chat.history(user, target, &window).await?;
     let seqs: Vec<Seq> = page.items.iter().map(|message| message.seq).collect();
     if seqs.windows(2).any(|two| two[1] != two[0] + 1) {
         world.note(format!("{name}: a page with holes, {seqs:?}"));

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chinwag::{
-    chat::{Delivery, News},
-    domain::{ConversationId, ConversationRef, Seq, UserId},
+    chat::{Delivery, News, StreamEvent},
+    domain::{ConversationId, ConversationRef, MessageEvent, Seq, UserId},
     error::Error,
 };
 use tokio::time::{Instant, sleep, timeout_at};
@@ -16,6 +16,14 @@ use super::{
 
 /// How far somebody is in each conversation.
 pub type Far = HashMap<ConversationId, Seq>;
+
+/// The message that a stream of messages brings.
+pub fn said(event: &StreamEvent) -> &MessageEvent {
+    match event {
+        StreamEvent::NewMessage(message) => message,
+        other => panic!("no new message but {other:?}"),
+    }
+}
 
 /// Someone who follows.
 pub struct Reader {
@@ -173,7 +181,7 @@ impl Reader {
             return self.note("too many sockets");
         };
         let connection = Arc::new(connection);
-        let held = connection.hold_messages();
+        let held = connection.hold_log();
         let stream = process.chat.stream(
             connection,
             held,
@@ -215,7 +223,7 @@ impl Reader {
     }
 
     fn take(&mut self, delivery: Delivery, last: &mut Option<Arc<str>>, process: &Process) {
-        let message = &delivery.event.message;
+        let message = &said(&delivery.event).message;
         let (id, seq) = (message.conversation_id, message.seq);
         if last.as_ref().is_some_and(|last| *last != delivery.previous) {
             self.note("the chain of cursors is broken");

@@ -1,10 +1,13 @@
 //! Everything else that a store remembers, as far as a simulation needs it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chinwag::{
     domain::{
-        Conversation, ConversationActivity, ConversationId, Message, MessageId, Page, Pair,
-        ProfileChange, Rank, ReadMark, Seq, Session, SessionId, Timestamp, User, UserId, Window,
+        ClientMessageId, Conversation, ConversationActivity, ConversationId, Message, MessageId,
+        MovedMark, Page, Pair, ProfileChange, Rank, Reactor, ReadMark, Seq, Session, SessionId,
+        Stamp, Stay, Step, Timestamp, User, UserId, Window,
     },
     error::Result,
     store::{Blocks, Conversations, Messages, Presence, Sessions, Upkeep, Users},
@@ -40,6 +43,14 @@ impl Users for SimStore {
 
     async fn delete_user(&self, _: UserId, _: &str, _: Timestamp) -> Result<bool> {
         Ok(false)
+    }
+
+    async fn leaving(&self) -> Result<Vec<UserId>> {
+        Ok(Vec::new())
+    }
+
+    async fn has_left(&self, _: UserId) -> Result<()> {
+        Ok(())
     }
 
     async fn count_users(&self) -> Result<u64> {
@@ -132,6 +143,34 @@ impl Conversations for SimStore {
         Ok(known)
     }
 
+    async fn create_group(&self, conversation: &Conversation) -> Result<()> {
+        self.moment().await?;
+        let write = {
+            let mut log = self.shared.log.lock();
+            log.add_conversation(conversation.clone());
+            log.writes()
+        };
+        self.acknowledge(write);
+        Ok(())
+    }
+
+    async fn departures(&self, id: ConversationId, after: Step) -> Result<Vec<(UserId, Stay)>> {
+        self.read(|log, seen| {
+            let later = log.entries(id, seen).filter(|entry| entry.step > after);
+            let left = later.flat_map(|entry| {
+                entry.departures().iter().map(|left| {
+                    let stay = Stay {
+                        from: left.since,
+                        to: Some(entry.step),
+                    };
+                    (left.user_id, stay)
+                })
+            });
+            left.collect()
+        })
+        .await
+    }
+
     async fn direct_conversations(&self, pairs: &[Pair]) -> Result<Vec<Conversation>> {
         self.read(|log, seen| {
             let ids = pairs.iter().filter_map(|pair| log.of_pair(*pair));
@@ -176,6 +215,19 @@ impl Conversations for SimStore {
         Ok(Vec::new())
     }
 
+    async fn moved_marks(
+        &self,
+        _: Option<UserId>,
+        after: Stamp,
+        _: Duration,
+    ) -> Result<(Vec<MovedMark>, Stamp)> {
+        Ok((Vec::new(), after))
+    }
+
+    async fn newest_stamp(&self) -> Result<Stamp> {
+        Ok(0)
+    }
+
     async fn mark_read(&self, _: ConversationId, _: UserId, _: Seq) -> Result<bool> {
         Ok(false)
     }
@@ -217,6 +269,19 @@ impl Messages for SimStore {
             found.collect()
         })
         .await
+    }
+
+    async fn reactors(&self, _: &[MessageId]) -> Result<Vec<Reactor>> {
+        Ok(Vec::new())
+    }
+
+    async fn message_called(
+        &self,
+        sender: UserId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<Message>> {
+        self.read(|log, seen| log.message_called(sender, client_message_id, seen))
+            .await
     }
 
     async fn messages_at(&self, places: &[(ConversationId, Seq)]) -> Result<Vec<Message>> {

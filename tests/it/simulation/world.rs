@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chinwag::domain::{
-    Conversation, ConversationId, ConversationKind, DisplayName, Limits, Member, MemberRole,
-    Timestamp, User, UserId, Username,
+    Conversation, ConversationId, ConversationKind, DisplayName, Limits, Member, Timestamp, User,
+    UserId, Username,
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -112,11 +112,7 @@ fn shared(plan: &Plan) -> Arc<Shared> {
 }
 
 fn group(members: &[UserId]) -> Conversation {
-    let member = |user_id: &UserId| Member {
-        user_id: *user_id,
-        role: MemberRole::Member,
-        joined_at: Timestamp(0),
-    };
+    let member = |user: &UserId| Member::joining(*user, Timestamp(0));
     Conversation {
         id: ConversationId::new(),
         kind: ConversationKind::Group,

@@ -5,7 +5,8 @@ use std::{sync::atomic::Ordering, time::SystemTime};
 use async_trait::async_trait;
 use chinwag::{
     domain::{
-        ConversationId, Entry, Lane, Position, Progress, Record, Seal, Stretch, Tail, UserId,
+        ConversationId, Entry, Lane, Position, Progress, Record, Seal, Stretch, Tail, Unseen,
+        UserId,
     },
     error::{Error, Result},
     store::{Appended, Call, Log, SEALS, Stopped},
@@ -242,24 +243,17 @@ impl Log for SimStore {
         .await
     }
 
-    async fn with_news(
+    async fn unseen(
         &self,
         viewer: UserId,
         conversation: Option<ConversationId>,
         after: &Progress,
-    ) -> Result<Vec<(ConversationId, Tail)>> {
+    ) -> Result<Vec<Unseen>> {
         self.read(|log, seen| {
-            let concerned = |id: &ConversationId| {
-                conversation.is_none_or(|only| only == *id)
-                    && log
-                        .conversation(*id, seen)
-                        .is_some_and(|conversation| conversation.has_member(viewer))
-            };
-            let tails = log.ids().filter(concerned);
-            let tails = tails.map(|id| (id, log.tail(id, seen)));
-            tails
-                .filter(|(_, tail)| tail.step > 0 && !after.covers(tail.position))
-                .collect()
+            let ids = log.ids();
+            let asked = ids.filter(|id| conversation.is_none_or(|only| only == *id));
+            let unseen = asked.filter_map(|id| log.unseen(viewer, id, after, seen));
+            unseen.collect()
         })
         .await
     }

@@ -70,11 +70,7 @@ async fn conversations_are_found_by_id_with_members_each_once(store: DynStore) {
 
     let asked = [ConversationId::new(), new.id, new.id];
     let found = store.conversations(&asked).await.expect("answers");
-    let member = |user_id| Member {
-        user_id,
-        role: MemberRole::Member,
-        joined_at: created_at,
-    };
+    let member = |user| Member::joining(user, created_at);
     let expected = Conversation {
         id: new.id,
         kind: ConversationKind::Direct,
@@ -206,6 +202,10 @@ async fn a_change_of_a_conversation_shows_wherever_it_is_read(store: DynStore) {
     let id = [conversation.id];
     // Made by the first step.
     conversation.changed = 1;
+    conversation
+        .members
+        .iter_mut()
+        .for_each(|member| member.since = 1);
     assert_eq!(
         store.conversations(&id).await.expect("answers"),
         [conversation.clone()]
@@ -216,6 +216,7 @@ async fn a_change_of_a_conversation_shows_wherever_it_is_read(store: DynStore) {
         user_id: cem,
         role: MemberRole::Owner,
         joined_at: Timestamp(1_795_354_800_007),
+        since: 4,
     };
     let named = |title: &str| Conversation {
         title: Some(title.to_owned()),
@@ -254,7 +255,7 @@ async fn a_change_of_a_conversation_shows_wherever_it_is_read(store: DynStore) {
         marks.keys().copied().collect::<BTreeSet<_>>(),
         BTreeSet::from([stayed, cem])
     );
-    assert_eq!(marks[&cem], 0, "has read nothing yet");
+    assert_eq!(marks[&cem], 2, "what was there counts as read");
     assert!(marks[&stayed] > 0, "has read what was read before");
 }
 

@@ -163,10 +163,10 @@ async fn a_viewer_has_news_where_something_happened_that_a_reader_has_not_had(st
             let is_news = conversation.has_member(viewer) && !reader.covers(newest.position);
             (asked && is_news).then_some((conversation.id, newest))
         });
-        let found = store
-            .with_news(viewer, only, &reader)
-            .await
-            .expect("answers");
+        let found = store.unseen(viewer, only, &reader).await.expect("answers");
+        let found = found
+            .into_iter()
+            .map(|unseen| (unseen.conversation_id, unseen.tail));
         let expected = by_conversation(expected);
         assert_eq!(
             by_conversation(found),
@@ -231,6 +231,7 @@ async fn a_change_of_a_message_shows_wherever_it_is_read_and_what_it_was_nowhere
         body: Body::stored(text),
         edited_at: Some(Timestamp(1_795_354_800_000 + edited)),
         deleted_at: deleted.map(Timestamp),
+        first: None,
     };
     let changes = [
         vec![state("edited words that are taken back", 1, None)],
@@ -307,7 +308,7 @@ async fn an_empty_log_has_nothing(store: DynStore) {
     );
     assert_eq!(
         store
-            .with_news(UserId::new(), None, &nothing)
+            .unseen(UserId::new(), None, &nothing)
             .await
             .expect("answers"),
         []

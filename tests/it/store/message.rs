@@ -177,7 +177,7 @@ async fn every_read_shows_a_write_that_has_returned(store: DynStore) {
         }];
         let (log, news, tails, entries, page, by_id, by_place, activities, listed, marks) = tokio::join!(
             store.log_after(&had, 10),
-            store.with_news(ben, None, &had),
+            store.unseen(ben, None, &had),
             store.tails(&here),
             store.entries(&stretch),
             store.history(conversation.id, &window),
@@ -205,7 +205,9 @@ async fn every_read_shows_a_write_that_has_returned(store: DynStore) {
             newest
         );
         assert_eq!(tails, [(conversation.id, entries[0].tail())]);
-        assert_eq!(news.expect("answers"), tails);
+        let news = news.expect("answers").into_iter();
+        let news = news.map(|unseen| (unseen.conversation_id, unseen.tail));
+        assert_eq!(news.collect::<Vec<_>>(), tails);
         assert_eq!(page.expect("answers").items, newest);
         assert_eq!(by_id.expect("answers"), newest);
         assert_eq!(by_place.expect("answers"), newest);

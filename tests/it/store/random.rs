@@ -85,6 +85,7 @@ impl RandomLog {
                     body: Body::stored(text),
                     edited_at: if deleted { message.edited_at } else { now },
                     deleted_at: if deleted { now } else { None },
+                    first: None,
                 };
                 changed(message, state)
             }
@@ -103,6 +104,7 @@ impl RandomLog {
                         user_id,
                         role: [MemberRole::Owner, MemberRole::Member][random.random_range(0..2)],
                         joined_at: Timestamp::now(),
+                        since: 0,
                     });
                 } else if other.members.len() > 1 {
                     other.members.retain(|member| member.user_id != user_id);
@@ -126,6 +128,7 @@ impl RandomLog {
                 let state = change.state.as_ref().expect("is told");
                 message.expect("was sent").change(state, entry.step);
             }
+            Happening::Reacted(_) => {}
             Happening::ConversationChanged(state) => {
                 self.conversations[at].change(state, entry.step);
             }

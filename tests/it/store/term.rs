@@ -28,6 +28,7 @@ async fn a_step_that_is_taken_stops_what_is_behind_it(store: DynStore) {
         body: Body::stored("edited"),
         edited_at: Some(Timestamp::now()),
         deleted_at: None,
+        first: None,
     };
     let late = [
         sent(draft(here.id, ann, "late")),

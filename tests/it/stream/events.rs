@@ -28,6 +28,7 @@ async fn next(socket: &mut Ws, id: &str) -> Value {
 async fn each_event_names_the_one_before_it(kind: StoreKind) {
     let app = TestApp::start(kind).await;
     let (ann, bob, _) = three(&app).await;
+    ann.send(&bob, "makes the conversation").await;
     for document in [EVENTS, MESSAGES] {
         let start = stream_cursor(&bob).await;
         ann.send(&bob, "missed").await;
@@ -71,6 +72,7 @@ async fn each_event_names_the_one_before_it(kind: StoreKind) {
 async fn a_cursor_of_messages_alone_claims_too_little_for_events(kind: StoreKind) {
     let app = TestApp::start(kind).await;
     let (ann, bob, _) = three(&app).await;
+    ann.send(&bob, "makes the conversation").await;
     let mut socket = app.socket(&bob).await;
     socket.subscribe("1", EVENTS, json!({})).await;
     socket.subscribe("2", MESSAGES, json!({})).await;

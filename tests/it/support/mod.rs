@@ -1,11 +1,14 @@
 //! What tests stand on: servers, clients, stores, a real mongod.
 
+pub mod acts;
 pub mod app;
 pub mod client;
+pub mod feed;
 pub mod frames;
 pub mod launch;
 pub mod mongod;
 pub mod npm;
+pub mod picture;
 pub mod pip;
 pub mod program;
 pub mod raw;

@@ -1,0 +1,100 @@
+//! Where proposals are handed in, and wait for whoever writes.
+
+use std::time::Duration;
+
+use moka::sync::Cache;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout_at,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::proposal::{ClientKey, Proposal, Written};
+use crate::{
+    domain::Message,
+    error::{Error, Result},
+};
+
+/// Latest messages with a client's id that are remembered, so that quick retries never reach the store.
+const RECENT: u64 = 10_000;
+
+/// A proposal, and the way back to who handed it in.
+pub(super) struct Waiting {
+    pub(super) proposal: Proposal,
+    pub(super) answer: oneshot::Sender<Result<Written>>,
+}
+
+/// Where proposals are handed in.
+pub(super) struct Outbox {
+    queue: mpsc::Sender<Waiting>,
+    recent: Cache<ClientKey, Written>,
+    closed: CancellationToken,
+}
+
+/// The other end of the queue.
+pub(super) struct Inbox {
+    pub(super) queue: mpsc::Receiver<Waiting>,
+    pub(super) closed: CancellationToken,
+}
+
+/// Both ends of a queue for at most `waiting` proposals; one more is turned away.
+pub(super) fn outbox(waiting: usize) -> (Outbox, Inbox) {
+    let (sender, queue) = mpsc::channel(waiting);
+    let closed = CancellationToken::new();
+    let outbox = Outbox {
+        queue: sender,
+        recent: Cache::new(RECENT),
+        closed: closed.clone(),
+    };
+    (outbox, Inbox { queue, closed })
+}
+
+impl Outbox {
+    /// Hands a proposal in and waits until it is durable. Once handed to the store it is written, whoever waits.
+    pub(super) async fn post(&self, proposal: Proposal) -> Result<Written> {
+        let key = proposal.client_key();
+        if let Some(written) = key.as_ref().and_then(|key| self.recent.get(key)) {
+            return Ok(written);
+        }
+        let deadline = proposal.deadline;
+        let (answer, answered) = oneshot::channel();
+        self.queue
+            .try_send(Waiting { proposal, answer })
+            .map_err(|refused| match refused {
+                mpsc::error::TrySendError::Full(_) => Error::RateLimited {
+                    message: "Too much is waiting to be written; try again soon.".into(),
+                    retry_after: Duration::from_secs(1),
+                },
+                mpsc::error::TrySendError::Closed(_) => {
+                    Error::Unavailable("the server is stopping".into())
+                }
+            })?;
+        timeout_at(deadline, answered)
+            .await
+            .map_err(|_| late())?
+            .map_err(|_| Error::Internal("a proposal was dropped".into()))?
+    }
+
+    /// Remembers a message that was written.
+    pub(super) fn remember(&self, key: ClientKey, written: Written) {
+        self.recent.insert(key, written);
+    }
+
+    /// Forgets a message that was changed.
+    pub(super) fn forget(&self, message: &Message) {
+        if let Some(called) = &message.client_message_id {
+            let key = (message.sender_id, called.clone());
+            self.recent.invalidate(&key);
+        }
+    }
+
+    /// Takes no more; what was handed in is still written.
+    pub(super) fn close(&self) {
+        self.closed.cancel();
+    }
+}
+
+/// The error for what was not written in its sender's time.
+pub(super) fn late() -> Error {
+    Error::Unavailable("something was not written in time".into())
+}

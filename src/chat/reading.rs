@@ -1,0 +1,159 @@
+//! Telling how far people have read. Marks are states beside the log: of one that moved several times only the newest
+//! state need be told.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Chat;
+use crate::{
+    domain::{ConversationId, MovedMark, ReadEvent, Seq, Stamp, UserId},
+    error::Result,
+};
+
+/// How much older what was just written may be than what was seen before it.
+const SHORTLY: Duration = Duration::from_secs(1);
+
+/// How much older something may be that shows late, be it as another server has to take over.
+const LATE: Duration = Duration::from_secs(10);
+
+/// What was told is remembered for so much longer, where stamps are milliseconds; else it is more than enough.
+const REMEMBERED: Stamp = 20_000;
+
+impl Chat {
+    /// Tells of marks that moved elsewhere.
+    pub(super) async fn follow_reads(self) {
+        let mut sweep = interval(self.0.limits.sweep_interval);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            sweep.tick().await;
+            let _turn = self.0.telling_reads.lock().await;
+            if let Err(error) = self.tell_reads(LATE).await {
+                tracing::warn!(
+                    ?error,
+                    "looking for read marks failed; the next sweep follows"
+                );
+            }
+        }
+    }
+
+    /// Tells that somebody has read up to a message, with all else that has moved. Who comes while that is told shares the
+    /// next look.
+    pub(super) async fn tell_read(&self, whose: (ConversationId, UserId), seq: Seq) {
+        let _turn = self.0.telling_reads.lock().await;
+        if self.0.told_reads.lock().has_told(whose, seq) {
+            return;
+        }
+        if let Err(error) = self.tell_reads(SHORTLY).await {
+            tracing::warn!(
+                ?error,
+                "looking for read marks failed; the next sweep follows"
+            );
+        }
+    }
+
+    async fn tell_reads(&self, late: Duration) -> Result<()> {
+        let after = self.stand().reads;
+        let (mut news, up_to) = self.0.store.moved_marks(None, after, late).await?;
+        news.retain(|moved| !self.0.told_reads.lock().is_told(moved, Stamp::MAX));
+        for event in self.read_events(&news).await? {
+            let concerned = self.told_of_marks(&event.conversation, event.reader.id);
+            self.0.hub.read(&event, concerned);
+        }
+        self.0.told_reads.lock().remember(&news, after, up_to);
+        self.0.hub.told_reads(up_to);
+        Ok(())
+    }
+
+    /// The marks in a viewer's conversations that moved since a cursor was made.
+    pub(super) async fn moved_since(
+        &self,
+        viewer: UserId,
+        since: Stamp,
+        is_own: bool,
+    ) -> Result<Vec<Arc<ReadEvent>>> {
+        let store = &self.0.store;
+        let (mut moved, _) = store.moved_marks(Some(viewer), since, LATE).await?;
+        if is_own {
+            // What shows late elsewhere is known here.
+            let told = self.0.told_reads.lock();
+            moved.retain(|moved| !told.is_told(moved, since));
+        }
+        let mut events = self.read_events(&moved).await?;
+        events.retain(|event| {
+            let mut told = self.told_of_marks(&event.conversation, event.reader.id);
+            told.any(|user| user == viewer)
+        });
+        Ok(events)
+    }
+
+    /// What moved marks tell, in their order.
+    pub(super) async fn read_events(&self, moved: &[MovedMark]) -> Result<Vec<Arc<ReadEvent>>> {
+        if moved.is_empty() {
+            return Ok(Vec::new());
+        }
+        let marks = || moved.iter().map(|moved| moved.mark);
+        let conversations: Vec<_> = marks().map(|mark| mark.conversation_id).collect();
+        let readers: Vec<_> = marks().map(|mark| mark.user_id).collect();
+        let places = marks().map(|mark| (mark.conversation_id, mark.seq));
+        let places: Vec<_> = places.collect();
+        let conversations = self.0.directory.conversations(&conversations).await?;
+        let readers = self.0.directory.users(&readers).await?;
+        let messages = self.messages_at(&places).await?;
+        let event = |MovedMark { mark, stamp }: &MovedMark| {
+            let conversation = conversations.get(&mark.conversation_id)?;
+            // That of who has left is of no concern to anyone.
+            conversation.member(mark.user_id)?;
+            Some(Arc::new(ReadEvent {
+                conversation: conversation.clone(),
+                reader: readers.get(&mark.user_id)?.clone(),
+                last_read: messages.get(&(mark.conversation_id, mark.seq))?.clone(),
+                stamp: *stamp,
+            }))
+        };
+        Ok(moved.iter().filter_map(event).collect())
+    }
+}
+
+/// What was told lately and may be found again: marks as they stood, and where this process stood with them.
+#[derive(Default)]
+pub(super) struct ToldReads(HashMap<(ConversationId, UserId), ToldRead>);
+
+struct ToldRead {
+    seq: Seq,
+    stamp: Stamp,
+    /// Who is there, as this process says, has had it.
+    with: Stamp,
+}
+
+impl ToldReads {
+    /// Whether a mark was told as it stands by when this process stood there.
+    fn is_told(&self, moved: &MovedMark, by: Stamp) -> bool {
+        let whose = (moved.mark.conversation_id, moved.mark.user_id);
+        let told = self.0.get(&whose);
+        told.is_some_and(|told| told.stamp == moved.stamp && told.with <= by)
+    }
+
+    fn has_told(&self, whose: (ConversationId, UserId), seq: Seq) -> bool {
+        self.0.get(&whose).is_some_and(|told| told.seq >= seq)
+    }
+
+    fn remember(&mut self, moved: &[MovedMark], stood: Stamp, stands: Stamp) {
+        for MovedMark { mark, stamp } in moved {
+            let whose = (mark.conversation_id, mark.user_id);
+            // Who is at the stamp of one that came in its turn has had it; of one that came late that is not said.
+            let with = if *stamp > stood { *stamp } else { stands };
+            let told = ToldRead {
+                seq: mark.seq,
+                stamp: *stamp,
+                with,
+            };
+            self.0.insert(whose, told);
+        }
+        self.forget_before(stands.saturating_sub(REMEMBERED));
+    }
+
+    fn forget_before(&mut self, stamp: Stamp) {
+        self.0.retain(|_, told| told.stamp >= stamp);
+    }
+}
