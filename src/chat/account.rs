@@ -198,8 +198,8 @@ fn taken() -> Error {
     Error::conflict("input.username", "This username is taken.")
 }
 
-/// Tells the log what someone tried. The form is a promise: the README gives a filter of fail2ban's for it. What is no
-/// username is not shown, as it could hold anything, line breaks and addresses too.
+/// Tells the log what someone tried. The form is a promise: `docs/running.md` gives a filter of fail2ban's for it. What
+/// is no username is not shown, as it could hold anything, line breaks and addresses too.
 fn log_attempt(what: &'static str, Origin(address): Origin, username: Option<&Username>) {
     let username = username.map_or_else(|| "(invalid)".to_owned(), Username::key);
     tracing::info!(%address, %username, "{what}");

@@ -64,12 +64,19 @@ object! {
         version: String = everyone => env!("CARGO_PKG_VERSION");
         /// Whether anyone can sign up.
         signupOpen: bool = everyone => cx.chat.signup_is_open();
-        /// Names of what this version can do beyond the first release (none yet), for frontends that meet several versions.
-        features: Vec<String> = everyone[about 1] => FEATURES;
+        /// Names of what this version can do beyond the first release, for frontends that meet several versions: `accounts` (profiles, passwords, deletion, sessions, blocking), `events` (one stream of everything, with `previous`), `groups`, `messageChanges` (editing and deleting), `reactions`. A name stays what it means.
+        features: Vec<String> = everyone[about 5] => FEATURES;
     }
 }
 
-const FEATURES: &[&str] = &[];
+/// Sorted.
+const FEATURES: &[&str] = &[
+    "accounts",
+    "events",
+    "groups",
+    "messageChanges",
+    "reactions",
+];
 
 fields! { queries of Query, |_query, cx| {
     /// What this server is and can do; also for who is not signed in.

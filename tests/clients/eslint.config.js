@@ -23,7 +23,11 @@ export default [
             suffixes: ['Connection', 'Edge'],
             types: [
               'AuthPayload',
+              'ConversationChanged',
+              'ConversationLeft',
+              'ConversationRead',
               'Member',
+              'MessageChanged',
               'NewMessage',
               'OnlineUsersChange',
               'PageInfo',

@@ -1,7 +1,8 @@
-//! The clients that frontends use, Apollo, urql, graphql-ws and graphql-sse, against the real server: compiles
+//! The clients that frontends use, Apollo, urql, graphql-ws, graphql-sse and others, against the real server: compiles
 //! `tests/clients` and runs its tests with Node.
 
 mod python;
+mod relay;
 
 use std::{
     fs::{self, File},
@@ -37,6 +38,7 @@ macro_rules! files {
 files! {
     apollo_works: "apollo",
     urql_works_with_both_its_caches: "urql",
+    what_happens_comes_into_every_cache_from_one_stream: "events",
     graphql_ws_reconnects_without_loss_and_faults_are_found: "graphql-ws",
     the_state_of_a_link_is_told_and_it_comes_back_at_once_when_asked: "links",
     a_send_on_a_bad_network_makes_one_message: "sending",
@@ -151,7 +153,7 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.expect("an entry").path())
         .collect();
     paths.sort();
-    let left = ["node_modules", "dist", "gql", "python"];
+    let left = ["node_modules", "dist", "gql", "python", "relay"];
     paths.retain(|path| !left.iter().any(|name| path.ends_with(name)));
     let below = |path: PathBuf| {
         if path.is_dir() {

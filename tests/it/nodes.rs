@@ -132,7 +132,14 @@ async fn a_server_says_what_it_is_to_anyone() {
         let app = TestApp::with(StoreKind::Embedded, |config| config.signup_open = open).await;
         let server = app.anonymous().ok(asks, json!({})).await;
         let version = env!("CARGO_PKG_VERSION");
-        let expected = json!({ "version": version, "signupOpen": open, "features": [] });
+        let features = [
+            "accounts",
+            "events",
+            "groups",
+            "messageChanges",
+            "reactions",
+        ];
+        let expected = json!({ "version": version, "signupOpen": open, "features": features });
         assert_eq!(at(&server, "server"), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! What the README and the recipes show is what the tests run.
+//! What the README and its chapters show is what the tests run.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -9,8 +9,13 @@ use crate::support::{TestApp, store::StoreKind, ws::Ws};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// What is shown to those who write frontends.
-const DOCUMENTS: [&str; 2] = ["README.md", "docs/frontends.md"];
+/// All that is written for those who use this.
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "docs/frontends.md",
+    "docs/running.md",
+    "docs/costs.md",
+];
 
 /// The whole text of a file in the repository.
 fn text(path: &str) -> String {

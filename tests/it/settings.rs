@@ -60,7 +60,7 @@ async fn help_lists_every_setting_and_tells_no_value() {
 }
 
 #[tokio::test]
-async fn the_readme_lists_what_help_does() {
+async fn the_documentation_lists_what_help_does() {
     let help = Launch::bare().args(&["--help"]).ends().await.stdout;
     let after = |entry: &str, label: &str| {
         let (_, rest) = entry.split_once(label)?;
@@ -73,9 +73,11 @@ async fn the_readme_lists_what_help_does() {
     });
     let known = known.collect::<BTreeSet<_>>();
     assert!(known.len() > 10, "{help}");
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-    let readme = readme.expect("the README");
-    let rows = readme.lines().filter_map(|line| line.strip_prefix("| `--"));
+    let chapter = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/running.md"));
+    let chapter = chapter.expect("the chapter");
+    let rows = chapter
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `--"));
     let told = rows.map(|row| {
         let cells = row.split(" | ").collect::<Vec<_>>();
         let code = |cell: &str| cell.strip_prefix('`')?.strip_suffix('`').map(str::to_owned);

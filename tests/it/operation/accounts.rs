@@ -94,8 +94,8 @@ async fn sign_ups_and_failed_logins_are_lines_of_one_form(kind: StoreKind) {
     assert!(!log.contains("6.6.6.6"), "{log}");
     assert!(!log.contains("password2"), "{log}");
 
-    // The filter that the README gives finds those that failed, and nothing else.
-    let [filter] = blocks("README.md", "ini")
+    // The filter that the documentation gives finds those that failed, and nothing else.
+    let [filter] = blocks("docs/running.md", "ini")
         .try_into()
         .expect("one filter is shown");
     let filter = filter.split_once("failregex = ").expect("a filter").1;

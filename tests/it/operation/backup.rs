@@ -1,4 +1,4 @@
-//! Copies of the data that the README tells of, taken beside the running server.
+//! Copies of the data that the documentation tells of, taken beside the running server.
 
 use std::{fs, process::Command};
 
@@ -35,9 +35,9 @@ async fn sqlites_backup_beside_the_running_server_holds_all_that_was_sent() {
     for number in 0..50 {
         ann.send(&bob, &number.to_string()).await;
     }
-    let shell = blocks("README.md", "sh");
+    let shell = blocks("docs/running.md", "sh");
     let told = shell.iter().find(|block| block.contains("sqlite3"));
-    let told = told.expect("the README tells how");
+    let told = told.expect("it tells how");
     // It speaks of a server that was started beside its folder `data`.
     let beside = TempDir::new();
     fs::create_dir_all(beside.path()).expect("a folder");

@@ -1,12 +1,16 @@
+import type { Client } from '@urql/core';
 import { cacheExchange, type Cache, type Variables } from '@urql/exchange-graphcache';
 import { relayPagination } from '@urql/exchange-graphcache/extras';
 import { graphql } from '../gql/index.js';
 import type {
   ConversationRef,
-  UrqlLiveSubscription,
+  UrqlConversationPartsFragment,
+  UrqlEventsSubscription,
   UrqlMessagePartsFragment,
   UrqlSendMutationVariables,
 } from '../gql/graphql.js';
+import { follow } from './follow.js';
+import type { Session } from './session.js';
 
 /** A page of a conversation. */
 export const HISTORY = graphql(`
@@ -31,8 +35,15 @@ export const HISTORY = graphql(`
     clientMessageId
     seq
     body
+    editedAt
+    deletedAt
     sender {
       id
+    }
+    reactions {
+      emoji
+      count
+      viewerReacted
     }
   }
 `);
@@ -46,27 +57,78 @@ export const SEND = graphql(`
   }
 `);
 
-/** What `graphcache` takes new messages from. */
-export const LIVE = graphql(`
-  subscription UrqlLive($after: String) {
-    newMessage(after: $after) {
+/** What `graphcache` is kept up to date by. */
+export const EVENTS = graphql(`
+  subscription UrqlEvents($after: String) {
+    events(after: $after) {
+      __typename
       cursor
-      message {
-        ...UrqlMessageParts
-        conversation {
-          id
-          kind
-          unreadCount
-          members {
-            user {
-              id
-            }
+      previous
+      ... on NewMessage {
+        message {
+          ...UrqlMessageParts
+          conversation {
+            ...UrqlConversationParts
           }
         }
+      }
+      ... on MessageChanged {
+        message {
+          ...UrqlMessageParts
+        }
+      }
+      ... on ConversationChanged {
+        conversation {
+          ...UrqlConversationParts
+        }
+      }
+      ... on ConversationRead {
+        conversation {
+          ...UrqlConversationParts
+        }
+      }
+      ... on ConversationLeft {
+        conversationId
+      }
+    }
+  }
+  fragment UrqlConversationParts on Conversation {
+    id
+    kind
+    title
+    lastActivityAt
+    unreadCount
+    lastMessage {
+      ...UrqlMessageParts
+    }
+    members {
+      role
+      user {
+        id
+      }
+      lastRead {
+        id
       }
     }
   }
 `);
+
+export type ChatEvent = UrqlEventsSubscription['events'];
+
+/** Takes in all that happens after the session's `cursor`, until an error ends it. */
+export function followEvents(
+  client: Client,
+  session: Session,
+  onError: (error: unknown) => void,
+  onEvent = (_: ChatEvent) => {},
+) {
+  const subscribe = (after: string | undefined, take: (event: ChatEvent) => void) =>
+    client.subscription(EVENTS, { after }).subscribe(({ data, error }) => {
+      if (error) onError(error);
+      else if (data) take(data.events);
+    }).unsubscribe;
+  return follow(session, subscribe, onEvent);
+}
 
 /** A direct conversation goes by its other member, once the cache has its `kind` and `members`. */
 function oneName(cache: Cache, to: ConversationRef, myId: string): ConversationRef {
@@ -99,6 +161,24 @@ function show(cache: Cache, to: ConversationRef, myId: string, node: UrqlMessage
   });
 }
 
+/** Makes a conversation known to the lists that show it and to the other member. */
+function showConversation(
+  cache: Cache,
+  { __typename, id, kind, members }: UrqlConversationPartsFragment,
+  myId: string,
+) {
+  const conversation = { __typename, id };
+  for (const { fieldName, fieldKey } of cache.inspectFields('Query')) {
+    if (fieldName !== 'conversations') continue;
+    const list = cache.resolve('Query', fieldKey) as string;
+    const nodes = (cache.resolve(list, 'nodes') ?? []) as string[];
+    const key = cache.keyOfEntity(conversation)!;
+    if (!nodes.includes(key)) cache.link(list, 'nodes', [key, ...nodes]);
+  }
+  const others = members.filter(({ user }) => kind === 'DIRECT' && user.id !== myId);
+  for (const { user } of others) cache.link(user, 'directConversation', conversation);
+}
+
 const allPages = relayPagination();
 const isPartOfItsParent = () => null;
 
@@ -111,11 +191,26 @@ export const graphcache = (myId: string) => {
   return cacheExchange({
     keys: {
       AuthPayload: isPartOfItsParent,
+      ConversationChanged: isPartOfItsParent,
+      ConversationLeft: isPartOfItsParent,
+      ConversationRead: isPartOfItsParent,
       Member: isPartOfItsParent,
+      MessageChanged: isPartOfItsParent,
       NewMessage: isPartOfItsParent,
       OnlineUsersChange: isPartOfItsParent,
       Reaction: isPartOfItsParent,
+      Server: isPartOfItsParent,
       TypingEvent: isPartOfItsParent,
+    },
+    possibleTypes: {
+      ChatEvent: [
+        'NewMessage',
+        'MessageChanged',
+        'ConversationChanged',
+        'ConversationRead',
+        'ConversationLeft',
+      ],
+      Node: ['User', 'Conversation', 'Message', 'Session'],
     },
     resolvers: {
       Query: {
@@ -133,7 +228,10 @@ export const graphcache = (myId: string) => {
           clientMessageId: input.clientMessageId,
           seq: Infinity,
           body: input.body,
+          editedAt: null,
+          deletedAt: null,
           sender: { __typename: 'User', id: myId },
+          reactions: [],
         };
       },
     },
@@ -151,15 +249,16 @@ export const graphcache = (myId: string) => {
         },
       },
       Subscription: {
-        newMessage: (data, _variables, cache) => {
-          const { message } = data['newMessage'] as UrqlLiveSubscription['newMessage'];
-          const { __typename, id, kind, members } = message.conversation;
-          // The first message begins a conversation, of which the cache still says that there is none.
-          const others = members.filter(({ user }) => kind === 'DIRECT' && user.id !== myId);
-          for (const { user } of others) {
-            cache.link(user, 'directConversation', { __typename, id });
+        events: (data, _variables, cache) => {
+          const event = data['events'] as ChatEvent;
+          if (event.__typename === 'NewMessage') {
+            const { conversation, ...message } = event.message;
+            show(cache, { conversationId: conversation.id }, myId, message);
+          } else if (event.__typename === 'ConversationChanged') {
+            showConversation(cache, event.conversation, myId);
+          } else if (event.__typename === 'ConversationLeft') {
+            cache.invalidate({ __typename: 'Conversation', id: event.conversationId });
           }
-          show(cache, { conversationId: id }, myId, message);
         },
       },
     },

@@ -9,6 +9,8 @@ export interface Session {
   viewer?: string | undefined;
   /** Told when someone else has signed in: load the page anew. */
   onViewerChanged?: (() => void) | undefined;
+  /** How far the page has come in the stream of events; sockets go on from there. */
+  cursor?: string | undefined;
 }
 
 /**

@@ -6,13 +6,12 @@ import type { Session } from './session.js';
 /** `offline` tries again by itself; `idle` has nothing to listen to. */
 export type LinkState = 'idle' | 'connecting' | 'online' | 'offline';
 
-/** A WebSocket that comes back by itself and goes on after the last message that it brought. */
+/** A WebSocket that comes back by itself and goes on after the session's `cursor`. */
 export function openSocket(
   url: string,
   session: Session,
   { keepAlive = 10_000, onState = (_: LinkState) => {} } = {},
 ): Client {
-  let resume: string | undefined;
   let socket: WebSocket | undefined;
   let watchdog: ReturnType<typeof setTimeout> | undefined;
   let atOnce = false;
@@ -34,17 +33,18 @@ export function openSocket(
   };
   const client = createClient({
     url,
-    connectionParams: () => ({ token: session.token, viewer: session.viewer, resume }),
+    connectionParams: () => ({
+      token: session.token,
+      viewer: session.viewer,
+      resume: session.cursor,
+    }),
     retryAttempts: Infinity,
     shouldRetry: (closed) => (closed as CloseEvent).reason !== 'VIEWER_CHANGED',
     retryWait: (failures) => (atOnce ? Promise.resolve() : pause(failures)),
     keepAlive,
+    // Whoever subscribes anew finds it open still.
+    lazyCloseTimeout: 3_000,
     on: {
-      message: (message) => {
-        if (message.type !== 'next') return;
-        const data = message.payload.data as { newMessage?: { cursor?: string } } | null;
-        resume = data?.newMessage?.cursor ?? resume;
-      },
       connecting: () => {
         atOnce = false;
         stopListening = whenWorthTrying(checkLink);

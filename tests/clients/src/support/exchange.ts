@@ -1,9 +1,10 @@
 import { print } from 'graphql';
 import type { Client as StreamClient } from 'graphql-sse';
-import type { Client } from 'graphql-ws';
+import type { Client, Sink } from 'graphql-ws';
 
 import { graphql } from '../gql/index.js';
 import type { FollowSubscription } from '../gql/graphql.js';
+import { follow } from '../snippets/follow.js';
 import type { Session } from '../snippets/session.js';
 import { openSocket } from '../snippets/socket.js';
 import { openStream } from '../snippets/stream.js';
@@ -13,15 +14,19 @@ import { Log } from './log.js';
 import { Person } from './people.js';
 
 const FOLLOW = graphql(`
-  subscription Follow {
-    newMessage {
+  subscription Follow($after: String) {
+    events(after: $after) {
+      __typename
       cursor
-      message {
-        id
-        seq
-        body
-        conversation {
+      previous
+      ... on NewMessage {
+        message {
           id
+          seq
+          body
+          conversation {
+            id
+          }
         }
       }
     }
@@ -37,36 +42,60 @@ const KEEP_ALIVE = 1_000;
  */
 const MOST_AHEAD = 300;
 
-/** Someone who listens to new messages. */
+interface Answer {
+  data?: FollowSubscription | null | undefined;
+  errors?: unknown;
+}
+
+type Event = FollowSubscription['events'];
+
+/** Someone who listens to what happens. */
 export abstract class Listener {
   readonly received = new Log<Seen>();
   readonly connections = new Log<string>();
   readonly errors = new Log<unknown>();
 
-  protected readonly request = { query: print(FOLLOW) };
-  protected readonly sink = {
-    next: ({
-      data,
-      errors,
-    }: {
-      data?: FollowSubscription | null | undefined;
-      errors?: unknown;
-    }) => {
-      if (errors) this.errors.add(errors);
-      const message = data?.newMessage.message;
-      if (message) this.received.add({ ...message, conversation: message.conversation.id });
-    },
-    error: (error: unknown) => {
-      this.errors.add(error);
-      this.received.end(error);
-    },
-    complete: () => {},
-  };
+  /** Subscribes to events as the README does, or `heedless` of `previous`. */
+  protected listen(session: Session, heedless: boolean): void {
+    const query = print(FOLLOW);
+    const subscribe = (after: string | undefined, onEvent: (event: Event) => void) => {
+      const variables = after ? { after } : {};
+      return this.subscribe(
+        { query, variables },
+        {
+          next: ({ data, errors }: Answer) => {
+            if (errors) this.errors.add(errors);
+            if (data) onEvent(data.events);
+          },
+          error: (error: unknown) => {
+            this.errors.add(error);
+            this.received.end(error);
+          },
+          complete: () => {},
+        },
+      );
+    };
+    const take = (event: Event) => {
+      if (event.__typename !== 'NewMessage') return;
+      const { conversation, ...message } = event.message;
+      this.received.add({ ...message, conversation: conversation.id });
+    };
+    if (!heedless) return void follow(session, subscribe, take);
+    subscribe(undefined, (event) => {
+      session.cursor = event.cursor;
+      take(event);
+    });
+  }
 
   protected connected(): void {
     this.connections.add('connected');
     this.received.wake();
   }
+
+  protected abstract subscribe(
+    request: { query: string; variables: Record<string, string> },
+    sink: Sink<Answer>,
+  ): () => void;
 
   /** Waits until the subscription is live. */
   abstract settled(): Promise<void>;
@@ -78,12 +107,16 @@ export class SocketListener extends Listener {
   readonly closes = new Log<number>();
   private readonly client: Client;
 
-  constructor(url: string, session: Session) {
+  constructor(url: string, session: Session, heedless = false) {
     super();
     this.client = openSocket(url, session, { keepAlive: KEEP_ALIVE });
     this.client.on('connected', () => this.connected());
     this.client.on('closed', (event) => this.closes.add((event as { code: number }).code));
-    this.client.subscribe<FollowSubscription>(this.request, this.sink);
+    this.listen(session, heedless);
+  }
+
+  protected override subscribe(...[request, sink]: Parameters<Listener['subscribe']>) {
+    return this.client.subscribe<FollowSubscription>(request, sink);
   }
 
   async settled(): Promise<void> {
@@ -97,6 +130,13 @@ export class SocketListener extends Listener {
   }
 }
 
+/** Someone who listens over a WebSocket and looks at nothing but `cursor`. */
+export class HeedlessListener extends SocketListener {
+  constructor(url: string, session: Session) {
+    super(url, session, true);
+  }
+}
+
 /** Someone who listens over Server-Sent Events, opened as the README does. */
 export class StreamListener extends Listener {
   private readonly client: StreamClient;
@@ -104,7 +144,11 @@ export class StreamListener extends Listener {
   constructor(url: string, session: Session) {
     super();
     this.client = openStream(url, session);
-    this.client.subscribe<FollowSubscription>(this.request, this.sink, {
+    this.listen(session, false);
+  }
+
+  protected override subscribe(...[request, sink]: Parameters<Listener['subscribe']>) {
+    return this.client.subscribe<FollowSubscription>(request, sink, {
       connected: () => this.connected(),
     });
   }

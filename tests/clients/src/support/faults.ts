@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { WebSocket, WebSocketServer } from 'ws';
@@ -8,24 +9,38 @@ export type Fault = 'none' | 'drops every tenth message' | 'repeats a message' |
 
 interface Frame {
   type: string;
-  payload?: { resume?: unknown };
+  payload?: { resume?: unknown; data?: { events?: { message?: { id: string } } } };
 }
 
 /** A server that behaves like the one at `url`, but for a fault in its subscriptions. */
 export class FaultyServer {
-  private live = 0;
+  /** How many times it has not done what it should. */
+  committed = 0;
+  private readonly seen = new Set<string>();
+  private dropping = 0;
 
   private constructor(
-    private readonly server: WebSocketServer,
+    private readonly server: Server,
+    private readonly sockets: WebSocketServer,
     private readonly target: string,
     private readonly fault: Fault,
   ) {}
 
   static async at(target: string, fault: Fault): Promise<FaultyServer> {
-    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-    const faulty = new FaultyServer(server, target, fault);
-    server.on('connection', (near) => faulty.relay(near));
-    await once(server, 'listening');
+    const server = createServer((asked, answer) => {
+      const { method, url = '', headers } = asked;
+      const address = new URL(url, target.replace(/^ws/, 'http'));
+      const forwarded = request(address, { method, headers }, (answered) => {
+        answer.writeHead(answered.statusCode ?? 502, answered.headers);
+        answered.pipe(answer);
+      });
+      forwarded.on('error', () => answer.destroy());
+      asked.pipe(forwarded);
+    });
+    const sockets = new WebSocketServer({ server });
+    const faulty = new FaultyServer(server, sockets, target, fault);
+    sockets.on('connection', (near, asked) => faulty.relay(near, asked));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
     return faulty;
   }
 
@@ -34,13 +49,21 @@ export class FaultyServer {
     return `ws://127.0.0.1:${port}/graphql`;
   }
 
-  close(): void {
-    for (const client of this.server.clients) client.terminate();
-    this.server.close();
+  /** Keeps back the next so many events. */
+  drop(count: number): void {
+    this.dropping = count;
   }
 
-  private relay(near: WebSocket): void {
-    const far = new WebSocket(this.target, 'graphql-transport-ws');
+  close(): void {
+    for (const client of this.sockets.clients) client.terminate();
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+
+  private relay(near: WebSocket, { headers: { origin, cookie = '' } }: IncomingMessage): void {
+    const far = new WebSocket(this.target, 'graphql-transport-ws', {
+      headers: { ...(origin ? { origin } : {}), cookie },
+    });
     const opened = once(far, 'open');
     opened.catch(() => near.terminate());
     near.on('message', (text) => {
@@ -56,15 +79,29 @@ export class FaultyServer {
 
   private toServer(text: string): string {
     const frame = JSON.parse(text) as Frame;
-    if (this.fault !== 'ignores resume' || frame.type !== 'connection_init') return text;
+    if (this.fault !== 'ignores resume' || frame.payload?.resume === undefined) return text;
+    this.committed += 1;
     return JSON.stringify({ ...frame, payload: { ...frame.payload, resume: undefined } });
   }
 
   private toClient(text: string): string[] {
-    if ((JSON.parse(text) as Frame).type !== 'next') return [text];
-    this.live += 1;
-    if (this.fault === 'drops every tenth message' && this.live % 10 === 0) return [];
-    if (this.fault === 'repeats a message' && this.live === 5) return [text, text];
-    return [text];
+    const { type, payload } = JSON.parse(text) as Frame;
+    const id = payload?.data?.events?.message?.id;
+    if (type !== 'next') return [text];
+    if (this.dropping > 0) {
+      this.dropping -= 1;
+      this.committed += 1;
+      return [];
+    }
+    // What was dropped gets through when it is sent again.
+    if (!id || this.seen.has(id)) return [text];
+    this.seen.add(id);
+    const count = this.seen.size;
+    const isFaulty =
+      (this.fault === 'drops every tenth message' && count % 10 === 0) ||
+      (this.fault === 'repeats a message' && count === 5);
+    if (!isFaulty) return [text];
+    this.committed += 1;
+    return this.fault === 'repeats a message' ? [text, text] : [];
   }
 }

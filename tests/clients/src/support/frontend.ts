@@ -4,7 +4,8 @@ import { Observable, type Subscription } from 'rxjs';
 import { graphql } from '../gql/index.js';
 import type { ConversationRef, MessagePartsFragment } from '../gql/graphql.js';
 import { apolloClient } from '../snippets/apollo.js';
-import { followMessages, HISTORY, sendMessage } from '../snippets/messages.js';
+import { followEvents, HISTORY, sendMessage, type ChatEvent } from '../snippets/messages.js';
+import type { Session } from '../snippets/session.js';
 import { openSocket } from '../snippets/socket.js';
 import { Log } from './log.js';
 import type { Person } from './people.js';
@@ -59,22 +60,30 @@ const READ = graphql(`
 export class Frontend {
   readonly client: ReturnType<typeof apolloClient>;
   readonly arrived = new Log<MessagePartsFragment>();
-  private readonly subscriptions: Subscription[] = [];
+  readonly events = new Log<ChatEvent>();
+  readonly errors = new Log<unknown>();
+  private readonly session: Session;
+  private readonly subscriptions: Pick<Subscription, 'unsubscribe'>[] = [];
 
   constructor(
     readonly me: Person,
     url = endpoint,
+    socketUrl = wsEndpoint,
   ) {
-    this.client = apolloClient(url, me, openSocket(wsEndpoint, me));
+    this.session = { token: me.token, viewer: me.id };
+    this.client = apolloClient(url, this.session, openSocket(socketUrl, this.session));
   }
 
   /** Loads the sidebar and follows what happens after it. */
   async start(): Promise<void> {
     const { data } = await this.client.query({ query: SIDEBAR });
-    const arrived = this.arrived.add;
-    const live = followMessages(this.client, this.me.id, data!.streamCursor, arrived);
+    this.session.cursor = data!.streamCursor;
+    const unsubscribe = followEvents(this.client, this.session, this.errors.add, (event) => {
+      this.events.add(event);
+      if (event.__typename === 'NewMessage') this.arrived.add(event.message);
+    });
     const presence = this.client.subscribe({ query: PRESENCE }).subscribe(() => {});
-    this.subscriptions.push(live, presence);
+    this.subscriptions.push({ unsubscribe }, presence);
   }
 
   /** Shows a history: every state of the list, with the way to page back. */

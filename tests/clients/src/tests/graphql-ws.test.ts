@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 
 import { checkDelivery, type Seen } from '../support/delivery.js';
-import { exchange, SocketListener } from '../support/exchange.js';
+import { exchange, HeedlessListener, SocketListener } from '../support/exchange.js';
 import { FaultyServer, type Fault } from '../support/faults.js';
 import { Link } from '../support/link.js';
 import { Person } from '../support/people.js';
@@ -34,23 +34,31 @@ test('nothing is lost or repeated while the link is cut and falls silent under l
   await exchange(link, rounds);
 });
 
-async function exchangeWith(fault: Fault): Promise<void> {
+async function exchangeWith(fault: Fault, Listens = SocketListener): Promise<FaultyServer> {
   const server = closed(await FaultyServer.at(wsEndpoint, fault));
-  await exchange(closed(await Link.to(server.url)), ['cut', 'silence', 'cut']);
+  await exchange(closed(await Link.to(server.url)), ['cut', 'silence', 'cut'], Listens);
+  return server;
 }
 
-test('a proxy that changes nothing is not taken for a broken server', () => exchangeWith('none'));
-
-const complaints: [Exclude<Fault, 'none'>, RegExp][] = [
+const faults: [Exclude<Fault, 'none'>, RegExp][] = [
   ['drops every tenth message', /^Error: lost/],
   ['repeats a message', /^Error: repeated/],
   ['ignores resume', /^Error: lost/],
 ];
-for (const [fault, complaint] of complaints) {
-  test(`a server that ${fault} is found out`, async () => {
-    await assert.rejects(exchangeWith(fault), complaint);
+for (const [fault, complaint] of faults) {
+  test(`nothing is lost or repeated by something on the way that ${fault}`, async () => {
+    const { committed } = await exchangeWith(fault);
+    assert.notEqual(committed, 0, 'it was put to the test');
+  });
+
+  test(`a server that ${fault} is found out without a look at \`previous\``, async () => {
+    await assert.rejects(exchangeWith(fault, HeedlessListener), complaint);
   });
 }
+
+test('a proxy that changes nothing is not taken for a broken server', async () => {
+  await exchangeWith('none', HeedlessListener);
+});
 
 test('a connection that nobody answers is given up for another', async () => {
   const [ann, bob] = [await Person.signUp('ann'), await Person.signUp('bob')];
