@@ -56,4 +56,58 @@ await scenario(async () => {
   await page.locator("#announcer", { hasText: "Bob: Heard?" }).waitFor();
   const role = await page.locator("#announcer").getAttribute("role");
   assert.equal(role, "status");
+
+  // So is a group: made, looked at and left, and a message in it reacted to and replied to.
+  const tabTo = async (selector, key = "Tab") => {
+    for (let steps = 0; !(await page.locator(`${selector}:focus`).count()); steps++) {
+      assert.ok(steps < 30, `no way to ${selector}`);
+      await keys(key);
+    }
+  };
+  await tabTo("#new-group", "Shift+Tab");
+  await keys("Enter");
+  await focused("dialog [name=title]");
+  await page.keyboard.type("Keys");
+  await keys("Tab");
+  await page.keyboard.type("bob");
+  await page.getByRole("checkbox", { name: "Bob" }).waitFor();
+  await page.getByRole("checkbox").nth(1).waitFor({ state: "detached" });
+  await keys("Enter");
+  await tabTo("dialog [type=checkbox]");
+  await keys("Space");
+  await page.getByText("Picked: Bob").waitFor();
+  await tabTo("dialog [type=submit]");
+  await keys("Enter");
+  await page.getByRole("heading", { name: "Keys", level: 1 }).waitFor();
+  await focused("#body");
+  await page.keyboard.type("Typed");
+  await keys("Enter");
+  await page.getByText("Sent", { exact: true }).waitFor();
+  await tabTo("#messages .act", "Shift+Tab");
+  await keys("Enter");
+  await page.getByRole("dialog", { name: "You: Typed" }).waitFor();
+  await tabTo("dialog .emoji");
+  await keys("Enter");
+  await page.locator(".reaction", { hasText: "👍 1" }).waitFor();
+  await focused("#messages .act");
+  await keys("Tab");
+  await focused("#messages .reaction");
+  await keys("Enter");
+  await page.locator(".reaction").waitFor({ state: "detached" });
+  await tabTo("#messages .act", "Shift+Tab");
+  await keys("Enter");
+  await tabTo("dialog .reply");
+  await keys("Enter");
+  await focused("#body");
+  await keys("Escape");
+  await page.getByText("Reply to You").waitFor({ state: "hidden" });
+  await tabTo("#details", "Shift+Tab");
+  await keys("Enter");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  await tabTo("dialog .leave");
+  await keys("Enter");
+  await tabTo("dialog .yes");
+  await keys("Enter");
+  await page.getByText("You are not in Keys any more.").waitFor();
+  await focused("#search");
 });

@@ -1,8 +1,8 @@
 // People who are called the same are told apart by their usernames.
 
 import assert from "node:assert/strict";
-import { accessible, picture, scenario } from "./browser.mjs";
-import { account, newcomer, online, open, row, shows } from "./people.mjs";
+import { accessible, api, picture, scenario } from "./browser.mjs";
+import { account, newcomer, online, open, row, shows, write } from "./people.mjs";
 
 await scenario(async () => {
   const profile = (displayName) => ({ displayName });
@@ -29,24 +29,26 @@ await scenario(async () => {
   await open(page, "Dora");
   assert.equal(await page.locator("#title").textContent(), "Dora");
 
-  // So are senders and those who type in a group, which the server has no way to make yet.
-  await page.evaluate(async () => {
-    const { add, changed, learn, state } = await import("/assets/chat/state.js");
-    const members = [...state.people.values()].map((user) => ({ user }));
-    const group = learn({ id: "group", kind: "GROUP", title: "Everyone", members });
-    add(group, members.map(({ user }, index) => (
-      { id: `${index}`, seq: index + 1, body: user.username, sentAt: new Date().toISOString(), sender: user }
-    )));
-    Object.assign(group, { earlier: null, typing: new Map([[members[0].user.id]]) });
-    location.hash = "group";
-    changed();
-  });
-  await page.getByRole("heading", { name: "Everyone", level: 1 }).waitFor();
+  // So are senders and those who type in a group.
+  const [dora, ...writers] = [await account("dora2", profile("Dora Two")), real, other];
+  const create = "mutation($input: CreateGroupInput!) { createGroup(input: $input) { id } }";
+  const userIds = [id, ...writers.map((writer) => writer.id)];
+  const group = (await api(create, { input: { title: "Everyone", userIds } }, dora.token)).createGroup.id;
+  const send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id } }";
+  for (const [token, body] of [[dora.token, "dora"], [real.token, "alex"], [other.token, "alex2"]]) {
+    await api(send, { input: { to: { conversationId: group }, body } }, token);
+  }
+  await open(page, "Everyone");
+  await write(page, "ann");
+  await shows(page, ["dora", "alex", "alex2", "ann"]);
+  const type = "mutation($in: ConversationRef!) { setTyping(in: $in) }";
+  await api(type, { in: { conversationId: group } }, real.token);
+  await page.getByText("Alex Müller @alex is typing…").waitFor();
   const said = await page.locator("#messages .bubble").evaluateAll((bubbles) => bubbles.map((bubble) => {
     const [sender, body] = [".sender", ".body"].map((part) => bubble.querySelector(part).textContent);
     return `${sender}: ${body}`;
   }));
-  assert.deepEqual(said.toSorted(), ["Alex Müller @alex: alex", "Dora: dora", "You: ann", "alex  Müller @alex2: alex2"]);
+  assert.deepEqual(said.toSorted(), ["Alex Müller @alex: alex", "Dora Two: dora", "You: ann", "alex  Müller @alex2: alex2"]);
 
   // Someone who takes the viewer's name is seen as somebody else; so is the viewer.
   const double = await newcomer("ann2", { displayName: "Ann" });

@@ -17,9 +17,9 @@ export async function newcomer(name, { displayName = name, ...options } = {}) {
 }
 
 /** Logs somebody in. */
-export async function logIn(page, username) {
+export async function logIn(page, username, password = PASSWORD) {
   await page.getByLabel("Username").fill(username);
-  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Log in" }).click();
   await online(page);
 }
@@ -48,6 +48,41 @@ export function row(page, name) {
 export async function write(page, text) {
   await page.getByRole("textbox", { name: "Message" }).fill(text);
   await page.getByRole("button", { name: "Send" }).click();
+}
+
+/** A message of the open chat, by its text. */
+export function message(page, text) {
+  return page.locator("#messages > li", { has: page.locator(".body").getByText(text, { exact: true }) });
+}
+
+/** Opens what can be done to a message. */
+export async function actions(page, text) {
+  await message(page, text).hover();
+  await message(page, text).getByRole("button", { name: "Message actions" }).click();
+  return page.getByRole("dialog");
+}
+
+/** Answers what a page asks before something that cannot be taken back. */
+export async function confirm(page, question, answer) {
+  await page.getByRole("dialog", { name: question }).getByRole("button", { name: answer }).click();
+}
+
+/** Makes a group through the page. */
+export async function createGroup(page, title, names) {
+  await page.getByRole("button", { name: "New group" }).click();
+  const dialog = page.getByRole("dialog", { name: "New group" });
+  await dialog.getByLabel("Title").fill(title);
+  await pick(dialog, names);
+  await dialog.getByRole("button", { name: "Create group" }).click();
+  await page.getByRole("heading", { name: title, level: 1 }).waitFor();
+}
+
+/** Picks people in a dialog. */
+export async function pick(dialog, names) {
+  for (const name of names) {
+    await dialog.getByRole("searchbox").fill(name);
+    await dialog.getByRole("checkbox", { name }).check();
+  }
 }
 
 /** The messages of the open chat, as they are on the page. */

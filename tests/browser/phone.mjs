@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { accessible, picture, scenario, visitor } from "./browser.mjs";
-import { newcomer, open, row, shows, write } from "./people.mjs";
+import { actions, createGroup, newcomer, open, row, write } from "./people.mjs";
 
 await scenario(async () => {
   for (const scheme of ["light", "dark"]) {
@@ -46,15 +46,47 @@ await scenario(async () => {
     await open(ann, peer);
     await ann.getByRole("heading", { name: "Unread from here" }).waitFor();
     await fits(ann, `phone-unread-${scheme}`);
+
+    // So do the dialogs, each of which can be left.
+    await (await actions(ann, "one\ntwo")).getByRole("button", { name: "Reply" }).click();
+    await fits(ann, `phone-reply-${scheme}`);
+    await ann.getByRole("button", { name: "Do not reply" }).click();
+    await actions(ann, "one\ntwo");
+    await fits(ann, `phone-actions-${scheme}`);
+    await ann.getByRole("button", { name: "Close" }).click();
+    await ann.getByRole("link", { name: "Back to all chats" }).click();
+    await ann.getByRole("button", { name: "Your account" }).click();
+    for (const part of await ann.locator("dialog summary").all()) await part.click();
+    await fits(ann, `phone-account-${scheme}`);
+    await ann.getByRole("button", { name: "Close" }).click();
+    await createGroup(ann, "All who like a rather long title", [peer]);
+    await ann.getByRole("button", { name: "About" }).click();
+    await fits(ann, `phone-group-${scheme}`);
+    await ann.getByRole("button", { name: "Add people" }).click();
+    await fits(ann, `phone-picker-${scheme}`);
+    await ann.getByRole("button", { name: "Cancel" }).click();
+    await ann.getByRole("button", { name: "Close" }).click();
     await bob.close();
     await ann.close();
   }
 });
 
-/** Nothing reaches beyond the screen's edge. */
+/** Nothing reaches beyond the screen's edge, also of a small one. */
 async function fits(page, name) {
   await picture(page, name);
-  const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.equal(inner, outer, `${name} is too wide`);
   await accessible(page, name);
+  const size = page.viewportSize();
+  for (const small of [size, { width: 320, height: 568 }]) {
+    await page.setViewportSize(small);
+    const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.equal(inner, outer, `${name} is too wide for ${small.width} pixels`);
+    const beyond = await page.locator("dialog[open]").evaluateAll((dialogs) => dialogs.filter((dialog) => {
+      const { left, right, top, bottom } = dialog.getBoundingClientRect();
+      if (left < 0 || right > innerWidth || top < 0 || bottom > innerHeight) return true;
+      return dialog.scrollWidth > dialog.clientWidth;
+    }).length);
+    assert.equal(beyond, 0, `a dialog of ${name} is too large for ${small.width} pixels`);
+  }
+  await picture(page, `${name}-small`);
+  await page.setViewportSize(size);
 }

@@ -53,6 +53,36 @@ async fn only_what_was_seen_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_are_edited_deleted_reacted_and_replied_to() {
+    run("changing.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_are_made_joined_and_left() {
+    run("groups.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_changed_protected_and_ended() {
+    run("account.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_found_and_gone_to() {
+    run("found.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_on_the_way_is_told_again() {
+    run("lost.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_messages_scroll_smoothly() {
+    run("thousand.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pictures_come_from_named_hosts_only() {
     run("pictures.mjs", |_| {}).await;
 }

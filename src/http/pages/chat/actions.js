@@ -1,14 +1,21 @@
-// What a person can do.
+// What a person can look at: chats, their histories, and what a search finds. What one can do is in writing.js,
+// changing.js, groups.js and account.js.
 
 import * as documents from "./documents.js";
-import { add, changed, chatWith, events, learn, seenUpTo, state, unread } from "./state.js";
+import { add, change, changed, chatWith, events, learn, learnRead, seenUpTo, state, unread } from "./state.js";
 import { after, ask } from "./sync.js";
 
-/** Messages loaded at a time; then, as long as the first unread one is further back, as many as the server gives. */
+/** Messages loaded at a time; then, as long as what is wanted is further back, as many as the server gives with all
+ * that is asked of each. */
 const PAGE = 30;
-const LARGE_PAGE = 100;
-/** How far back that goes. The line stands before the first one that is loaded, until more is. */
-const MOST_UNREAD = 1_000;
+const LARGE_PAGE = 50;
+/** How far back that goes at once. The line before what is unread stands before the first one that is loaded, until
+ * more is. */
+const MOST = 1_000;
+/** As many messages are loaded to reach one of them. */
+const FARTHEST = 5_000;
+/** The server searches for at most so many characters. */
+const LONGEST_SEARCH = 200;
 
 events.addEventListener("synced", () => {
   openChat(state.key);
@@ -31,9 +38,31 @@ export async function openChat(key) {
       if (state.key === key) show(chat);
     }
     if (state.open && state.open.earlier === undefined) await loadEarlier(state.open);
+    if (state.open && state.open.key === state.goal?.key) await reachGoal();
   } catch {
     // Without an answer the link is about to break, and the chat is opened again when it is back.
   }
+}
+
+/** Shows a message, which may be in another chat, and far back. */
+export function goTo(chat, { id, seq }) {
+  state.goal = { key: chat.key, id, seq };
+  if (location.hash.slice(1) === chat.key) openChat(chat.key);
+  else location.hash = chat.key;
+}
+
+/** Loads the history of the open chat back to the message that is wanted. */
+async function reachGoal() {
+  const { open: chat, goal } = state;
+  const missing = () => chat.earlier !== null && !(chat.messages[0]?.seq <= goal.seq);
+  chat.problem = "";
+  while (missing() && state.goal === goal && chat.messages.length < FARTHEST) {
+    // What is on its way may hold it.
+    await (chat.loading ?? loadEarlier(chat, goal.seq));
+  }
+  if (state.goal !== goal || state.open !== chat) return;
+  state.goal = null;
+  events.dispatchEvent(new CustomEvent("reached", { detail: goal }));
 }
 
 function show(chat) {
@@ -42,32 +71,38 @@ function show(chat) {
   changed();
 }
 
-/** Loads a chat's newest messages, back to the first unread one, or those before what is loaded. */
-export async function loadEarlier(chat) {
-  const { messages, loading, earlier } = chat;
-  if (loading || earlier === null) return;
-  chat.loading = true;
+/** Loads a chat's newest messages, back to the first unread one, or those before what is loaded, back to a seq. */
+export async function loadEarlier(chat, backTo = Infinity) {
+  if (chat.loading || chat.earlier === null) return;
+  const { messages } = chat;
+  chat.loading = loadPages(chat, backTo);
   changed();
   try {
-    const enough = earlier === undefined && unread(chat) ? seenUpTo(chat) + 1 : Infinity;
-    const nodes = [];
-    let before = earlier;
-    do {
-      const last = nodes.length ? LARGE_PAGE : PAGE;
-      const { messages: page } = await ask(documents.HISTORY, { in: chat.ref, last, before });
-      nodes.unshift(...page.nodes);
-      before = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
-    } while (before && nodes[0].seq > enough && nodes.length < MOST_UNREAD);
-    if (messages === chat.messages) {
-      add(chat, nodes);
-      chat.earlier = before;
-    }
+    await chat.loading;
   } finally {
-    chat.loading = false;
+    chat.loading = null;
+    chat.overtaken.clear();
     changed();
   }
   // The history was dropped meanwhile, to be loaded anew.
   if (messages !== chat.messages) await loadEarlier(chat);
+}
+
+async function loadPages(chat, backTo) {
+  const { messages, earlier } = chat;
+  const enough = earlier === undefined && unread(chat) ? Math.min(backTo, seenUpTo(chat) + 1) : backTo;
+  const nodes = [];
+  let before = earlier;
+  do {
+    const last = nodes.length ? LARGE_PAGE : PAGE;
+    const { messages: page } = await ask(documents.HISTORY, { in: chat.ref, last, before });
+    nodes.unshift(...page.nodes);
+    before = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
+  } while (before && nodes[0].seq > enough && nodes.length < MOST);
+  if (messages !== chat.messages) return;
+  add(chat, nodes);
+  for (const message of chat.overtaken.values()) change(chat, message);
+  chat.earlier = before;
 }
 
 /** Shows more of one of the sidebar's lists: "conversations" or "people". */
@@ -78,18 +113,38 @@ export async function loadMore(list) {
   changed();
 }
 
-/** Finds people by the start of a word of their names, and groups by the start of a word of their titles. */
+/** Finds people by the start of a word of their names, groups by the start of a word of their titles, and messages by
+ * their words where the server can. */
 export async function search(text) {
   state.search = text = text.trim();
   if (!text) state.found = null;
+  state.foundMessages = { items: [], after: null };
   changed();
   if (!text) return;
+  const messages = findMessages(text);
   const { sidebarUsers } = await ask(documents.SEARCH, { search: text });
+  await messages;
   if (state.search !== text) return;
   const starts = (word) => word.toLowerCase().startsWith(text.toLowerCase());
   const groups = [...state.chats.values()].filter(({ peer, title }) => !peer && title.split(/\s+/).some(starts));
   state.found = new Set([...groups, ...sidebarUsers.nodes.map(found)].map(({ key }) => key));
   changed();
+}
+
+/** Finds the first messages that hold all words of a text, or the next ones. */
+export async function findMessages(text) {
+  if (!state.features.has("search") || text.length > LONGEST_SEARCH) return;
+  const { foundMessages: before } = state;
+  const { items } = before;
+  try {
+    const { searchMessages } = await ask(documents.SEARCH_MESSAGES, { text, after: before.after });
+    if (state.foundMessages !== before) return;
+    const more = searchMessages.nodes.map((message) => ({ message, chat: learn(message.conversation) }));
+    state.foundMessages = { items: [...items, ...more], after: after(searchMessages) };
+    changed();
+  } catch {
+    // It holds no word, or too many: there are people to find all the same.
+  }
 }
 
 function found({ directConversation, ...user }) {
@@ -109,7 +164,7 @@ async function tellSeen(chat) {
   if (chat.telling || !message || message.seq <= (chat.read.get(state.me.id) ?? 0)) return;
   chat.telling = true;
   try {
-    learn((await ask(documents.MARK_READ, { messageId: message.id })).markRead);
+    learnRead(chat, (await ask(documents.MARK_READ, { messageId: message.id })).markRead.members);
     changed();
   } catch {
     return; // It is told with the next message, or when the link is back.

@@ -1,11 +1,14 @@
 // The open chat: its history, and the form to write.
 
 import { showAvatar } from "./avatar.js";
+import { inPlace } from "./changing.js";
 import { $, dayOf, each, say, sayName, timeOf } from "./dom.js";
-import { sayLinked } from "./links.js";
+import { unblock } from "./groups.js";
+import { excerpt, keyOf, showMessage, whose } from "./message.js";
 import { keepPlace, toEnd, turnPage } from "./reading.js";
-import { events, handleOf, nameOf, state } from "./state.js";
-import { draft, draftOf, send } from "./writing.js";
+import { closed, events, handleOf, nameOf, state } from "./state.js";
+import { showStops } from "./stops.js";
+import { draft, draftOf, reply, send } from "./writing.js";
 
 const body = $("#body");
 
@@ -29,8 +32,19 @@ $("#composer").addEventListener("submit", (event) => {
   toEnd();
 });
 
+body.addEventListener("keydown", ({ key }) => key === "Escape" && reply(state.open, null));
+$("#no-reply").addEventListener("click", () => {
+  reply(state.open, null);
+  body.focus();
+});
+$("#unblock").addEventListener("click", async () => {
+  await inPlace(state.open, () => unblock(state.open.peer.id));
+  body.focus();
+});
+
 events.addEventListener("message", ({ detail: { chat, message } }) => {
-  $("#announcer").textContent = `${nameOf(message.sender.id)}: ${message.body}`;
+  const where = chat.peer ? "" : ` in ${chat.title}`;
+  $("#announcer").textContent = `${nameOf(message.sender.id)}${where}: ${message.body}`;
 });
 
 export function showConversation() {
@@ -41,7 +55,7 @@ export function showConversation() {
     ? "Pick someone from the list."
     : "Open this page in another browser or a private window, and sign up there as somebody else.");
   if (chat !== shown) {
-    each($("#messages"), [], $("#message"));
+    $("#messages").replaceChildren();
     turnPage();
   }
   shown = chat;
@@ -53,6 +67,8 @@ export function showConversation() {
 
   showAvatar($("#somebody .avatar"), chat.title, chat.peer?.avatarUrl, state.online.has(chat.peer?.id));
   sayName($("#title"), chat.title, handleOf(chat.peer));
+  $("#details").hidden = Boolean(chat.peer?.deletedAt);
+  $("#details").setAttribute("aria-label", `About ${chat.title}`);
   say($("#subtitle"), about(chat));
   const typists = [...chat.typing.keys()].map(nameOf);
   say($("#typing"), typists.length ? `${typists.join(", ")} ${typists.length > 1 ? "are" : "is"} typing…` : "");
@@ -63,15 +79,32 @@ export function showConversation() {
   keepPlace(() => {
     $("#earlier").hidden = !chat.earlier;
     say($("#history-hint"), hint(chat));
-    each($("#messages"), [...chat.messages, ...waiting], $("#message"), keyOf, showMessage);
+    const own = ({ sender }) => sender.id === state.me.id;
+    const last = chat.messages.findLast(own);
+    each($("#messages"), [...chat.messages, ...waiting], $("#message"), keyOf, (element, message, before) => {
+      showMessage(element, message, before, chat, own(message) ? status(message, last) : "");
+    });
+    showStops();
   });
+  say($("#problem"), chat.problem);
+  showComposer(chat);
+}
+
+/** The form to write, what is replied to, or why there is no form. */
+function showComposer(chat) {
+  const { peer, replyTo } = chat;
+  const shut = closed(chat);
+  say($("#closed"), shut);
+  $("#unblock").hidden = !state.blocked.has(peer?.id);
+  $("#composer").hidden = Boolean(shut);
+  $("#reply").hidden = !replyTo || Boolean(shut);
+  say($("#reply-to"), replyTo ? `Reply to ${whose(replyTo)}: ${excerpt(replyTo)}` : "");
   if (body.value !== draftOf(chat)) body.value = draftOf(chat);
-  say($("#problem"), chat.problem && `Not sent: ${chat.problem}`);
 }
 
 function about({ peer, members }) {
-  if (!peer) return members.map(nameOf).join(", ");
-  if (state.link === "waiting") return "";
+  if (!peer) return [...members.keys()].map((id) => (id === state.me.id ? "You" : nameOf(id))).join(", ");
+  if (state.link === "waiting" || closed({ peer })) return "";
   if (state.online.has(peer.id)) return "Online";
   return peer.lastSeenAt ? `Last seen ${dayOf(peer.lastSeenAt).toLowerCase()} at ${timeOf(peer.lastSeenAt)}` : "Offline";
 }
@@ -81,34 +114,12 @@ function hint({ earlier, loading, title, peer, messages }) {
   return earlier === null && !messages.length ? `Say hello to ${peer ? nameOf(peer.id) : title}.` : "";
 }
 
-/** An entry of the outbox keeps its element when the message takes its place. */
-const keyOf = ({ clientMessageId, id }) => clientMessageId ?? id;
-
-function showMessage(element, message, before) {
-  const { sender, body, sentAt, seq } = message;
-  const own = sender.id === state.me.id;
-  const newDay = !before || dayOf(before.sentAt) !== dayOf(sentAt);
-  const unreadAfter = shown.unreadAfter ?? Infinity;
-  const firstUnread = seq > unreadAfter && !(before?.seq > unreadAfter);
-  const follows = !newDay && !firstUnread && before.sender.id === sender.id;
-  element.classList.toggle("own", own);
-  element.classList.toggle("follows", follows);
-  element.classList.toggle("waiting", !message.id);
-  say($(".day", element), newDay ? dayOf(sentAt) : "");
-  say($(".unread-line", element), firstUnread ? "Unread from here" : "");
-  const person = state.people.get(sender.id);
-  sayName($(".sender", element), own ? "You" : person?.displayName ?? "Somebody", own ? "" : handleOf(person));
-  $(".sender", element).classList.toggle("unseen", own || follows || Boolean(shown.peer));
-  sayLinked($(".body", element), body);
-  say($("time", element), timeOf(sentAt));
-  say($(".status", element), own ? status(message) : "");
-}
-
 /** How far a message of the viewer's has come. Of those that arrived, only the last one tells. */
-function status({ id, seq }) {
+function status({ id, seq }, last) {
   if (!id) return state.link === "online" ? "Sending…" : "Waits for the connection";
-  if (id !== shown.messages.findLast(({ sender }) => sender.id === state.me.id).id) return "";
-  const readers = [...shown.read].filter(([user, read]) => user !== state.me.id && read >= seq).length;
+  if (id !== last?.id) return "";
+  const { members, read } = shown;
+  const readers = [...members.keys()].filter((user) => user !== state.me.id && read.get(user) >= seq).length;
   if (!readers) return "Sent";
   return shown.peer ? "Seen" : `Seen by ${readers}`;
 }

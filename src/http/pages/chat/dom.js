@@ -11,15 +11,21 @@ export function say(element, text) {
 /** Makes a list's elements show the items, one each: made from a template, kept by key, moved only when they must be. */
 export function each(list, items, template, key, show) {
   const focused = document.activeElement;
-  const known = new Map([...list.children].map((element) => [element.dataset.key, element]));
+  const keys = items.map(key);
+  const wanted = new Set(keys);
+  const known = new Map();
+  for (const element of [...list.children]) {
+    if (wanted.has(element.dataset.key)) known.set(element.dataset.key, element);
+    else element.remove();
+  }
+  let next = list.firstElementChild;
   items.forEach((item, index) => {
-    const element = known.get(key(item)) ?? template.content.firstElementChild.cloneNode(true);
-    known.delete(key(item));
-    element.dataset.key = key(item);
-    if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
+    const element = known.get(keys[index]) ?? template.content.firstElementChild.cloneNode(true);
+    if (!known.has(keys[index])) element.dataset.key = keys[index];
+    if (element === next) next = next.nextElementSibling;
+    else list.insertBefore(element, next);
     show(element, item, items[index - 1]);
   });
-  while (list.children.length > items.length) list.lastElementChild.remove();
   if (list.contains(focused)) focused.focus({ preventScroll: true });
 }
 

@@ -1,5 +1,6 @@
 // Starts here: finds out who is logged in, follows the address, and shows the state when it changes.
 
+import "./account.js";
 import { openChat } from "./actions.js";
 import { showConversation } from "./conversation.js";
 import * as documents from "./documents.js";
@@ -90,6 +91,12 @@ addEventListener("offline", lostLink);
 document.addEventListener("visibilitychange", () => document.hidden || checkLink());
 addEventListener("focus", look);
 document.addEventListener("loggedin", ({ detail }) => enter(detail));
+events.addEventListener("left", ({ detail: { key, title } }) => {
+  notice = `You are not in ${title} any more.`;
+  if (state.key !== key) return;
+  history.replaceState(null, "", location.pathname);
+  follow();
+});
 events.addEventListener("replaced", () => { replaced = true; look(); });
 events.addEventListener("ended", ({ detail }) => { notice = ""; showLogin(detail); });
 

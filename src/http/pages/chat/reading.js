@@ -2,7 +2,8 @@
 
 import { loadEarlier, see } from "./actions.js";
 import { $ } from "./dom.js";
-import { seenUpTo, state } from "./state.js";
+import { keyOf } from "./message.js";
+import { changed, events, seenUpTo, state } from "./state.js";
 
 const scroller = $("#history");
 const list = $("#messages");
@@ -34,14 +35,16 @@ export function turnPage() {
   placed = false;
 }
 
-/** Lets messages be shown, and keeps the place of what is read. */
+/** Lets messages be shown, and keeps the place of what is read, whatever comes in or changes above it. */
 export function keepPlace(showMessages) {
   const oldest = list.firstElementChild;
-  const below = scroller.scrollHeight - scroller.scrollTop;
+  const top = scroller.getBoundingClientRect().top;
+  const anchor = list.children[firstBelow(list.children.length, top)]?.querySelector(".bubble");
+  const place = anchor?.getBoundingClientRect().top;
   showMessages();
   const more = oldest !== list.firstElementChild;
   if (atEnd || !placed) follow();
-  else if (more) scroller.scrollTop = scroller.scrollHeight - below;
+  else if (anchor?.isConnected) scroller.scrollTop += anchor.getBoundingClientRect().top - place;
   placed = state.open.earlier !== undefined;
   if (more) {
     // Watched anew, it tells again where the button is: still in sight when what was loaded does not fill the page.
@@ -50,6 +53,24 @@ export function keepPlace(showMessages) {
   }
   saw();
 }
+
+/** The message that the viewer wanted to see has been loaded. */
+events.addEventListener("reached", ({ detail: { id } }) => {
+  const message = state.open.messages.find((message) => message.id === id);
+  const element = [...list.children].find(({ dataset }) => message && dataset.key === keyOf(message));
+  if (!element) {
+    state.open.problem = "This message is too far back to be shown.";
+    return changed();
+  }
+  element.scrollIntoView({ block: "center" });
+  // Runs its animation once more.
+  element.classList.remove("reached");
+  void element.offsetWidth;
+  element.classList.add("reached");
+  element.focus({ preventScroll: true });
+  measure();
+  saw();
+});
 
 /** Shows the newest message. */
 export function toEnd() {
@@ -83,12 +104,17 @@ function saw() {
 /** The seq of the newest message whose end is in sight or above, or 0. */
 function newestInSight({ messages }) {
   const edge = scroller.getBoundingClientRect().bottom;
+  return messages[firstBelow(messages.length, edge) - 1]?.seq ?? 0;
+}
+
+/** Which of the first so many messages is the first that ends below an edge. */
+function firstBelow(count, edge) {
   // They stand below each other, so that each look settles half of those in question.
-  let [above, below] = [-1, messages.length];
+  let [above, below] = [-1, count];
   while (below - above > 1) {
     const middle = (above + below) >> 1;
     if (list.children[middle].getBoundingClientRect().bottom <= edge) above = middle;
     else below = middle;
   }
-  return messages[above]?.seq ?? 0;
+  return below;
 }

@@ -1,8 +1,9 @@
 // The list of chats and people.
 
-import { loadMore, search } from "./actions.js";
+import { findMessages, goTo, loadMore, search } from "./actions.js";
 import { showAvatar } from "./avatar.js";
 import { $, each, say, sayName, shortly } from "./dom.js";
+import { excerpt, whose } from "./message.js";
 import { handleOf, state, unread } from "./state.js";
 import { logOut } from "./sync.js";
 
@@ -36,7 +37,8 @@ function clearSearch() {
 for (const list of ["conversations", "people"]) {
   $(`#more-${list}`).addEventListener("click", () => loadMore(list).catch(() => {}));
 }
-$("#logout").addEventListener("click", logOut);
+$("#more-messages").addEventListener("click", () => findMessages(state.search));
+$("#logout").addEventListener("click", () => logOut().catch(() => {}));
 
 export function showSidebar() {
   const { me, ready, found } = state;
@@ -50,8 +52,14 @@ export function showSidebar() {
   showList("conversations", started);
   showList("people", others);
 
-  const nobody = found ? "Nobody is called that." : "Nobody else is here yet.";
-  say($("#lists-hint"), !ready ? "Loading…" : listed.length ? "" : nobody);
+  showFoundMessages();
+
+  const searchable = state.features.has("search");
+  $("#search").placeholder = searchable ? "Find people and messages" : "Find people";
+  $("#search").setAttribute("aria-label", $("#search").placeholder);
+  const nothing = searchable ? "Nothing was found." : "Nobody is called that.";
+  const any = listed.length || state.foundMessages.items.length;
+  say($("#lists-hint"), !ready ? "Loading…" : any ? "" : found ? nothing : "Nobody else is here yet.");
   const count = [...state.chats.values()].reduce((sum, chat) => sum + unread(chat), 0);
   document.title = count ? `(${count}) chinwag` : "chinwag";
 }
@@ -69,8 +77,8 @@ function showRow(row, chat) {
   if (chat === state.open) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   const online = peer && state.online.has(peer.id);
-  const who = last?.sender.id === state.me.id ? "You: " : "";
-  const about = last ? who + last.body : peer ? `@${peer.username}` : "";
+  const who = last && (!peer || last.sender.id === state.me.id) ? `${whose(last)}: ` : "";
+  const about = last ? who + excerpt(last) : peer ? `@${peer.username}` : "";
   const count = unread(chat);
   showAvatar($(".avatar", row), title, peer?.avatarUrl, online);
   sayName($(".name", row), title, last ? handleOf(peer) : "");
@@ -79,4 +87,27 @@ function showRow(row, chat) {
   say($(".unread", row), count ? String(count) : "");
   say($(".spoken", row), [online && "online", count && `${count} unread`].filter(Boolean).join(", "));
   row.classList.toggle("has-unread", count > 0);
+}
+
+function showFoundMessages() {
+  const { items, after } = state.foundMessages;
+  $("#messages-title").hidden = !items.length;
+  $("#more-messages").hidden = !after;
+  each($("#found-messages"), items, $("#found-message"), ({ message }) => message.id, (row, { message, chat }) => {
+    const link = $("a", row);
+    link.href = `#${chat.key}`;
+    link.onclick = (event) => {
+      event.preventDefault();
+      goTo(chat, message);
+    };
+    sayName($(".name", row), chat.title, handleOf(chat.peer));
+    say($("time", row), shortly(message.sentAt));
+    say($(".preview", row), `${whose(message)}: ${around(message.body, state.search)}`);
+  });
+}
+
+/** A long text from a little before what was searched for, if that is in it as it was typed. */
+function around(body, text) {
+  const at = body.toLowerCase().indexOf(text.toLowerCase());
+  return at > 40 ? `…${body.slice(body.indexOf(" ", at - 30) + 1)}` : body;
 }

@@ -1,10 +1,12 @@
 // What the page knows. Nothing here asks the server (see sync.js, actions.js and writing.js) or touches the page (see
 // sidebar.js and conversation.js).
 //
-// What is kept of a conversation only grows: messages by id, the newest seq, read marks. So answers and events may
-// come in any order, and twice.
+// What answers bring of a conversation only grows: messages by id, the newest seq, read marks. So answers may come in
+// any order, and twice. What can change otherwise (a message, a title, who the members are) does so by the stream of
+// events alone, which has an order: an answer that it has overtaken undoes nothing.
 
-/** Tells of "change", of "message" (one by somebody else arrived), "synced" (after each connect), "ended" (the session
+/** Tells of "change", of "message" (one by somebody else arrived), "left" (a group is not the viewer's any more),
+ * "reached" (the message that the viewer wants to see is there), "synced" (after each connect), "ended" (the session
  * is over) and "replaced" (it is somebody else's by now). */
 export const events = new EventTarget();
 
@@ -25,6 +27,10 @@ const NOTHING = {
   /** What is searched for, and the keys found. */
   search: "",
   found: null,
+  /** The message that the viewer wants to see, as { key, id, seq }, until it is there. */
+  goal: null,
+  /** Grows whenever somebody is called differently from before. */
+  naming: 0,
 };
 
 export const state = {};
@@ -38,8 +44,13 @@ export function reset() {
     namesakes: new Map(),
     /** By key: a person's id (for the direct conversation, started or not) or else the conversation's. */
     chats: new Map(),
-    /** Ids of those who are online. */
+    /** Ids of those who are online, and of those whom the viewer has blocked. */
     online: new Set(),
+    blocked: new Set(),
+    /** What the server can do beyond the first release. */
+    features: new Set(),
+    /** The messages found, with their chats, and where they go on, while they do. */
+    foundMessages: { items: [], after: null },
     /** Where the sidebar's two lists go on, while they do. */
     more: { conversations: null, people: null },
     /** What is written and not sent, by the chat's key. */
@@ -55,6 +66,7 @@ export function know(user) {
   if (person.displayName !== user.displayName) {
     if (person.id) namesakes(person).delete(user.id);
     namesakes(user).add(user.id);
+    state.naming++;
   }
   state.people.set(user.id, Object.assign(person, user));
   return person;
@@ -69,7 +81,8 @@ function namesakes({ displayName }) {
 
 /** What tells a person from others of the same name, where there are any. */
 export function handleOf(person) {
-  return person && namesakes(person).size > 1 ? `@${person.username}` : "";
+  // Those who have deleted their accounts have no usernames, and cannot be told apart.
+  return person?.username && namesakes(person).size > 1 ? `@${person.username}` : "";
 }
 
 /** What to call somebody by id, in a sentence. */
@@ -98,8 +111,8 @@ function newChat(key, ref) {
     /** The newest message, which `messages` may not hold yet. */
     last: null,
     activeAt: "",
-    /** The members' ids, and the seq of what each has read by id. */
-    members: [],
+    /** The members' roles, and the seq of what each has read, by id. */
+    members: new Map(),
     read: new Map(),
     /** The seq up to which the viewer has seen it; the server may not know yet. */
     seen: 0,
@@ -109,8 +122,12 @@ function newChat(key, ref) {
     messages: [],
     /** The cursor for what comes before them; null at the beginning, undefined while nothing was loaded. */
     earlier: undefined,
-    loading: false,
-    /** Why the server refused what was written, if it did. */
+    /** While earlier ones are asked for: what ends with the answer, and what the stream tells of them before. */
+    loading: null,
+    overtaken: new Map(),
+    /** The message that what is written answers. */
+    replyTo: null,
+    /** What went wrong, as a sentence. */
     problem: "",
     typedAt: 0,
     /** Who types now, by user id. */
@@ -120,23 +137,44 @@ function newChat(key, ref) {
   return chat;
 }
 
-/** Takes in what is told of a conversation. */
-export function learn(conversation) {
+/** The chat that is a conversation, by the conversation's id. */
+export function chatOf(id) {
+  return state.chats.get(id) ?? [...state.chats.values()].find((chat) => chat.id === id);
+}
+
+/** Takes in what an answer tells of a conversation or, `newly`, the stream of events. */
+export function learn(conversation, newly = false) {
   const { id, kind, members } = conversation;
   const peer = kind === "DIRECT" && members.find(({ user }) => user.id !== state.me.id)?.user;
   const chat = peer ? chatWith(peer) : state.chats.get(id) ?? newChat(id, { conversationId: id });
+  if (newly || !chat.members.size) {
+    chat.name = conversation.title ?? "";
+    chat.members = new Map(members.map(({ user, role }) => [user.id, role]));
+  }
   chat.id = id;
-  chat.name = conversation.title ?? "";
-  chat.members = members.map(({ user }) => know(user).id);
-  for (const { user, lastRead } of members) readUpTo(chat, user.id, lastRead?.seq ?? 0);
+  for (const { user } of members) know(user);
+  learnRead(chat, members);
   if (conversation.lastMessage) newest(chat, conversation.lastMessage);
   chat.activeAt ||= conversation.lastActivityAt ?? "";
   return chat;
 }
 
+/** Takes in how far each member has read. */
+export function learnRead(chat, members) {
+  for (const { user, lastRead } of members) readUpTo(chat, user.id, lastRead?.seq ?? 0);
+}
+
+/** The viewer is no member of a conversation any more. */
+export function leave(id) {
+  const chat = chatOf(id);
+  if (!chat) return;
+  state.chats.delete(chat.key);
+  events.dispatchEvent(new CustomEvent("left", { detail: chat }));
+}
+
 /** Takes in a message that was sent just now, by whomever. */
-export function receive(message) {
-  const chat = learn(message.conversation);
+export function receive(chat, message) {
+  chat.id = message.conversation.id;
   const news = !chat.messages.some(({ id }) => id === message.id);
   add(chat, [message]);
   newest(chat, message);
@@ -145,8 +183,35 @@ export function receive(message) {
     chat.unreadAfter = null;
   } else if (news) {
     chat.typing.delete(message.sender.id);
-    events.dispatchEvent(new CustomEvent("message", { detail: { chat, message } }));
+    arrived(chat, message);
   }
+}
+
+/** Tells of a message that was sent just now. */
+export function arrived(chat, message) {
+  if (message.sender.id === state.me.id) return;
+  events.dispatchEvent(new CustomEvent("message", { detail: { chat, message } }));
+}
+
+/** Takes in what the stream of events says of a message, in its newest state. */
+export function change(chat, message) {
+  hear(message);
+  if (chat.loading) chat.overtaken.set(message.id, message);
+  if (chat.last?.id === message.id) chat.last = message;
+  chat.messages.forEach((known, index) => { chat.messages[index] = newer(known, message); });
+}
+
+/** A known message, or what a newer state of it or of the message that it answers makes of it. */
+function newer(known, message) {
+  if (known.id === message.id) return message;
+  return known.replyTo?.id === message.id ? { ...known, replyTo: message } : known;
+}
+
+/** Takes in whom a message tells of. */
+function hear({ sender, replyTo, reactions = [] }) {
+  know(sender);
+  if (replyTo) know(replyTo.sender);
+  for (const { users } of reactions) users.forEach(know);
 }
 
 /** A message of the viewer's has arrived, or was refused. */
@@ -157,12 +222,14 @@ export function settle(clientMessageId) {
 /** Takes in a page of a chat's history. */
 export function add(chat, messages) {
   const known = new Set(chat.messages.map(({ id }) => id));
+  messages.forEach(hear);
   chat.messages.push(...messages.filter(({ id }) => !known.has(id)));
   chat.messages.sort((a, b) => a.seq - b.seq);
 }
 
 function newest(chat, message) {
   if (message.seq > (chat.last?.seq ?? 0)) {
+    know(message.sender);
     chat.last = message;
     chat.activeAt = message.sentAt;
   }
@@ -170,13 +237,24 @@ function newest(chat, message) {
   readUpTo(chat, message.sender.id, message.seq);
 }
 
-function readUpTo(chat, userId, seq) {
+export function readUpTo(chat, userId, seq) {
   chat.read.set(userId, Math.max(seq, chat.read.get(userId) ?? 0));
 }
 
 /** The seq up to which the viewer has seen a chat, here or elsewhere. */
 export function seenUpTo(chat) {
   return Math.max(chat.seen, chat.read.get(state.me.id) ?? 0);
+}
+
+/** Whether the viewer owns a group. */
+export function owns({ members }) {
+  return members.get(state.me.id) === "OWNER";
+}
+
+/** Why nothing can be written in a chat, as a sentence, if that is so. */
+export function closed({ peer }) {
+  if (peer?.deletedAt) return "This account was deleted.";
+  return state.blocked.has(peer?.id) ? `You have blocked ${nameOf(peer.id)}.` : "";
 }
 
 /** How many messages of a chat are unread. */

@@ -3,7 +3,9 @@
 import { Live, NoAnswer, request } from "./api.js";
 import * as documents from "./documents.js";
 import { forget, kept } from "./keep.js";
-import { changed, chatWith, events, know, learn, receive, reset, state } from "./state.js";
+import {
+  arrived, change, changed, chatOf, chatWith, events, know, learn, leave, readUpTo, receive, reset, state,
+} from "./state.js";
 
 /** The server's word for a viewer who is not the session's user. */
 const REPLACED = "VIEWER_CHANGED";
@@ -11,7 +13,7 @@ const REPLACED = "VIEWER_CHANGED";
 const TYPING_FADES = 8_000;
 
 let live = null;
-/** Up to here the stream of messages has been followed. */
+/** Up to here the stream of events has been followed. */
 let cursor = null;
 
 /** Begins for someone who is logged in. */
@@ -45,15 +47,37 @@ function replaced() {
   events.dispatchEvent(new Event("replaced"));
 }
 
-export async function logOut() {
+export function logOut() {
+  return end(documents.LOGOUT, {}, "");
+}
+
+/** Deletes the viewer's account, for good. */
+export function deleteAccount(password) {
+  return end(documents.DELETE_ACCOUNT, { password }, "Your account was deleted.");
+}
+
+/** Ends the session by the viewer's choice, and says why. */
+async function end(mutation, variables, reason) {
   // The server would close it, as it does with this session's sockets in other tabs.
   live.close();
+  const { id } = state.me;
   try {
-    const { id } = state.me;
-    await ask(documents.LOGOUT);
+    await ask(mutation, variables);
     forget(id);
-    ended("");
-  } catch {
+    ended(reason);
+  } catch (error) {
+    live?.open();
+    throw error;
+  }
+}
+
+/** The session goes on as another one, with another cookie. */
+export async function changePassword(input) {
+  // The server closes what the old session has opened.
+  live.close();
+  try {
+    await ask(documents.CHANGE_PASSWORD, { input });
+  } finally {
     live?.open();
   }
 }
@@ -84,8 +108,8 @@ export async function ask(query, variables) {
 }
 
 /**
- * After each connect: subscribes first and reads then, so that nothing falls in between. Presence, typing and
- * conversations are states and read anew; messages are a log, followed from where it was left.
+ * After each connect: subscribes first and reads then, so that nothing falls in between. Presence and typing are states
+ * and read anew; what happens in conversations is a log, followed from where it was left.
  */
 async function connected() {
   for (const chat of state.chats.values()) chat.typing.clear();
@@ -95,21 +119,57 @@ async function connected() {
     first = false;
   });
   listen(documents.TYPING, {}, ({ typing }) => typist(typing));
-  listen(documents.CONVERSATION_CHANGED, {}, ({ conversationChanged }) => learn(conversationChanged));
 
   const screen = await live.ask(documents.SCREEN);
   if (!screen.me) return ended();
-  screen.conversations.nodes.forEach(learn);
+  know(screen.me);
+  screen.conversations.nodes.forEach((conversation) => learn(conversation));
   screen.sidebarUsers.nodes.forEach(chatWith);
+  state.features = new Set(screen.server.features);
+  state.blocked = new Set(screen.blockedUsers.map((user) => know(user).id));
   state.more = { conversations: after(screen.conversations), people: after(screen.sidebarUsers) };
   state.ready = true;
 
   cursor ??= screen.streamCursor;
-  listen(documents.NEW_MESSAGE, { after: cursor }, ({ newMessage }) => {
-    cursor = newMessage.cursor;
-    receive(newMessage.message);
+  listen(documents.EVENTS, { after: cursor }, ({ events: event }) => {
+    // Something on the way has dropped an event: it is told again after the last one that came.
+    if (event.previous !== cursor) return live.restart();
+    cursor = event.cursor;
+    HAPPENS[event.__typename]?.(event);
   });
   events.dispatchEvent(new Event("synced"));
+}
+
+/** What the page makes of each kind of event. */
+const HAPPENS = {
+  NewMessage({ message }) {
+    const chat = chatOf(message.conversation.id);
+    if (!chat) return meet(message);
+    receive(chat, message);
+    // It may be known in an older state.
+    change(chat, message);
+  },
+  MessageChanged({ message }) {
+    const chat = chatOf(message.conversation.id);
+    if (chat) change(chat, message);
+  },
+  ConversationChanged: ({ conversation }) => learn(conversation, true),
+  ConversationLeft: ({ conversationId }) => leave(conversationId),
+  ConversationRead({ conversation, reader, lastRead }) {
+    const chat = chatOf(conversation.id);
+    if (chat) readUpTo(chat, reader.id, lastRead.seq);
+  },
+};
+
+/** A message has come in a chat that is further down the list than was loaded. */
+async function meet(message) {
+  try {
+    const { conversation } = await ask(documents.LOOKUP, { id: message.conversation.id });
+    if (conversation) arrived(learn(conversation), message);
+    changed();
+  } catch {
+    // Without an answer the link is about to break; the chat is loaded when it is back.
+  }
 }
 
 function listen(query, variables, take) {
@@ -121,9 +181,13 @@ function failed(error) {
   if (error instanceof NoAnswer) return;
   if (error.code === "UNAUTHENTICATED") return ended();
   if (["RESYNC_REQUIRED", "BAD_USER_INPUT"].includes(error.code)) {
-    // The cursor is of no use any more: too much was missed to be replayed, so the histories are loaded anew.
+    // The cursor is of no use any more: too much was missed to be replayed, so all is loaded anew. The viewer may not
+    // be in all of the groups any more.
     cursor = null;
-    for (const chat of state.chats.values()) Object.assign(chat, { messages: [], earlier: undefined });
+    for (const chat of state.chats.values()) {
+      if (!chat.peer) state.chats.delete(chat.key);
+      Object.assign(chat, { messages: [], earlier: undefined });
+    }
   }
   live.restart();
 }
@@ -145,9 +209,10 @@ function presence({ joined, left }, first) {
 }
 
 function typist({ typing, conversation, user }) {
-  const chat = [...state.chats.values()].find(({ id }) => id === conversation.id);
-  clearTimeout(chat?.typing.get(user.id));
-  chat?.typing.delete(user.id);
+  const chat = chatOf(conversation.id);
+  if (!chat) return;
+  clearTimeout(chat.typing.get(user.id));
+  chat.typing.delete(user.id);
   const fade = () => { chat.typing.delete(user.id); changed(); };
-  if (typing) chat?.typing.set(user.id, setTimeout(fade, TYPING_FADES));
+  if (typing) chat.typing.set(user.id, setTimeout(fade, TYPING_FADES));
 }

@@ -48,17 +48,23 @@ function type(chat, typing) {
   ask(documents.SET_TYPING, { in: chat.ref, typing }).catch(() => {}); // It fades anyway.
 }
 
+/** What is written answers a message, or none. */
+export function reply(chat, message) {
+  chat.replyTo = message;
+  changed();
+}
+
 /** Sends what is written: it shows at once, and stays in the outbox until the server has it. */
 export function send(chat) {
   // Not crypto.randomUUID, which is missing on pages that came over plain http from another machine.
   const random = crypto.getRandomValues(new Uint8Array(16));
   const clientMessageId = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const { key, ref } = chat;
+  const { key, ref, replyTo } = chat;
   const sentAt = new Date().toISOString();
-  state.outbox.push({ clientMessageId, key, ref, body: draftOf(chat), sentAt, sender: { id: state.me.id } });
+  state.outbox.push({ clientMessageId, key, ref, body: draftOf(chat), sentAt, replyTo, sender: { id: state.me.id } });
   setDraft(key, "");
   // Sending ends typing, for everybody, and is reading.
-  Object.assign(chat, { problem: "", typedAt: 0, unreadAfter: null });
+  Object.assign(chat, { problem: "", typedAt: 0, unreadAfter: null, replyTo: null });
   keepWritten();
   changed();
   flush();
@@ -71,9 +77,12 @@ async function flush() {
   if (sending === me) return;
   sending = me;
   while (state.me === me && state.outbox.length) {
-    const { key, ref, body, clientMessageId } = state.outbox[0];
+    const { key, ref, body, clientMessageId, replyTo } = state.outbox[0];
     try {
-      receive((await ask(documents.SEND, { input: { to: ref, body, clientMessageId } })).sendMessage);
+      const input = { to: ref, body, clientMessageId, replyToId: replyTo?.id };
+      const { sendMessage } = await ask(documents.SEND, { input });
+      const chat = state.chats.get(key);
+      if (chat) receive(chat, sendMessage);
       settle(clientMessageId);
     } catch (error) {
       // It waits for the next time that they log in.
@@ -86,7 +95,7 @@ async function flush() {
       // The text goes back to where it was written.
       setDraft(key, `${body}\n${state.drafts[key] ?? ""}`.trim());
       const chat = state.chats.get(key);
-      if (chat) chat.problem = error.message;
+      if (chat) Object.assign(chat, { problem: `Not sent: ${error.message}`, replyTo: chat.replyTo ?? replyTo });
     }
     keepWritten();
     changed();

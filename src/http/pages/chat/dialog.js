@@ -1,0 +1,57 @@
+// Dialogs, each made from a template when it is opened and gone when it is closed: nothing of it is left for the next
+// person. The browser keeps the focus inside, closes it with Escape, and gives the focus back.
+
+import { $ } from "./dom.js";
+import { events, state } from "./state.js";
+
+/** Opens a dialog, and shows in it what it is to show, again whenever the state changes. */
+export function openDialog(name, show = () => {}) {
+  const dialog = $(`#${name}-dialog`).content.firstElementChild.cloneNode(true);
+  const update = () => {
+    if (!state.me) dialog.close();
+    if (!dialog.open) return gone();
+    show(dialog);
+    // What had the focus may be gone.
+    if (!dialog.contains(document.activeElement) && dialog === topmost()) $("h2", dialog).focus();
+  };
+  const gone = () => {
+    events.removeEventListener("change", update);
+    dialog.remove();
+  };
+  events.addEventListener("change", update);
+  dialog.addEventListener("close", () => {
+    gone();
+    // So may what had it before.
+    if (document.activeElement === document.body) $(state.open ? "#title" : "#search").focus();
+  });
+  // Beside a menu is as good as Escape. In other dialogs something may have been written.
+  dialog.addEventListener("pointerdown", (event) => {
+    if (dialog.matches(".menu") && !isInside(dialog, event)) dialog.close();
+  });
+  for (const button of dialog.querySelectorAll(".close")) button.addEventListener("click", () => dialog.close());
+  document.body.append(dialog);
+  show(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/** Whether a dialog was hit, and not its backdrop. */
+function isInside(dialog, { clientX, clientY }) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+}
+
+function topmost() {
+  return [...document.querySelectorAll("dialog[open]")].at(-1);
+}
+
+/** Asks before something that cannot be taken back, and gives whether it is wanted. */
+export function confirmed(question, action) {
+  const dialog = openDialog("confirm");
+  $("h2", dialog).textContent = question;
+  $(".yes", dialog).textContent = action;
+  return new Promise((resolve) => {
+    $(".yes", dialog).addEventListener("click", () => dialog.close("yes"));
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
+  });
+}
