@@ -9,6 +9,7 @@ pub mod graphql;
 pub mod http;
 pub mod metrics;
 pub mod realtime;
+pub mod search;
 pub mod settings;
 pub mod store;
 pub mod telemetry;

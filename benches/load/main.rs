@@ -85,7 +85,7 @@ enum Row {
     Idle,
     History,
     Sidebar,
-    /// How cost grows with the work, in five rows: about 5 minutes on each store
+    /// How cost grows with the work, in six rows: about 10 minutes on each store
     Growth,
     /// Idle sockets, 1,000 to 20,000: about 2 minutes
     GrowthSockets,
@@ -93,6 +93,8 @@ enum Row {
     GrowthWatchers,
     /// Messages in a conversation, 1,000 to 1,000,000: about a minute
     GrowthHistory,
+    /// Searches in 10,000 to 1,000,000 messages: some minutes
+    GrowthSearch,
     /// Conversations of one user, 10 and 1,000: seconds
     GrowthConversations,
     /// Users, 1,000 and 100,000: about a minute
@@ -110,6 +112,7 @@ impl Row {
                 | Self::GrowthSockets
                 | Self::GrowthWatchers
                 | Self::GrowthHistory
+                | Self::GrowthSearch
                 | Self::GrowthConversations
                 | Self::GrowthUsers
                 | Self::Processes
@@ -213,6 +216,7 @@ impl Bench {
             Row::GrowthSockets => growth::sockets(self).await,
             Row::GrowthWatchers => growth::watchers(self).await,
             Row::GrowthHistory => growth::history(self).await,
+            Row::GrowthSearch => growth::search(self).await,
             Row::GrowthConversations => growth::conversations(self).await,
             Row::GrowthUsers => growth::users(self).await,
             Row::Processes => processes::processes(self).await,

@@ -1,6 +1,7 @@
 //! Where a server keeps everything, and what is put there before it starts.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     sync::{
@@ -13,8 +14,8 @@ use std::{
 use chinwag::{
     auth::Signer,
     domain::{
-        AvatarUrl, Body, Conversation, DisplayName, Happening, Message, MessageId, NewEntry, Pair,
-        Pen, Session, SessionId, Tail, Timestamp, User, UserId, Username,
+        AvatarUrl, Body, Conversation, ConversationId, DisplayName, Happening, Message, MessageId,
+        NewEntry, Pair, Pen, Session, SessionId, Tail, Timestamp, User, UserId, Username,
     },
     store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo},
 };
@@ -91,15 +92,54 @@ impl Place {
         let pair = Pair::new(people[0].id, people[1].id).ok_or("not two people")?;
         let conversation = Conversation::direct(pair, Timestamp::now());
         let conversation = store.create_direct(&conversation).await?;
-        let seal = store.begin_term(None).await?;
-        let (mut pen, mut tail) = (Pen::new(seal.position, seal.rank), Tail::NOTHING);
-        let senders = people[..2].iter().cycle();
-        let messages = (0..messages).zip(senders).map(|(number, sender)| Message {
+        let senders = [people[0].id, people[1].id];
+        let said = (0..messages).map(|number| {
+            let sender = senders[number as usize % 2];
+            (conversation.id, sender, body(number))
+        });
+        write(&store, said).await?;
+        store.close().await;
+        Ok(())
+    }
+
+    /// Puts numbered messages there that the first of each pair sent the second, one pair after the other in turn.
+    pub async fn talks(
+        &self,
+        pairs: &[[UserId; 2]],
+        messages: u32,
+        body: impl Fn(u32) -> String,
+    ) -> Result<()> {
+        let store = self.open().await?;
+        let mut conversations = Vec::new();
+        for [one, other] in pairs {
+            let pair = Pair::new(*one, *other).ok_or("not two people")?;
+            let conversation = Conversation::direct(pair, Timestamp::now());
+            conversations.push((store.create_direct(&conversation).await?.id, *one));
+        }
+        let conversations = conversations.iter().cycle();
+        let said = (0..messages).zip(conversations);
+        let said = said.map(|(number, (id, sender))| (*id, *sender, body(number)));
+        write(&store, said).await?;
+        store.close().await;
+        Ok(())
+    }
+}
+
+/// Writes what people said, in this order.
+async fn write(
+    store: &DynStore,
+    said: impl Iterator<Item = (ConversationId, UserId, String)>,
+) -> Result<()> {
+    let seal = store.begin_term(None).await?;
+    let mut pen = Pen::new(seal.position, seal.rank);
+    let mut tails = HashMap::new();
+    let mut entries = said.map(|(conversation_id, sender_id, body)| {
+        let message = Message {
             id: MessageId::new(),
-            conversation_id: conversation.id,
+            conversation_id,
             seq: 0,
-            sender_id: sender.id,
-            body: Body::stored(&body(number)),
+            sender_id,
+            body: Body::stored(&body),
             client_message_id: None,
             sent_at: Timestamp::now(),
             reply_to: None,
@@ -108,27 +148,33 @@ impl Place {
             first: None,
             changed: 0,
             reacted: 0,
-        });
-        let mut entries = messages.map(|message| {
-            let sent = NewEntry {
-                id: message.id.0,
-                conversation_id: conversation.id,
-                what: Happening::Sent(Arc::new(message)),
-            };
-            pen.write(sent, &mut tail, 0)
-        });
-        loop {
-            let batch = entries.by_ref().take(BATCH).collect::<Vec<_>>();
-            if batch.is_empty() {
-                break;
-            }
-            let appended = store.append(&batch).await?;
-            ensure(appended.written == batch.len(), || {
-                "some were not written".into()
-            })?;
+        };
+        let sent = NewEntry {
+            id: message.id.0,
+            conversation_id,
+            what: Happening::Sent(Arc::new(message)),
+        };
+        pen.write(
+            sent,
+            tails.entry(conversation_id).or_insert(Tail::NOTHING),
+            0,
+        )
+    });
+    let mut written = 0;
+    loop {
+        let batch = entries.by_ref().take(BATCH).collect::<Vec<_>>();
+        if batch.is_empty() {
+            return Ok(());
         }
-        store.close().await;
-        Ok(())
+        let appended = store.append(&batch).await?;
+        ensure(appended.written == batch.len(), || {
+            "some were not written".into()
+        })?;
+        written += batch.len();
+        // What follows from many conversations' messages is not left to one write.
+        if written.is_multiple_of(10 * BATCH) {
+            store.tidy().await?;
+        }
     }
 }
 

@@ -224,8 +224,6 @@ impl Chat {
             .await?
         {
             self.0.marks.insert((conversation.id, viewer), message.seq);
-            let told = self.told_of_marks(&conversation, viewer);
-            self.0.hub.conversation_changed(conversation.id, told);
             self.tell_read((conversation.id, viewer), message.seq).await;
         }
         Ok(conversation)

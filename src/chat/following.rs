@@ -280,8 +280,11 @@ impl Chat {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            if let Err(error) = self.0.store.tidy().await {
-                tracing::warn!(?error, "tidying up failed; it is tried again later");
+            // In this order: the store may have to let go of what the index forgets.
+            for outcome in [self.0.index.purge().await, self.0.store.tidy().await] {
+                if let Err(error) = outcome {
+                    tracing::warn!(?error, "tidying up failed; it is tried again later");
+                }
             }
         }
     }

@@ -115,20 +115,28 @@ impl Chat {
     /// # Errors
     /// The store's.
     pub(super) async fn leave_all_groups(&self, user: UserId, deadline: Instant) -> Result<()> {
-        const PAGE: usize = 200;
         let Some(by) = self.0.directory.user(user).await? else {
             return Ok(());
         };
-        let mut after = None;
+        // What is written in meanwhile moves up in the list, so that a page may lack it.
+        while self.leave_groups(&by, deadline).await? {}
+        self.0.store.has_left(user).await
+    }
+
+    /// Takes someone out of the groups that a walk through the list finds; whether there was one.
+    async fn leave_groups(&self, by: &Arc<User>, deadline: Instant) -> Result<bool> {
+        const PAGE: usize = 200;
+        let (mut after, mut found) = (None, false);
         loop {
-            let page = self.conversations(user, after, PAGE).await?;
+            let page = self.conversations(by.id, after, PAGE).await?;
             let Some((last, activity)) = page.last() else {
-                break;
+                return Ok(found);
             };
             after = Some((activity.rank, last.id));
             for (conversation, _) in page {
                 if conversation.kind == ConversationKind::Group {
-                    let leave = Proposed::Remove(user);
+                    found = true;
+                    let leave = Proposed::Remove(by.id);
                     let left = self.change_group(by.clone(), conversation, leave, deadline);
                     match left.await {
                         // Someone else was first.
@@ -138,7 +146,6 @@ impl Chat {
                 }
             }
         }
-        self.0.store.has_left(user).await
     }
 
     /// Takes those out of all groups whose deletion was cut short.

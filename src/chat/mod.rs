@@ -17,6 +17,7 @@ mod proposal;
 mod reading;
 mod replay;
 mod rounds;
+mod search;
 mod standing;
 mod stream;
 mod throttle;
@@ -28,7 +29,7 @@ use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use moka::sync::Cache;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use account::{SignedIn, Signup};
@@ -39,9 +40,11 @@ pub use cursor::News;
 pub use group::NewGroup;
 pub use message::{NewMessage, ShownMessage};
 pub use own_account::ProfileUpdate;
+pub use search::Found;
 pub use stream::{Delivery, LogStream, StreamEvent};
 
 pub use crate::realtime::{ConversationChanges, PresenceReceiver};
+pub use crate::search::Place;
 
 use crate::{
     auth::{Hasher, Sessions, Signer},
@@ -49,6 +52,7 @@ use crate::{
     error::Result,
     metrics::Metrics,
     realtime::{Hub, Presence, Typing},
+    search::Index,
     store::{DynStore, SEALS},
 };
 use blocks::Blocks;
@@ -88,6 +92,9 @@ struct Inner {
     throttles: Option<Throttles>,
     cursors: CursorKey,
     fingerprints: FingerprintKey,
+    index: Index,
+    /// Tells that something was indexed.
+    indexed: Notify,
     signup_open: bool,
     avatar_hosts: AvatarHosts,
     limits: Limits,
@@ -177,6 +184,8 @@ impl Chat {
             throttles: rate_limits.then(|| Throttles::new(&limits)),
             cursors: CursorKey::new(&secrets),
             fingerprints: FingerprintKey::new(&secrets),
+            index: Index::new(store.clone()),
+            indexed: Notify::new(),
             signup_open,
             avatar_hosts,
             limits,
@@ -200,6 +209,8 @@ impl Chat {
         chat.spawn_until_stopped("following presence", Self::follow_presence);
         chat.spawn_until_stopped("following typing", Self::follow_typing);
         chat.spawn_until_stopped("tidying up", Self::tidy_up);
+        chat.spawn_until_stopped("indexing messages", Self::index_messages);
+        chat.spawn_until_stopped("keeping the search's index", Self::keep_index);
         chat.spawn_until_stopped("watching the store", |chat| async move {
             let reason = chat.0.store.failed().await;
             chat.fail(reason);

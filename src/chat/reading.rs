@@ -8,7 +8,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Chat;
 use crate::{
     domain::{ConversationId, MovedMark, ReadEvent, Seq, Stamp, UserId},
-    error::Result,
+    error::{Error, Result},
 };
 
 /// How much older what was just written may be than what was seen before it.
@@ -16,6 +16,9 @@ const SHORTLY: Duration = Duration::from_secs(1);
 
 /// How much older something may be that shows late, be it as another server has to take over.
 const LATE: Duration = Duration::from_secs(10);
+
+/// How many marks are read at a time.
+const PAGE: usize = 1_000;
 
 /// What was told is remembered for so much longer, where stamps are milliseconds; else it is more than enough.
 const REMEMBERED: Stamp = 20_000;
@@ -53,19 +56,30 @@ impl Chat {
     }
 
     async fn tell_reads(&self, late: Duration) -> Result<()> {
-        let after = self.stand().reads;
-        let (mut news, up_to) = self.0.store.moved_marks(None, after, late).await?;
-        news.retain(|moved| !self.0.told_reads.lock().is_told(moved, Stamp::MAX));
-        for event in self.read_events(&news).await? {
-            let concerned = self.told_of_marks(&event.conversation, event.reader.id);
-            self.0.hub.read(&event, concerned);
+        loop {
+            let after = self.stand().reads;
+            let moved = self.0.store.moved_marks(None, after, late, PAGE);
+            let (mut news, up_to) = moved.await?;
+            let is_all = news.len() < PAGE;
+            news.retain(|moved| !self.0.told_reads.lock().is_told(moved, Stamp::MAX));
+            for event in self.read_events(&news).await? {
+                let told = || self.told_of_marks(&event.conversation, event.reader.id);
+                self.0.hub.read(&event, told());
+                let id = event.conversation.id;
+                self.0.hub.conversation_changed(id, told());
+            }
+            self.0.told_reads.lock().remember(&news, after, up_to);
+            self.0.hub.told_reads(up_to);
+            if is_all || up_to <= after {
+                return Ok(());
+            }
         }
-        self.0.told_reads.lock().remember(&news, after, up_to);
-        self.0.hub.told_reads(up_to);
-        Ok(())
     }
 
     /// The marks in a viewer's conversations that moved since a cursor was made.
+    ///
+    /// # Errors
+    /// [`Error::ResyncRequired`] when that is more than is replayed; the store's.
     pub(super) async fn moved_since(
         &self,
         viewer: UserId,
@@ -73,7 +87,12 @@ impl Chat {
         is_own: bool,
     ) -> Result<Vec<Arc<ReadEvent>>> {
         let store = &self.0.store;
-        let (mut moved, _) = store.moved_marks(Some(viewer), since, LATE).await?;
+        let most = self.0.limits.replay;
+        let moved = store.moved_marks(Some(viewer), since, LATE, most + 1);
+        let (mut moved, _) = moved.await?;
+        if moved.len() > most {
+            return Err(Error::ResyncRequired);
+        }
         if is_own {
             // What shows late elsewhere is known here.
             let told = self.0.told_reads.lock();

@@ -40,6 +40,8 @@ pub(super) enum Part {
     Stays,
     /// The reader was a member until then.
     Leaves,
+    /// It is of no concern to the reader any more.
+    None,
 }
 
 /// Looks for the first step of a conversation that a progress does not cover.
@@ -58,11 +60,8 @@ struct Search {
 impl Search {
     /// The first step that the reader may be told of.
     fn begins(&self) -> Step {
-        match (self.stays.first(), self.stays.last()) {
-            (_, Some(Stay { to: Some(to), .. })) => *to,
-            (Some(first), _) => first.from.max(1),
-            (None, _) => 1,
-        }
+        let arrival = self.stays.first().map_or(1, |stay| stay.from.max(1));
+        last_departure(&self.stays).unwrap_or(arrival)
     }
 
     fn is_over(&self) -> bool {
@@ -268,14 +267,13 @@ impl Replay {
 impl Way {
     /// What an entry is to the reader; `None` for one who was no member then.
     fn part(&self, entry: &Entry) -> Option<Part> {
-        // To who is a member no more the conversation does not exist: only that it left is told.
-        if let Some(Stay { to: Some(to), .. }) = self.stays.last() {
-            return (*to == entry.step).then_some(Part::Leaves);
+        // To who has left, the conversation did not exist, also when it has come back since: only that it left is told.
+        let left = last_departure(&self.stays);
+        if left.is_some_and(|left| entry.step <= left) {
+            return (left == Some(entry.step)).then_some(Part::Leaves);
         }
         let stay = self.stays.iter().find(|stay| stay.holds(entry.step))?;
-        Some(if stay.to == Some(entry.step) {
-            Part::Leaves
-        } else if stay.from == entry.step {
+        Some(if stay.from == entry.step {
             Part::Arrives
         } else {
             Part::Stays
@@ -294,6 +292,11 @@ impl Way {
             self.last = self.next - 1;
         }
     }
+}
+
+/// The step with which somebody left last, of the times that matter.
+fn last_departure(stays: &[Stay]) -> Option<Step> {
+    stays.iter().filter_map(|stay| stay.to).max()
 }
 
 fn by_conversation(entries: Vec<Entry>) -> HashMap<ConversationId, Vec<Entry>> {

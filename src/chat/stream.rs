@@ -236,9 +236,6 @@ impl LogStream {
         for mark in moved {
             self.take_mark(mark);
         }
-        if self.marks.len() > self.chat.limits().replay {
-            return Err(Error::ResyncRequired);
-        }
         Ok(())
     }
 
@@ -319,7 +316,10 @@ impl LogStream {
                 return Err(Error::no_conversation("in.conversationId"));
             }
             if let Some(mark) = self.marks.pop_front() {
-                return Ok(Some(self.deliver_mark(mark)));
+                if self.is_to_be_told(&mark) {
+                    return Ok(Some(self.deliver_mark(mark)));
+                }
+                continue;
             }
             let told = if self.claim.news == News::Everything {
                 tokio::select! {
@@ -386,6 +386,15 @@ impl LogStream {
         if target.is_none_or(|target| target.is(&mark.conversation)) {
             self.marks.push_back(mark);
         }
+    }
+
+    /// Whether a mark still says something: nothing more is told of what the viewer has left, and what its reader has
+    /// sent since says that it has read further.
+    fn is_to_be_told(&self, mark: &ReadEvent) -> bool {
+        let whose = (mark.conversation.id, mark.reader.id);
+        let known = self.chat.0.marks.get(&whose);
+        known.is_none_or(|seq| seq <= mark.last_read.seq)
+            && self.chat.is_member(self.viewer, &mark.conversation)
     }
 
     /// A read mark has no place in the log: it stands where its reader is. Its cursor differs all the same, so that one
@@ -474,9 +483,7 @@ fn newest_states(recent: &[Arc<LogEvent>], viewer: UserId) -> Vec<(Position, Opt
     let mut left = HashMap::new();
     for event in recent {
         if event.is_departure_of(viewer) {
-            left.insert(event.conversation.id, event.position);
-        } else if event.is_arrival_of(viewer) {
-            left.remove(&event.conversation.id);
+            left.insert(event.conversation.id, event.step);
         }
         match &event.told {
             Told::MessageChanged(changed) => {
@@ -489,9 +496,10 @@ fn newest_states(recent: &[Arc<LogEvent>], viewer: UserId) -> Vec<(Position, Opt
         }
     }
     let is_told = |event: &LogEvent| {
-        // To who is a member no more the conversation does not exist.
+        // To who has left, the conversation did not exist. That holds for who has come back as well: what was not told in
+        // between must not be built upon.
         let left = left.get(&event.conversation.id);
-        left.is_none_or(|left| *left == event.position)
+        left.is_none_or(|left| event.step >= *left)
     };
     let is_newest = |event: &LogEvent| match &event.told {
         Told::Sent(_) | Told::Nothing => true,
@@ -536,11 +544,13 @@ impl Chat {
         let (entries, parts): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
         let records = entries.into_iter().map(Record::Entry).collect();
         let mut loaded = self.load(records).await?;
-        for (record, prepared) in &mut loaded {
-            // Who has left is not shown who came later.
-            let is_member = |of: &mut Arc<Conversation>| of.has_member(viewer);
-            if !prepared.conversation.as_mut().is_none_or(is_member) {
-                self.put_back(record, prepared).await?;
+        let mut parts = parts;
+        for ((_, prepared), part) in loaded.iter_mut().zip(&mut parts) {
+            // To who has left since nothing more is told of it; that it left comes live.
+            let is_member = |of: &Arc<Conversation>| of.has_member(viewer);
+            let has_left = !prepared.conversation.as_ref().is_none_or(is_member);
+            if has_left && *part != Part::Leaves {
+                *part = Part::None;
             }
         }
         let seen = loaded.into_iter().zip(parts);
@@ -557,6 +567,7 @@ impl Chat {
 
 fn event_of(entry: &Entry, prepared: Prepared, part: Part) -> Option<StreamEvent> {
     match &entry.what {
+        _ if part == Part::None => None,
         Happening::Sent(_) => prepared.message_event(entry).map(StreamEvent::NewMessage),
         Happening::MessageChanged(_) | Happening::Reacted(_) => {
             let changed = prepared.message_event(entry)?;

@@ -14,6 +14,7 @@ pub mod shown;
 pub mod terms;
 pub mod time;
 pub mod user;
+pub mod words;
 
 pub use avatar::{AvatarHost, AvatarHosts, AvatarUrl};
 pub use conversation::{
@@ -34,3 +35,4 @@ pub use session::{Device, Session};
 pub use terms::{Terms, TermsCheck};
 pub use time::Timestamp;
 pub use user::{Change, DisplayName, Password, ProfileChange, User, Username};
+pub use words::{SearchText, Sought};

@@ -38,14 +38,14 @@ pub(super) trait ListCursor: Sized {
 /// Longest cursor that is looked at: the longest display name, and then some.
 const MAX_CURSOR: usize = 1_024;
 
-fn decode(kind: u8, text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode(kind: u8, text: &str) -> Option<Vec<u8>> {
     let mut bytes = BASE64_URL_SAFE_NO_PAD
         .decode(Some(text).filter(|text| text.len() <= MAX_CURSOR)?)
         .ok()?;
     (bytes.first() == Some(&kind)).then(|| bytes.split_off(1))
 }
 
-fn encode(kind: u8, parts: &[&[u8]]) -> String {
+pub(super) fn encode(kind: u8, parts: &[&[u8]]) -> String {
     BASE64_URL_SAFE_NO_PAD.encode([&[kind], parts.concat().as_slice()].concat())
 }
 

@@ -12,10 +12,11 @@ use super::{
     loaders::ReactionsOf,
     reaction::Reaction,
     scalar::DateTime,
+    search::MessageCursor,
     user::{User, existing},
 };
 use crate::{
-    chat::{NewMessage as Outgoing, ShownMessage, Target},
+    chat::{Found, NewMessage as Outgoing, Place, ShownMessage, Target},
     domain::{self, Body, ClientMessageId, Emoji, MessageId, PageArgs, Seq},
     error::{Error, Result},
 };
@@ -29,6 +30,8 @@ pub(super) struct Message {
     message: Arc<domain::Message>,
     conversation: Option<Arc<domain::Conversation>>,
     sender: Option<Arc<domain::User>>,
+    /// Where it stands among what was found.
+    place: Option<Place>,
 }
 
 impl Message {
@@ -41,6 +44,15 @@ impl Message {
             message,
             conversation: Some(conversation),
             sender: None,
+            place: None,
+        }
+    }
+
+    /// A message that a search found.
+    pub(super) fn found(found: Found) -> Self {
+        Self {
+            place: Some(found.place),
+            ..Self::within(found.message, found.conversation)
         }
     }
 
@@ -49,6 +61,7 @@ impl Message {
             message: shown.message,
             conversation: Some(shown.conversation),
             sender: shown.sender,
+            place: None,
         }
     }
 
@@ -57,6 +70,7 @@ impl Message {
             message: event.message.clone(),
             conversation: Some(event.conversation.clone()),
             sender: Some(event.sender.clone()),
+            place: None,
         }
     }
 }
@@ -107,6 +121,7 @@ object! {
                 message: answered,
                 conversation: message.conversation.clone(),
                 sender: None,
+                place: None,
             }))
         };
         /// Emoji that people put under it, in the order in which the first of each came.
@@ -126,10 +141,13 @@ object! {
 }
 
 impl Listed for Message {
-    type Cursor = Seq;
+    type Cursor = MessageCursor;
 
-    fn cursor(&self) -> Seq {
-        self.message.seq
+    fn cursor(&self) -> MessageCursor {
+        match self.place {
+            Some(place) => MessageCursor::Found(place),
+            None => MessageCursor::InHistory(self.message.seq),
+        }
     }
 }
 
@@ -156,6 +174,7 @@ pub(super) async fn message_page(
         message: Arc::new(message),
         conversation: conversation.cloned(),
         sender: None,
+        place: None,
     };
     let items = page.items.into_iter().map(node).collect();
     Ok(MessageConnection::new(

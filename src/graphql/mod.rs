@@ -24,6 +24,7 @@ mod node;
 mod presence;
 mod reaction;
 mod scalar;
+mod search;
 mod session;
 mod typing;
 mod user;
@@ -64,6 +65,7 @@ root!(
         user::queries,
         conversation::queries,
         message::queries,
+        search::queries,
         session::queries,
         blocking::queries
     ]

@@ -64,7 +64,7 @@ object! {
         version: String = everyone => env!("CARGO_PKG_VERSION");
         /// Whether anyone can sign up.
         signupOpen: bool = everyone => cx.chat.signup_is_open();
-        /// Names of what this version can do beyond the first release, for frontends that meet several versions: `accounts` (profiles, passwords, deletion, sessions, blocking), `events` (one stream of everything, with `previous`), `groups`, `messageChanges` (editing and deleting), `reactions`. A name stays what it means.
+        /// Names of what this version can do beyond the first release, for frontends that meet several versions: `accounts` (profiles, passwords, deletion, sessions, blocking), `events` (one stream of everything, with `previous`), `groups`, `messageChanges` (editing and deleting), `reactions`, `search` (of messages by their words). A name stays what it means.
         features: Vec<String> = everyone[about 5] => FEATURES;
     }
 }
@@ -76,6 +76,7 @@ const FEATURES: &[&str] = &[
     "groups",
     "messageChanges",
     "reactions",
+    "search",
 ];
 
 fields! { queries of Query, |_query, cx| {

@@ -161,6 +161,14 @@ impl<T> Hub<T> {
         Some(recent.filter(concerned).cloned().collect())
     }
 
+    /// Everything that was told and `after` does not cover, and how far the log was told with it; `None` when that is
+    /// more than is kept.
+    pub fn recent_since(&self, after: &Progress) -> Option<(Vec<Arc<LogEvent>>, Progress)> {
+        let log = self.0.log.lock();
+        let recent = log.recent.since(after)?.cloned().collect();
+        Some((recent, *log.intake.told()))
+    }
+
     /// Takes records in, each lane in its order, and tells what may be told by then; `tell` says how, in the order in
     /// which it is told, and is given the conversation as the step before leaves it, if that is known. A record before which others of its lane are missing is taken only when there is a `hole`, as
     /// the caller knows.

@@ -16,6 +16,7 @@ pub mod mongo;
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::{
     domain::{
@@ -32,12 +33,12 @@ pub type DynStore = Arc<dyn Store>;
 
 /// Everything the app remembers.
 pub trait Store:
-    Users + Blocks + Sessions + Conversations + Log + Messages + Presence + Upkeep
+    Users + Blocks + Sessions + Conversations + Log + Messages + Search + Presence + Upkeep
 {
 }
 
-impl<T: Users + Blocks + Sessions + Conversations + Log + Messages + Presence + Upkeep> Store
-    for T
+impl<T: Users + Blocks + Sessions + Conversations + Log + Messages + Search + Presence + Upkeep>
+    Store for T
 {
 }
 
@@ -226,12 +227,14 @@ pub trait Conversations: Send + Sync {
 
     /// Marks that members moved by reading behind a stamp, in the order of their stamps (or only those in a viewer's
     /// conversations), and from which stamp on to ask next. Where a mark may show later than one with a greater stamp,
-    /// those are given again that are up to `late` older; who asks again and again knows them.
+    /// those are given again that are up to `late` older; who asks again and again knows them. At most `limit` of them;
+    /// where there are more, the stamp is that of the last.
     async fn moved_marks(
         &self,
         viewer: Option<UserId>,
         after: Stamp,
         late: Duration,
+        limit: usize,
     ) -> Result<(Vec<MovedMark>, Stamp)>;
 
     /// Up to which stamp marks have moved by now.
@@ -355,6 +358,32 @@ pub trait Messages: Send + Sync {
 
     /// Those of the places that hold a message, in any order.
     async fn messages_at(&self, places: &[(ConversationId, Seq)]) -> Result<Vec<Message>>;
+}
+
+/// Where the index of [`crate::search`] is kept, and where its searches look.
+#[async_trait]
+pub trait Search: Send + Sync {
+    /// All conversations of which a user is a member, also those in which nothing was said yet; in any order.
+    async fn conversations_with(&self, member: UserId) -> Result<Vec<ConversationId>>;
+
+    /// The catalogue and its number; 0 and nothing before the first.
+    async fn catalogue(&self) -> Result<(i64, String)>;
+
+    /// Puts a catalogue in the place of the one with this number, whose number is one greater then; false when that is
+    /// not there any more. Of several at once one succeeds.
+    async fn replace_catalogue(&self, number: i64, text: &str) -> Result<bool>;
+
+    /// Keeps parts under numbers that are not taken. All are there once this has returned; when it fails, some may be.
+    async fn add_parts(&self, parts: &[(i64, Bytes)]) -> Result<()>;
+
+    /// Those of the parts that are there; in any order.
+    async fn parts(&self, numbers: &[i64]) -> Result<Vec<(i64, Bytes)>>;
+
+    /// The least number behind another one under which there is a part.
+    async fn part_behind(&self, number: i64) -> Result<Option<i64>>;
+
+    /// Removes some of the parts from one number on up to before another; whether there may be more.
+    async fn remove_parts(&self, first: i64, end: i64) -> Result<bool>;
 }
 
 /// When people were last online. Who is online *now* is known by those who hold the sockets; the store only keeps

@@ -1,8 +1,11 @@
 // Too much was missed to be replayed: the page loads its histories anew. The server replays three messages here.
 
-import { scenario } from "./browser.mjs";
+import { api, scenario } from "./browser.mjs";
 import { link } from "./link.mjs";
 import { account, newcomer, online, open, row, shows } from "./people.mjs";
+
+const create = "mutation($input: CreateGroupInput!) { createGroup(input: $input) { id } }";
+const remove = "mutation($id: ID!, $userId: ID!) { removeMember(conversationId: $id, userId: $userId) { id } }";
 
 const network = await link();
 await scenario(async () => {
@@ -12,6 +15,10 @@ await scenario(async () => {
   const id = await ann.evaluate(async () => (await import("/assets/chat/state.js")).state.me.id);
   await carl.send(id, "before");
   await dora.send(id, "before, too");
+  const made = async (title) => (await api(create, { input: { title, userIds: [id] } }, carl.token)).createGroup.id;
+  const group = await made("Chess");
+  await made("Tennis");
+  await row(ann, "Tennis").waitFor();
   await shows(ann, ["before"]);
   await open(ann, "Dora");
   await shows(ann, ["before, too"]);
@@ -22,10 +29,13 @@ await scenario(async () => {
   const missed = Array.from({ length: 40 }, (_, index) => `missed ${index + 1}`);
   for (const text of missed) await carl.send(id, text);
   await dora.send(id, "after");
+  await api(remove, { id: group, userId: id }, carl.token);
   network.mend();
   await online(ann);
   await shows(ann, ["before, too", "after"]);
   await row(ann, "Carl").getByText("40 unread").waitFor();
+  await row(ann, "Tennis").waitFor();
+  await row(ann, "Chess").waitFor({ state: "detached" });
   await open(ann, "Carl");
   await shows(ann, ["before", ...missed]);
   await carl.send(id, "live again");

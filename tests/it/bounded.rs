@@ -15,8 +15,9 @@ use serde_json::json;
 
 use crate::support::{Client, app::Place, eventually, program::Program, store::StoreKind, ws::Ws};
 
-/// What else a program holds when it is busy: the store's cache, requests under way, what the allocator keeps.
-const ROOM: u64 = 32 * MIB;
+/// What else a program holds when it is busy: the store's cache, requests under way, the words of messages that are being
+/// indexed, what the allocator keeps.
+const ROOM: u64 = 48 * MIB;
 /// What an open connection holds that nothing waits for.
 const CONNECTION: u64 = 48 * KIB;
 

@@ -13,9 +13,9 @@ fn allowed(module: &str) -> Option<&'static [&'static str]> {
         "error" | "metrics" => &[],
         "domain" => &["error"],
         "store" | "realtime" => &["error", "domain"],
-        "auth" => &["error", "domain", "store"],
+        "auth" | "search" => &["error", "domain", "store"],
         "chat" => &[
-            "error", "metrics", "domain", "store", "realtime", "auth", "chat",
+            "error", "metrics", "domain", "store", "realtime", "auth", "search", "chat",
         ],
         "graphql" => &["error", "metrics", "domain", "auth", "chat"],
         "http" => &["error", "metrics", "domain", "auth", "chat", "graphql"],

@@ -32,6 +32,7 @@ mod readme;
 mod reference;
 mod roles;
 mod schema;
+mod search;
 mod selections;
 mod sessions;
 mod settings;

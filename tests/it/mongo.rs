@@ -8,6 +8,7 @@ mod opening;
 mod overlay;
 mod plans;
 mod processes;
+mod search;
 mod writer;
 
 use std::{

@@ -138,6 +138,7 @@ async fn a_server_says_what_it_is_to_anyone() {
             "groups",
             "messageChanges",
             "reactions",
+            "search",
         ];
         let expected = json!({ "version": version, "signupOpen": open, "features": features });
         assert_eq!(at(&server, "server"), expected);

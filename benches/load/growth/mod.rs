@@ -3,12 +3,14 @@
 mod conversations;
 mod descriptors;
 mod history;
+mod search;
 mod sockets;
 mod users;
 mod watchers;
 
 pub use conversations::{PAGE as CONVERSATIONS, conversations};
 pub use history::history;
+pub use search::search;
 pub use sockets::sockets;
 pub use users::users;
 pub use watchers::watchers;
@@ -20,6 +22,7 @@ pub async fn growth(bench: &Bench) -> Result<()> {
     sockets(bench).await?;
     watchers(bench).await?;
     history(bench).await?;
+    search(bench).await?;
     conversations(bench).await?;
     users(bench).await
 }

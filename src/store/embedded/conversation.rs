@@ -37,13 +37,19 @@ const DEPARTURES: &str =
     "SELECT user, since, until FROM stays WHERE conversation = ?1 AND until > ?2";
 
 const MOVED_MARKS: &str = "SELECT conversation, user, read_seq, read_stamp FROM members
-     WHERE read_stamp > 0 AND read_stamp > ?1 AND (?2 IS NULL OR EXISTS (
-         SELECT 1 FROM members AS own
-         WHERE own.conversation = members.conversation AND own.user = ?2))
-     ORDER BY read_stamp";
+     WHERE read_stamp > 0 AND read_stamp > ?1
+     ORDER BY read_stamp LIMIT ?2";
 
-const NEWEST_STAMP: &str = "SELECT read_stamp FROM members WHERE read_stamp > 0
-     ORDER BY read_stamp DESC LIMIT 1";
+const MOVED_MARKS_OF_VIEWER: &str = "SELECT conversation, user, read_seq, read_stamp FROM members
+     WHERE read_stamp > 0 AND read_stamp > ?1 AND EXISTS (
+         SELECT 1 FROM members AS own
+         WHERE own.conversation = members.conversation AND own.user = ?3)
+     ORDER BY read_stamp LIMIT ?2";
+
+const NEWEST_STAMP: &str = "SELECT value FROM meta WHERE name = 'read_stamp'";
+
+const NEXT_STAMP: &str =
+    "UPDATE meta SET value = value + 1 WHERE name = 'read_stamp' RETURNING value";
 
 #[async_trait]
 impl Conversations for EmbeddedStore {
@@ -151,7 +157,9 @@ impl Conversations for EmbeddedStore {
         self.write(move |db| {
             let moved = move_mark(db, conversation, user, seq)?;
             if moved {
-                let stamp = newest_stamp(db)? + 1;
+                let stamp: Stamp = db
+                    .prepare_cached(NEXT_STAMP)?
+                    .query_row([], |row| row.get(0))?;
                 db.prepare_cached(
                     "UPDATE members SET read_stamp = ?3 WHERE conversation = ?1 AND user = ?2",
                 )?
@@ -167,21 +175,34 @@ impl Conversations for EmbeddedStore {
         viewer: Option<UserId>,
         after: Stamp,
         _late: Duration,
+        limit: usize,
     ) -> Result<(Vec<MovedMark>, Stamp)> {
+        let moved = |row: &Row<'_>| {
+            Ok(MovedMark {
+                mark: ReadMark {
+                    conversation_id: row.get(0)?,
+                    user_id: row.get(1)?,
+                    seq: row.get(2)?,
+                },
+                stamp: row.get(3)?,
+            })
+        };
         self.read(move |db| {
-            let mut statement = db.prepare_cached(MOVED_MARKS)?;
-            let moved = statement.query_map(params![after.max(0), viewer], |row| {
-                Ok(MovedMark {
-                    mark: ReadMark {
-                        conversation_id: row.get(0)?,
-                        user_id: row.get(1)?,
-                        seq: row.get(2)?,
-                    },
-                    stamp: row.get(3)?,
-                })
-            })?;
-            let moved = moved.collect::<rusqlite::Result<_>>()?;
-            Ok((moved, newest_stamp(db)?))
+            let (after, most) = (after.max(0), columns::limit(limit));
+            let found: Vec<MovedMark> = match viewer {
+                None => db
+                    .prepare_cached(MOVED_MARKS)?
+                    .query_map(params![after, most], moved)?
+                    .collect::<rusqlite::Result<_>>()?,
+                Some(viewer) => db
+                    .prepare_cached(MOVED_MARKS_OF_VIEWER)?
+                    .query_map(params![after, most, viewer], moved)?
+                    .collect::<rusqlite::Result<_>>()?,
+            };
+            let newest = newest_stamp(db)?;
+            let last = found.last().map_or(newest, |last| last.stamp);
+            let is_all = found.len() < limit;
+            Ok((found, if is_all { newest } else { last }))
         })
         .await
     }
@@ -194,8 +215,7 @@ impl Conversations for EmbeddedStore {
 /// Of the last move by reading; 0 before the first.
 fn newest_stamp(db: &Connection) -> Result<Stamp> {
     let mut statement = db.prepare_cached(NEWEST_STAMP)?;
-    let newest = statement.query_row([], |row| row.get(0)).optional()?;
-    Ok(newest.unwrap_or(0))
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 /// Moves a member's mark forward to `seq`; false when it is there already, or nobody's.
@@ -391,7 +411,7 @@ mod tests {
 
     #[test]
     fn who_has_read_and_who_has_left_is_found_without_a_scan() -> rusqlite::Result<()> {
-        for sql in [MOVED_MARKS, NEWEST_STAMP, DEPARTURES] {
+        for sql in [MOVED_MARKS, MOVED_MARKS_OF_VIEWER, NEWEST_STAMP, DEPARTURES] {
             for step in super::super::schema::tests::plan(sql)? {
                 let is_found = step.contains("SEARCH ") || step.contains("SUBQUERY");
                 assert!(is_found, "{sql}: {step}");

@@ -27,11 +27,12 @@ const BUSY: Duration = Duration::from_secs(1);
 /// For every connection: at most 8 MiB of pages in memory, and sorting there too.
 const SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
 
-/// For the writer: a commit returns when it is on disk. The log is folded into the database by a thread of its own; the
+/// For the writer: a commit returns when it is on disk, and what is deleted is overwritten. The log is folded into the database by a thread of its own; the
 /// writer does so only when the log has outgrown 4,000 pages (16 MiB) all the same, and what it outgrows in a burst is
 /// given back beyond 64 MiB.
 const WRITER_SETTINGS: &str = "
     PRAGMA synchronous = FULL;
+    PRAGMA secure_delete = ON;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA journal_size_limit = 67108864;";
 

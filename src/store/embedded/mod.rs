@@ -19,6 +19,7 @@ mod older;
 mod presence;
 mod reaction;
 mod schema;
+mod search;
 mod session;
 mod threads;
 mod unopened;

@@ -3,11 +3,11 @@
 use rusqlite::Connection;
 
 /// The version of the tables that this program knows.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// Each step makes the tables of one version those of the next; the first makes them from nothing. A released step
 /// is never changed: what is to be different comes as a further step.
-pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG, ACCOUNTS, GROUPS];
+pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG, ACCOUNTS, GROUPS, SEARCH];
 
 /// The version of the tables in the file, 0 in a new one.
 pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
@@ -183,7 +183,9 @@ CREATE INDEX blocks_by_blocked ON blocks (blocked);
 const GROUPS: &str = "
 -- since: the step that made it a member; 0 where that is not known, as it was there before all steps.
 ALTER TABLE members ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
--- read_stamp: which of all moves by reading was its last; 0 when there was none.
+-- read_stamp: which of all moves by reading was its last; 0 when there was none. How many there were is kept apart, as
+-- members go.
+INSERT INTO meta (name, value) VALUES ('read_stamp', 0);
 ALTER TABLE members ADD COLUMN read_stamp INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX members_by_read ON members (read_stamp) WHERE read_stamp > 0;
 ALTER TABLE change_members ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
@@ -222,6 +224,20 @@ CREATE TABLE reactions (
     since   INTEGER NOT NULL,
     PRIMARY KEY (message, user, emoji)
 ) WITHOUT ROWID, STRICT;
+";
+
+/// See [`crate::search`]: what stands in a part is the index's own affair.
+const SEARCH: &str = "
+CREATE TABLE search_catalogue (
+    only   INTEGER PRIMARY KEY CHECK (only = 1),
+    number INTEGER NOT NULL,
+    text   TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE search_parts (
+    number INTEGER PRIMARY KEY,
+    bytes  BLOB NOT NULL
+) STRICT;
 ";
 
 #[cfg(test)]

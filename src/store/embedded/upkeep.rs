@@ -43,7 +43,9 @@ impl Upkeep for EmbeddedStore {
             )?;
             Ok(())
         })
-        .await
+        .await?;
+        // In the database what is deleted is overwritten, but not in the log.
+        self.in_time(self.0.checkpoints.empty()).await
     }
 
     async fn failed(&self) -> String {

@@ -2,7 +2,7 @@
 //! document changes with its entries only.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     time::{Duration, Instant},
 };
 
@@ -39,6 +39,8 @@ pub(super) const MEMBER_RANK: &str = "member_rank";
 
 /// Finds the read marks that moved lately.
 pub(super) const MOVED: &str = "at";
+/// Finds those of some conversations.
+pub(super) const CONVERSATION_MOVED: &str = "conversation_at";
 
 /// Finds someone's times in conversations that are over.
 pub(super) const STAY_USER: &str = "user_position";
@@ -316,28 +318,42 @@ impl Inner {
         viewer: Option<UserId>,
         after: Stamp,
         late: Duration,
+        limit: usize,
     ) -> Result<(Vec<MovedMark>, Stamp)> {
         let late = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
         let since = document::time(Timestamp(after.saturating_sub(late).max(0)));
         let asked_at = self.reads_clock.now();
+        let news = self.overlay.news_of(&self.overlay.moved());
+        let mut filter = doc! { "at": { "$gt": since } };
+        let mut hint = MOVED;
+        if let Some(viewer) = viewer {
+            let own = self.conversations_with(viewer).await?;
+            let own = document::ids(own.iter().map(|id| id.0));
+            filter.insert("_id.conversation", doc! { "$in": own });
+            hint = CONVERSATION_MOVED;
+        }
         let find = self
             .collections
             .read_marks
-            .find(doc! { "at": { "$gt": since } })
+            .find(filter)
             .sort(doc! { "at": 1 })
-            .hint(Hint::Name(MOVED.to_owned()));
+            .hint(Hint::Name(hint.to_owned()))
+            .limit(super::limit(limit));
         let mut moved = self.all(find, decode_moved).await?;
-        let newest = moved.last().map_or(after, |moved| moved.stamp);
-        self.reads_clock.learn(newest);
-        if let Some(viewer) = viewer {
-            let marks = moved.iter().map(|moved| moved.mark.conversation_id);
-            let ids: HashSet<ConversationId> = marks.collect();
-            let ids: Vec<ConversationId> = ids.into_iter().collect();
-            let own: HashSet<ConversationId> =
-                self.own_of(viewer, &ids).await?.into_iter().collect();
-            moved.retain(|moved| own.contains(&moved.mark.conversation_id));
+        for moved in &mut moved {
+            // What its owner has sent since moved it on.
+            if let Some(news) = news.get(&moved.mark.conversation_id) {
+                news.amend_mark(&mut moved.mark);
+            }
         }
-        Ok((moved, newest.max(asked_at).max(after)))
+        let last = moved.last().map_or(after, |moved| moved.stamp);
+        if moved.len() >= limit {
+            return Ok((moved, last));
+        }
+        if viewer.is_none() {
+            self.reads_clock.learn(last);
+        }
+        Ok((moved, last.max(asked_at).max(after)))
     }
 
     async fn newest_stamp(&self) -> Result<Stamp> {
@@ -448,9 +464,15 @@ impl Conversations for MongoStore {
         viewer: Option<UserId>,
         after: Stamp,
         late: Duration,
+        limit: usize,
     ) -> Result<(Vec<MovedMark>, Stamp)> {
-        self.bounded(move |inner| async move { inner.moved_marks(viewer, after, late).await })
-            .await
+        if limit == 0 {
+            return Ok((Vec::new(), after));
+        }
+        self.bounded(
+            move |inner| async move { inner.moved_marks(viewer, after, late, limit).await },
+        )
+        .await
     }
 
     async fn newest_stamp(&self) -> Result<Stamp> {

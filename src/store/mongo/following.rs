@@ -118,13 +118,18 @@ fn stay_update(conversation: ConversationId, left: &Left) -> Document {
     doc! { "q": { "_id": id }, "u": { "$setOnInsert": stay }, "upsert": true }
 }
 
-/// What someone has under a message, or had: what was taken away stays known, so that nothing older puts it back.
-fn reaction_update(change: &ReactionChange, step: Step) -> Document {
-    let id = doc! {
+/// Where it is kept what someone has under a message.
+pub(super) fn reaction_id(change: &ReactionChange) -> Document {
+    doc! {
         "message": document::id(change.message_id.0),
         "user": document::id(change.user_id.0),
         "emoji": change.emoji.as_str(),
-    };
+    }
+}
+
+/// What someone has under a message, or had: what was taken away stays known, so that nothing older puts it back.
+fn reaction_update(change: &ReactionChange, step: Step) -> Document {
+    let id = reaction_id(change);
     let mut set = Document::new();
     let fields = vec![("step", step.into()), ("added", change.added.into())];
     set_where(&mut set, &is_below("step", step), fields);

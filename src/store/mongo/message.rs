@@ -11,6 +11,7 @@ use mongodb::{
 use super::{
     Inner, MongoStore,
     document::{self, Fields},
+    following::reaction_id,
     overlay::Reacted,
     record,
 };
@@ -133,10 +134,18 @@ impl Inner {
         let find = self
             .collections
             .reactions
-            .find(doc! { "_id.message": { "$in": ids } })
+            .find(doc! { "_id.message": { "$in": ids }, "added": true })
             .hint(Hint::Name(REACTED_MESSAGE.to_owned()));
+        let mut found = self.all(find, decode_reaction).await?;
+        if !news.is_empty() {
+            // Something newer may have taken away what is new here.
+            let changed = news.iter().map(|reacted| reaction_id(&reacted.change));
+            let these = doc! { "_id": { "$in": changed.collect::<Vec<_>>() } };
+            let find = self.collections.reactions.find(these);
+            found.extend(self.all(find, decode_reaction).await?);
+        }
         let mut known = HashMap::new();
-        for (key, step, added) in self.all(find, decode_reaction).await? {
+        for (key, step, added) in found {
             known.insert(key, (step, added));
         }
         for Reacted { change, step, .. } in news {

@@ -27,6 +27,7 @@ mod reach;
 mod record;
 mod registration;
 mod seal;
+mod search;
 mod session;
 mod tenure;
 mod terms;
@@ -125,6 +126,7 @@ struct Collections {
     processes: Collection<RawDocumentBuf>,
     online: Collection<RawDocumentBuf>,
     last_seen: Collection<RawDocumentBuf>,
+    search_parts: Collection<RawDocumentBuf>,
     meta: Collection<RawDocumentBuf>,
 }
 
@@ -143,6 +145,7 @@ impl Collections {
             processes: db.collection("processes"),
             online: db.collection("online"),
             last_seen: db.collection("lastSeen"),
+            search_parts: db.collection("searchParts"),
             meta: db.collection("meta"),
         }
     }

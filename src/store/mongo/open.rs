@@ -277,15 +277,24 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
     .await?;
     indexes(
         &all.read_marks,
-        [where_set(
-            index(conversation::MOVED, doc! { "at": 1 }),
-            "at",
-        )],
+        [
+            where_set(index(conversation::MOVED, doc! { "at": 1 }), "at"),
+            where_set(
+                index(
+                    conversation::CONVERSATION_MOVED,
+                    doc! { "_id.conversation": 1, "at": 1 },
+                ),
+                "at",
+            ),
+        ],
     )
     .await?;
     indexes(
         &all.reactions,
-        [index(message::REACTED_MESSAGE, doc! { "_id.message": 1 })],
+        [index(
+            message::REACTED_MESSAGE,
+            doc! { "_id.message": 1, "added": 1 },
+        )],
     )
     .await?;
     indexes(

@@ -10,7 +10,7 @@ use super::*;
 use crate::support::mongod::{self, fresh_database};
 
 /// What the server says about the queries since profiling began: (plan, keys and documents examined, returned).
-async fn profiled(db: &Database, collection: &str) -> Vec<(String, i64, i64, i64)> {
+pub(super) async fn profiled(db: &Database, collection: &str) -> Vec<(String, i64, i64, i64)> {
     let number = |entry: &Document, key: &str| match entry.get(key) {
         Some(Bson::Int32(number)) => i64::from(*number),
         Some(Bson::Int64(number)) => *number,
@@ -36,7 +36,7 @@ async fn profiled(db: &Database, collection: &str) -> Vec<(String, i64, i64, i64
     found
 }
 
-async fn profile(db: &Database, level: i32) {
+pub(super) async fn profile(db: &Database, level: i32) {
     db.run_command(doc! { "profile": level })
         .await
         .expect("profiling");

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chinwag::{
     domain::{
-        ClientMessageId, Conversation, ConversationActivity, ConversationId, Message, MessageId,
-        MovedMark, Page, Pair, ProfileChange, Rank, Reactor, ReadMark, Seq, Session, SessionId,
-        Stamp, Stay, Step, Timestamp, User, UserId, Window,
+        ClientMessageId, Conversation, ConversationActivity, ConversationId, Lane, Message,
+        MessageId, MovedMark, Page, Pair, ProfileChange, Rank, Reactor, ReadMark, Seq, Session,
+        SessionId, Stamp, Stay, Step, Timestamp, User, UserId, Window,
     },
     error::Result,
-    store::{Blocks, Conversations, Messages, Presence, Sessions, Upkeep, Users},
+    store::{Blocks, Conversations, Messages, Presence, Search, Sessions, Upkeep, Users},
 };
 
 use super::store::SimStore;
@@ -220,6 +221,7 @@ impl Conversations for SimStore {
         _: Option<UserId>,
         after: Stamp,
         _: Duration,
+        _: usize,
     ) -> Result<(Vec<MovedMark>, Stamp)> {
         Ok((Vec::new(), after))
     }
@@ -293,6 +295,41 @@ impl Messages for SimStore {
             found.collect()
         })
         .await
+    }
+}
+
+#[async_trait]
+impl Search for SimStore {
+    async fn conversations_with(&self, _: UserId) -> Result<Vec<ConversationId>> {
+        Ok(Vec::new())
+    }
+
+    async fn catalogue(&self) -> Result<(i64, String)> {
+        // All that there will ever be is indexed.
+        let live: Vec<i64> = Lane::all().map(|lane| lane.end().0).collect();
+        let text =
+            format!(r#"{{"leader":null,"live":{live:?},"old":null,"segments":[],"purged":0}}"#);
+        Ok((1, text))
+    }
+
+    async fn replace_catalogue(&self, _: i64, _: &str) -> Result<bool> {
+        Ok(false)
+    }
+
+    async fn add_parts(&self, _: &[(i64, Bytes)]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn parts(&self, _: &[i64]) -> Result<Vec<(i64, Bytes)>> {
+        Ok(Vec::new())
+    }
+
+    async fn part_behind(&self, _: i64) -> Result<Option<i64>> {
+        Ok(None)
+    }
+
+    async fn remove_parts(&self, _: i64, _: i64) -> Result<bool> {
+        Ok(false)
     }
 }
 
