@@ -17,9 +17,6 @@ const SHORTLY: Duration = Duration::from_secs(1);
 /// How much older something may be that shows late, be it as another server has to take over.
 const LATE: Duration = Duration::from_secs(10);
 
-/// How many marks are read at a time.
-const PAGE: usize = 1_000;
-
 /// What was told is remembered for so much longer, where stamps are milliseconds; else it is more than enough.
 const REMEMBERED: Stamp = 20_000;
 
@@ -30,13 +27,9 @@ impl Chat {
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             sweep.tick().await;
-            let _turn = self.0.telling_reads.lock().await;
-            if let Err(error) = self.tell_reads(LATE).await {
-                tracing::warn!(
-                    ?error,
-                    "looking for read marks failed; the next sweep follows"
-                );
-            }
+            let turn = self.0.telling_reads.lock().await;
+            warn_of(self.tell_reads(LATE).await);
+            drop(turn);
         }
     }
 
@@ -44,23 +37,20 @@ impl Chat {
     /// next look.
     pub(super) async fn tell_read(&self, whose: (ConversationId, UserId), seq: Seq) {
         let _turn = self.0.telling_reads.lock().await;
-        if self.0.told_reads.lock().has_told(whose, seq) {
-            return;
-        }
-        if let Err(error) = self.tell_reads(SHORTLY).await {
-            tracing::warn!(
-                ?error,
-                "looking for read marks failed; the next sweep follows"
-            );
+        if !self.0.told_reads.lock().has_told(whose, seq) {
+            warn_of(self.tell_reads(SHORTLY).await);
         }
     }
 
+    /// Page by page: of what may show late there can be more than a page that was told already.
     async fn tell_reads(&self, late: Duration) -> Result<()> {
+        let page = self.0.limits.marks_at_once;
+        let stood = self.stand().reads;
+        let (mut after, mut late) = (stood, late);
         loop {
-            let after = self.stand().reads;
-            let moved = self.0.store.moved_marks(None, after, late, PAGE);
+            let moved = self.0.store.moved_marks(None, after, late, page);
             let (mut news, up_to) = moved.await?;
-            let is_all = news.len() < PAGE;
+            let is_all = news.len() < page;
             news.retain(|moved| !self.0.told_reads.lock().is_told(moved, Stamp::MAX));
             for event in self.read_events(&news).await? {
                 let told = || self.told_of_marks(&event.conversation, event.reader.id);
@@ -68,11 +58,13 @@ impl Chat {
                 let id = event.conversation.id;
                 self.0.hub.conversation_changed(id, told());
             }
-            self.0.told_reads.lock().remember(&news, after, up_to);
-            self.0.hub.told_reads(up_to);
-            if is_all || up_to <= after {
+            let stands = stood.max(up_to);
+            self.0.told_reads.lock().remember(&news, stood, stands);
+            if is_all {
+                self.0.hub.told_reads(stands);
                 return Ok(());
             }
+            (after, late) = (up_to, Duration::ZERO);
         }
     }
 
@@ -134,6 +126,15 @@ impl Chat {
     }
 }
 
+fn warn_of(telling: Result<()>) {
+    if let Err(error) = telling {
+        tracing::warn!(
+            ?error,
+            "looking for read marks failed; the next sweep follows"
+        );
+    }
+}
+
 /// What was told lately and may be found again: marks as they stood, and where this process stood with them.
 #[derive(Default)]
 pub(super) struct ToldReads(HashMap<(ConversationId, UserId), ToldRead>);
@@ -141,7 +142,7 @@ pub(super) struct ToldReads(HashMap<(ConversationId, UserId), ToldRead>);
 struct ToldRead {
     seq: Seq,
     stamp: Stamp,
-    /// Who is there, as this process says, has had it.
+    /// Who is there, as this process says, has had it: nobody, when it came late.
     with: Stamp,
 }
 
@@ -160,8 +161,9 @@ impl ToldReads {
     fn remember(&mut self, moved: &[MovedMark], stood: Stamp, stands: Stamp) {
         for MovedMark { mark, stamp } in moved {
             let whose = (mark.conversation_id, mark.user_id);
-            // Who is at the stamp of one that came in its turn has had it; of one that came late that is not said.
-            let with = if *stamp > stood { *stamp } else { stands };
+            // Who is at the stamp of one that came in its turn has had it; of one that came late that cannot be said.
+            let came_late = *stamp <= stood;
+            let with = if came_late { Stamp::MAX } else { *stamp };
             let told = ToldRead {
                 seq: mark.seq,
                 stamp: *stamp,

@@ -40,8 +40,6 @@ pub(super) enum Part {
     Stays,
     /// The reader was a member until then.
     Leaves,
-    /// It is of no concern to the reader any more.
-    None,
 }
 
 /// Looks for the first step of a conversation that a progress does not cover.

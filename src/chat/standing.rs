@@ -42,23 +42,17 @@ impl Standing {
         chat: &Chat,
         proposals: impl Iterator<Item = &Proposal> + Clone,
     ) -> Result<Self> {
-        let mut standing = Self::default();
-        let mut unknown = Vec::new();
-        for proposal in proposals.clone() {
-            let id = proposal.conversation_id();
-            if let Some(known) = chat.0.directory.cached_conversation(id) {
-                standing.conversations.insert(id, known);
-            } else if matches!(proposal.what, Proposed::Make) {
-                standing
-                    .conversations
-                    .insert(id, proposal.conversation.clone());
-            } else {
-                unknown.push(id);
-            }
-        }
-        if !unknown.is_empty() {
-            let found = chat.0.directory.conversations(&unknown).await?;
-            standing.conversations.extend(found);
+        let is_new = |proposal: &&Proposal| matches!(proposal.what, Proposed::Make);
+        let known = proposals.clone().filter(|proposal| !is_new(proposal));
+        let known = known.map(Proposal::conversation_id).collect::<Vec<_>>();
+        let mut standing = Self {
+            conversations: chat.0.directory.conversations(&known).await?,
+            ..Self::default()
+        };
+        for new in proposals.clone().filter(is_new) {
+            let conversations = &mut standing.conversations;
+            let id = new.conversation_id();
+            conversations.insert(id, new.conversation.clone());
         }
         let ids: HashSet<MessageId> = proposals.clone().filter_map(Proposal::about).collect();
         if ids.is_empty() {
@@ -82,11 +76,6 @@ impl Standing {
             }
         }
         Ok(standing)
-    }
-
-    /// A conversation as it stands.
-    pub(super) fn conversation(&self, id: ConversationId) -> Option<&Arc<Conversation>> {
-        self.conversations.get(&id)
     }
 
     /// Applies an entry that was decided on, and gives how things stand with it.
@@ -161,7 +150,7 @@ impl Standing {
             what,
             ..
         } = proposal;
-        let conversation = self.conversation(proposed.id);
+        let conversation = self.conversations.get(&proposed.id);
         let member = conversation.and_then(|conversation| {
             let member = conversation.member(by.id)?;
             Some((conversation, member))

@@ -543,23 +543,17 @@ impl Chat {
     ) -> Result<Vec<(Position, Option<StreamEvent>)>> {
         let (entries, parts): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
         let records = entries.into_iter().map(Record::Entry).collect();
-        let mut loaded = self.load(records).await?;
-        let mut parts = parts;
-        for ((_, prepared), part) in loaded.iter_mut().zip(&mut parts) {
-            // To who has left since nothing more is told of it; that it left comes live.
-            let is_member = |of: &Arc<Conversation>| of.has_member(viewer);
-            let has_left = !prepared.conversation.as_ref().is_none_or(is_member);
-            if has_left && *part != Part::Leaves {
-                *part = Part::None;
-            }
-        }
-        let seen = loaded.into_iter().zip(parts);
+        let seen = self.load(records).await?.into_iter().zip(parts);
         let seen = seen.filter_map(|((record, prepared), part)| {
             let Record::Entry(entry) = record else {
                 return None;
             };
-            let position = entry.position;
-            Some((position, event_of(&entry, prepared, part)))
+            // To who has left since nothing more is told of it; that it left comes live.
+            let conversation = prepared.conversation.as_ref();
+            let is_there = conversation.is_none_or(|of| of.has_member(viewer));
+            let is_told = is_there || part == Part::Leaves;
+            let event = is_told.then(|| event_of(&entry, prepared, part)).flatten();
+            Some((entry.position, event))
         });
         Ok(seen.collect())
     }
@@ -567,7 +561,6 @@ impl Chat {
 
 fn event_of(entry: &Entry, prepared: Prepared, part: Part) -> Option<StreamEvent> {
     match &entry.what {
-        _ if part == Part::None => None,
         Happening::Sent(_) => prepared.message_event(entry).map(StreamEvent::NewMessage),
         Happening::MessageChanged(_) | Happening::Reacted(_) => {
             let changed = prepared.message_event(entry)?;

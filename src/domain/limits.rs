@@ -83,6 +83,8 @@ pub struct Limits {
     pub profile_cache: Duration,
     /// How long it is not looked up again who has blocked whom, where other processes may change it.
     pub block_cache: Duration,
+    /// Read marks that are read from the store at a time, to be told.
+    pub marks_at_once: usize,
     /// Members of one group.
     pub group_members: usize,
     /// Members of a group up to which all are told how far each has read; in a larger one only its own other devices.
@@ -133,6 +135,7 @@ impl Default for Limits {
             session_cache: Duration::from_secs(4),
             profile_cache: Duration::from_secs(4),
             block_cache: Duration::from_millis(800),
+            marks_at_once: 1_000,
             group_members: 250,
             marks_told: 32,
             blocked_users: 1_000,

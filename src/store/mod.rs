@@ -227,8 +227,8 @@ pub trait Conversations: Send + Sync {
 
     /// Marks that members moved by reading behind a stamp, in the order of their stamps (or only those in a viewer's
     /// conversations), and from which stamp on to ask next. Where a mark may show later than one with a greater stamp,
-    /// those are given again that are up to `late` older; who asks again and again knows them. At most `limit` of them;
-    /// where there are more, the stamp is that of the last.
+    /// those are given again that are up to `late` older; who asks again and again knows them. About `limit` of them at
+    /// most; where there may be more, the stamp is that of the last, behind which they go on.
     async fn moved_marks(
         &self,
         viewer: Option<UserId>,

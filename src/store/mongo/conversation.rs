@@ -335,11 +335,20 @@ impl Inner {
         let find = self
             .collections
             .read_marks
-            .find(filter)
+            .find(filter.clone())
             .sort(doc! { "at": 1 })
             .hint(Hint::Name(hint.to_owned()))
             .limit(super::limit(limit));
         let mut moved = self.all(find, decode_moved).await?;
+        let is_cut_short = moved.len() >= limit;
+        if let (true, Some(last)) = (is_cut_short, moved.last().map(|last| last.stamp)) {
+            // All of its moment, as who asks next begins behind that.
+            filter.insert("at", document::time(Timestamp(last)));
+            let find = self.collections.read_marks.find(filter);
+            let of_moment = find.hint(Hint::Name(hint.to_owned()));
+            moved.retain(|moved| moved.stamp < last);
+            moved.extend(self.all(of_moment, decode_moved).await?);
+        }
         for moved in &mut moved {
             // What its owner has sent since moved it on.
             if let Some(news) = news.get(&moved.mark.conversation_id) {
@@ -347,7 +356,7 @@ impl Inner {
             }
         }
         let last = moved.last().map_or(after, |moved| moved.stamp);
-        if moved.len() >= limit {
+        if is_cut_short {
             return Ok((moved, last));
         }
         if viewer.is_none() {

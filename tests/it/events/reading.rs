@@ -13,6 +13,7 @@ on_both_stores!(
     in_large_groups_only_ones_own_mark_is_told,
     a_mark_is_told_with_each_readers_own_count,
     a_mark_that_was_lost_on_the_way_is_missed_with_the_next_event,
+    however_many_marks_moved_lately_the_next_is_told,
 );
 
 async fn a_mark_is_told_to_all_members_and_to_the_readers_other_devices(kind: StoreKind) {
@@ -219,5 +220,19 @@ async fn a_mark_that_was_lost_on_the_way_is_missed_with_the_next_event(kind: Sto
     let next = feed.next().await["previous"].clone();
     assert_eq!(next, lost);
     assert_ne!(next, before);
+    app.stop().await;
+}
+
+async fn however_many_marks_moved_lately_the_next_is_told(kind: StoreKind) {
+    let app = TestApp::with(kind, |config| config.limits.marks_at_once = 2).await;
+    let (ann, bob, cleo) = three(&app).await;
+    let (dora, eve) = (app.user("dora").await, app.user("eve").await);
+    let group = ann.group("tea", &[&bob, &cleo, &dora, &eve]).await;
+    let said = ann.say_in(&group, "one").await;
+    let mut feed = Feed::live(app.address, &ann).await;
+    for reader in [&bob, &cleo, &dora, &eve] {
+        reader.mark(&said.id).await.done();
+        feed.tells(&[format!("{} read 1", reader.username)]).await;
+    }
     app.stop().await;
 }
