@@ -22,6 +22,8 @@ use crate::{
 const CACHED_SESSIONS: u64 = 100_000;
 /// How long it is known without the store that a session ended here: longer than a read of the store may take.
 const ENDED_KEPT: Duration = Duration::from_mins(1);
+/// How many sessions are asked for at a time.
+const ASKED_AT_ONCE: usize = 5_000;
 /// How often it is looked at which sessions have open sockets.
 const SOCKETS_LOOKED_AT: Duration = Duration::from_mins(1);
 
@@ -50,6 +52,7 @@ struct Inner {
 
 /// The open sockets of one session.
 struct Sockets {
+    user_id: UserId,
     count: usize,
     ended: CancellationToken,
     /// When the store was last told, or knew, that the session is in use.
@@ -104,16 +107,22 @@ impl Sessions {
         Ok((session, token))
     }
 
-    /// Who a token stands for; `Err(TokenError)` inside for one that is forged, ended or expired.
+    /// Who a token stands for; `Err(TokenError)` inside for one that is forged, ended or expired. What is in memory
+    /// counts when it `is_trusted`.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn viewer(&self, token: &str) -> Result<Result<Viewer, TokenError>> {
+    pub async fn viewer(
+        &self,
+        token: &str,
+        is_trusted: bool,
+    ) -> Result<Result<Viewer, TokenError>> {
         let id = match self.0.signer.verify(token) {
             Ok(id) => id,
             Err(error) => return Ok(Err(error)),
         };
-        let viewer = if let Some(viewer) = self.0.cache.get(&id) {
+        let known = self.0.cache.get(&id).filter(|_| is_trusted);
+        let viewer = if let Some(viewer) = known {
             viewer
         } else {
             let Some(session) = self.0.store.session(id).await? else {
@@ -146,25 +155,49 @@ impl Sessions {
         })
     }
 
-    /// Ends one session for good.
+    /// Ends one session for good. Where nobody knows whether it was ended, it counts as ended here.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn end(&self, id: SessionId) -> Result<()> {
-        self.0.store.end_session(id).await?;
+        let ended = self.0.store.end_session(id).await;
         self.forget(id);
-        Ok(())
+        ended.map(drop)
     }
 
-    /// Ends all sessions of `user` but `keep` for good.
+    /// Ends all sessions of `user` but `keep` for good and names those that were live. Where nobody knows whether they
+    /// were ended, those that are in use here count as ended here.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn end_all(&self, user: UserId, keep: Option<SessionId>) -> Result<()> {
-        for id in self.0.store.end_sessions_of(user, keep).await? {
+    pub async fn end_all(&self, user: UserId, keep: Option<SessionId>) -> Result<Vec<SessionId>> {
+        let ended = self.0.store.end_sessions_of(user, keep).await;
+        let over = ended.clone().unwrap_or_else(|_| self.in_use(user, keep));
+        for id in over {
             self.forget(id);
         }
-        Ok(())
+        ended
+    }
+
+    /// The sessions of `user` but `keep` that are known here.
+    fn in_use(&self, user: UserId, keep: Option<SessionId>) -> Vec<SessionId> {
+        let sockets = self.0.sockets.lock();
+        let open = sockets.iter().filter(|(_, open)| open.user_id == user);
+        let mut ids: Vec<SessionId> = open.map(|(id, _)| *id).collect();
+        drop(sockets);
+        let cached = self.0.cache.iter();
+        let cached = cached.filter(|(_, viewer)| viewer.user_id == user);
+        ids.extend(cached.map(|(id, _)| *id));
+        ids.retain(|id| Some(*id) != keep);
+        ids
+    }
+
+    /// Whether a session was not ended, as the store has it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn is_live(&self, id: SessionId) -> Result<bool> {
+        Ok(!self.0.ended.contains_key(&id) && self.0.store.session(id).await?.is_some())
     }
 
     /// The user's sessions, the newest first, at most `limit`.
@@ -193,6 +226,28 @@ impl Sessions {
             self.forget(id);
         }
         self.note_uses().await
+    }
+
+    /// Asks the store for all sessions that have sockets, and lets the others be looked up anew.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn look_again(&self) -> Result<()> {
+        self.0.cache.invalidate_all();
+        let held: Vec<SessionId> = self.0.sockets.lock().keys().copied().collect();
+        for ids in held.chunks(ASKED_AT_ONCE) {
+            let live: HashSet<SessionId> =
+                self.0.store.live_sessions(ids).await?.into_iter().collect();
+            for id in ids.iter().filter(|id| !live.contains(id)) {
+                self.forget(*id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note that a session was ended elsewhere.
+    pub fn heard_end(&self, id: SessionId) {
+        self.forget(id);
     }
 
     async fn note_uses(&self) -> Result<()> {
@@ -224,10 +279,12 @@ impl Sessions {
     }
 
     /// Tells a socket when its session ends.
-    pub fn watch(&self, id: SessionId) -> Revocation {
+    pub fn watch(&self, viewer: &Viewer) -> Revocation {
+        let id = viewer.session_id;
         let mut sockets = self.0.sockets.lock();
         // Whoever opens a socket has just been looked up.
         let entry = sockets.entry(id).or_insert_with(|| Sockets {
+            user_id: viewer.user_id,
             count: 0,
             ended: CancellationToken::new(),
             noted: Timestamp::now(),
@@ -315,11 +372,23 @@ mod tests {
         };
         store.create_user(&user, "hash").await.expect("answers");
         let (_, token) = sessions.begin(user.id, None).await.expect("begins");
-        assert!(sessions.viewer(&token).await.expect("answers").is_ok());
+        assert!(
+            sessions
+                .viewer(&token, true)
+                .await
+                .expect("answers")
+                .is_ok()
+        );
         let now = Timestamp::now();
         let deleted = store.delete_user(user.id, "hash", now).await;
         assert_eq!(deleted, Ok(true));
-        assert!(sessions.viewer(&token).await.expect("answers").is_err());
+        assert!(
+            sessions
+                .viewer(&token, true)
+                .await
+                .expect("answers")
+                .is_err()
+        );
         store.close().await;
         std::fs::remove_dir_all(dir).expect("is there");
     }
@@ -335,7 +404,7 @@ mod tests {
             session.expect("is live").last_used_at
         };
         sessions
-            .viewer(&token)
+            .viewer(&token, true)
             .await
             .expect("answers")
             .expect("is live");
@@ -352,14 +421,18 @@ mod tests {
         assert_eq!(used_at(old.id).await, begun);
         let token = sessions.0.signer.sign(&old).expect("signed");
         sessions
-            .viewer(&token)
+            .viewer(&token, true)
             .await
             .expect("answers")
             .expect("is live");
         let used = used_at(old.id).await;
         assert!(used > begun);
 
-        let _socket = sessions.watch(old.id);
+        let _socket = sessions.watch(&Viewer {
+            user_id: user,
+            session_id: old.id,
+            expires_at: old.expires_at,
+        });
         let long_ago = |sessions: &Sessions| {
             let mut sockets = sessions.0.sockets.lock();
             sockets.values_mut().for_each(|one| one.noted = begun);

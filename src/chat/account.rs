@@ -163,7 +163,7 @@ impl Chat {
     ) -> Result<Option<SignedIn>> {
         let (session, token) = self.0.sessions.begin(user.id, device).await?;
         if self.0.store.password_hash(user.id).await?.as_deref() != Some(hash) {
-            self.0.sessions.end(session.id).await?;
+            self.end_session(session.id).await?;
             return Ok(None);
         }
         Ok(Some(SignedIn {
@@ -179,9 +179,9 @@ impl Chat {
     /// The store's.
     pub async fn logout(&self, viewer: &Viewer, everywhere: bool) -> Result<()> {
         if everywhere {
-            self.0.sessions.end_all(viewer.user_id, None).await
+            self.end_sessions(viewer.user_id, None).await
         } else {
-            self.0.sessions.end(viewer.session_id).await
+            self.end_session(viewer.session_id).await
         }
     }
 
@@ -190,7 +190,8 @@ impl Chat {
     /// # Errors
     /// The store's.
     pub async fn viewer(&self, token: &str) -> Result<Result<Viewer, TokenError>> {
-        self.0.sessions.viewer(token).await
+        let is_trusted = self.0.trust.holds();
+        self.0.sessions.viewer(token, is_trusted).await
     }
 }
 

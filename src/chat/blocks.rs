@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use super::{Chat, Target, kept};
 use crate::{
-    domain::{Conversation, ConversationRef, Pair, Timestamp, User, UserId},
+    domain::{Conversation, ConversationRef, Pair, Signal, Timestamp, User, UserId},
     error::{Error, Result},
     store::DynStore,
 };
@@ -55,7 +55,14 @@ impl Blocks {
         Ok(estranged)
     }
 
-    fn forget(&self, users: [UserId; 2]) {
+    /// Lets it be looked up anew from whom anyone is estranged.
+    pub(super) fn forget_all(&self) {
+        let mut changes = self.changes.lock();
+        *changes += 1;
+        self.estranged.invalidate_all();
+    }
+
+    pub(super) fn forget(&self, users: [UserId; 2]) {
         let mut changes = self.changes.lock();
         *changes += 1;
         for user in users {
@@ -98,6 +105,7 @@ impl Chat {
         let added = self.0.store.block(viewer, other.id, Timestamp::now()).await;
         blocks.forget([viewer, other.id]);
         added?;
+        self.0.signalling.tell([Signal::Apart(pair, true)]);
         self.0.presence.set_apart(pair, true);
         self.stop_typing_to_each_other(pair).await?;
         Ok(other)
@@ -115,6 +123,7 @@ impl Chat {
         blocks.forget([viewer, other.id]);
         // The other one may have blocked the viewer, too.
         if removed? && !self.estranged(viewer).await?.contains(&other.id) {
+            self.0.signalling.tell([Signal::Apart(pair, false)]);
             self.0.presence.set_apart(pair, false);
         }
         Ok(other)
@@ -196,15 +205,13 @@ impl Chat {
         Ok((user.ok_or_else(|| Error::no_user("userId"))?, pair))
     }
 
-    async fn stop_typing_to_each_other(&self, pair: Pair) -> Result<()> {
+    pub(super) async fn stop_typing_to_each_other(&self, pair: Pair) -> Result<()> {
         let found = self.0.directory.direct(&[pair]).await?.remove(&pair);
         let Some(conversation) = found else {
             return Ok(());
         };
         for typist in [pair.low(), pair.high()] {
-            if self.0.typing.stop((conversation.id, typist)) {
-                self.tell_typing(&conversation, typist, false).await?;
-            }
+            self.stops_typing(&conversation, typist).await?;
         }
         Ok(())
     }

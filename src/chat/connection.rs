@@ -99,7 +99,7 @@ impl Chat {
         Ok(Connection {
             chat: self.clone(),
             viewer,
-            revocation: self.0.sessions.watch(viewer.session_id),
+            revocation: self.0.sessions.watch(&viewer),
             attachment: self.0.hub.attach(viewer.user_id),
             resume,
             live: AtomicBool::new(false),
@@ -117,6 +117,18 @@ impl Connection {
     /// Waits until the session is ended.
     pub fn revoked(&self) -> impl Future<Output = ()> + Send + use<> {
         self.revocation.revoked()
+    }
+
+    /// Completes when what happens may be told: not while something may have been missed that other processes said,
+    /// such as that the session was ended.
+    pub fn may_tell(&self) -> bool {
+        self.chat.0.trust.holds()
+    }
+
+    /// Completes when [`Connection::may_tell`].
+    pub fn can_tell(&self) -> impl Future<Output = ()> + Send + use<> {
+        let chat = self.chat.clone();
+        async move { chat.0.trust.held().await }
     }
 
     /// Takes hold of what happens in conversations from here on.

@@ -11,6 +11,7 @@ use crate::{
         Message, MessageId, Pair, Rank, ReadMark, Timestamp, TypingEvent, UserId,
     },
     error::{Error, Result},
+    realtime::typing::Sign,
 };
 
 /// The conversation that a viewer means.
@@ -224,6 +225,7 @@ impl Chat {
             .await?
         {
             self.0.marks.insert((conversation.id, viewer), message.seq);
+            self.0.signalling.read();
             self.tell_read((conversation.id, viewer), message.seq).await;
         }
         Ok(conversation)
@@ -274,16 +276,31 @@ impl Chat {
         let Target::Existing(conversation) = target else {
             return Ok(());
         };
+        if !typing {
+            return self.stops_typing(&conversation, viewer).await;
+        }
         let typist = (conversation.id, viewer);
-        let news = if typing {
-            self.0.typing.start(typist)
-        } else {
-            self.0.typing.stop(typist)
-        };
-        if news {
-            self.tell_typing(&conversation, viewer, typing).await?;
+        let sign = self.0.typing.start(typist);
+        if sign != Sign::Close {
+            self.0.signalling.typing(typist, true);
+        }
+        if sign == Sign::First {
+            self.tell_typing(&conversation, viewer, true).await?;
         }
         Ok(())
+    }
+
+    /// Notes that someone types no more, and tells it here and elsewhere.
+    pub(super) async fn stops_typing(
+        &self,
+        conversation: &Arc<Conversation>,
+        typist: UserId,
+    ) -> Result<()> {
+        if !self.0.typing.stop((conversation.id, typist)) {
+            return Ok(());
+        }
+        self.0.signalling.typing((conversation.id, typist), false);
+        self.tell_typing(conversation, typist, false).await
     }
 
     pub(super) async fn tell_typing(

@@ -61,6 +61,13 @@ impl Directory {
         self.users.invalidate(&id);
     }
 
+    /// Lets all users be read anew.
+    pub(super) fn forget_users(&self) {
+        let mut changes = self.changes.lock();
+        *changes += 1;
+        self.users.invalidate_all();
+    }
+
     /// Takes in a user that was read elsewhere, unless it may have been changed since.
     pub(super) fn learn_user(&self, user: User, as_of: AsOf) -> Arc<User> {
         // Taking one in costs several times what looking it up does, and most are known.

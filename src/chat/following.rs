@@ -11,28 +11,42 @@ use super::{Chat, proposal::Written};
 use crate::{
     domain::{
         Conversation, ConversationId, ConversationKind, DisplayName, Entry, Happening, Message,
-        MessageEvent, MessageId, Record, Timestamp, Told, User, UserId, Username,
+        MessageEvent, MessageId, ProcessId, Record, Signal, Timestamp, Told, User, UserId,
+        Username,
     },
     error::Result,
     realtime::hub::Telling,
+    store::Lease,
 };
 
 impl Chat {
     /// Tells what is in the log and was not told yet: what other processes wrote, and what this one wrote without
-    /// knowing. When somebody asks at once, else at every sweep.
+    /// knowing. When somebody asks or signals it, else at every sweep.
     pub(super) async fn follow_log(self) {
         let mut sweep = interval(self.0.limits.sweep_interval);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = sweep.tick() => {
-                    if let Err(error) = self.0.sessions.follow_others().await {
-                        tracing::warn!(?error, "looking for ended sessions failed; the next sweep follows");
-                    }
-                }
+                _ = sweep.tick() => {}
                 () = self.0.rounds.wanted() => {}
+                () = self.0.rounds.rung() => {}
             }
             self.hold_round().await;
+        }
+    }
+
+    /// Looks for sessions that were ended elsewhere, if that was not heard.
+    pub(super) async fn follow_sessions(self) {
+        let mut sweep = interval(self.0.limits.sweep_interval);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            sweep.tick().await;
+            if let Err(error) = self.0.sessions.follow_others().await {
+                tracing::warn!(
+                    ?error,
+                    "looking for ended sessions failed; the next sweep follows"
+                );
+            }
         }
     }
 
@@ -42,10 +56,47 @@ impl Chat {
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             renewal.tick().await;
-            if let Err(error) = self.0.store.renew_lease().await {
-                tracing::warn!(?error, "renewing the lease failed; it is tried again soon");
+            // Before it is read who lives: who is heard of meanwhile may be missing there.
+            let known = self.0.presence.processes();
+            match self.0.store.renew_lease().await {
+                Ok(lease) => self.take_lease(&known, lease),
+                Err(error) => {
+                    tracing::warn!(?error, "renewing the lease failed; it is tried again soon");
+                }
             }
         }
+    }
+
+    fn take_lease(&self, known: &[ProcessId], lease: Lease) {
+        let Lease {
+            others,
+            buried,
+            was_buried,
+        } = lease;
+        for (process, at) in &buried {
+            self.0.presence.gone(*process, *at);
+        }
+        let gone = buried.into_iter().map(|(id, at)| Signal::Gone(id, at));
+        self.0.signalling.tell(gone);
+        // Of whose end nothing was heard.
+        for process in known.iter().filter(|process| !others.contains(process)) {
+            self.0.presence.gone(*process, Timestamp(0));
+        }
+        if was_buried {
+            self.tell_who_is_here();
+        }
+    }
+
+    /// Tells other processes of everyone who is online at this one.
+    fn tell_who_is_here(&self) {
+        let here = self.0.presence.here().into_iter();
+        self.0
+            .signalling
+            .tell(here.map(|(user_id, count)| Signal::Sockets {
+                user_id,
+                count,
+                closed_at: Timestamp(0),
+            }));
     }
 
     /// Ends what deletions of accounts began that were cut short.
@@ -234,6 +285,7 @@ impl Chat {
                 if !owed.offline.is_empty() {
                     self.0.store.record_offline(&owed.offline).await?;
                 }
+                self.0.signalling.tell(owed.signals());
                 Ok::<_, crate::error::Error>(())
             };
             // Watchers are told meanwhile, whatever the store does.

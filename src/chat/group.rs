@@ -104,9 +104,7 @@ impl Chat {
         };
         let (by, remove) = (self.active(viewer).await?, Proposed::Remove(user));
         let left = self.change_group(by, group, remove, deadline).await?;
-        if self.0.typing.stop((left.id, user)) {
-            self.tell_typing(&left, user, false).await?;
-        }
+        self.stops_typing(&left, user).await?;
         Ok(left.has_member(viewer).then_some(left))
     }
 

@@ -110,9 +110,7 @@ impl Chat {
         let sent = self.propose(by, conversation, at, send, deadline).await?;
         let sent = ShownMessage::try_from(sent)?;
         self.check_is_same(&sent.message, id, new)?;
-        if self.0.typing.stop((sent.conversation.id, viewer)) {
-            self.tell_typing(&sent.conversation, viewer, false).await?;
-        }
+        self.stops_typing(&sent.conversation, viewer).await?;
         Ok(sent)
     }
 

@@ -9,6 +9,7 @@ mod directory;
 mod fingerprint;
 mod following;
 mod group;
+mod hearing;
 mod message;
 mod outbox;
 mod own_account;
@@ -18,9 +19,12 @@ mod reading;
 mod replay;
 mod rounds;
 mod search;
+mod seen;
+mod signalling;
 mod standing;
 mod stream;
 mod throttle;
+mod trust;
 mod turns;
 mod writing;
 
@@ -41,7 +45,8 @@ pub use group::NewGroup;
 pub use message::{NewMessage, ShownMessage};
 pub use own_account::ProfileUpdate;
 pub use search::Found;
-pub use stream::{Delivery, LogStream, StreamEvent};
+pub use seen::StreamEvent;
+pub use stream::{Delivery, LogStream};
 
 pub use crate::realtime::{ConversationChanges, PresenceReceiver};
 pub use crate::search::Place;
@@ -63,7 +68,9 @@ use following::Prepared;
 use outbox::Outbox;
 use reading::ToldReads;
 use rounds::Rounds;
+use signalling::Signalling;
 use throttle::Throttles;
+use trust::Trust;
 use writing::Writer;
 
 /// Of how many members it is remembered how far they have read.
@@ -80,6 +87,8 @@ struct Inner {
     told_reads: Mutex<ToldReads>,
     /// Held by who tells of read marks.
     telling_reads: tokio::sync::Mutex<()>,
+    /// Rung when marks have moved at other processes.
+    reads_rung: Notify,
     /// How far people are known to have read, so that a send tells of that only when it reads something.
     marks: Cache<(ConversationId, UserId), Seq>,
     presence: Presence,
@@ -89,6 +98,8 @@ struct Inner {
     directory: Directory,
     blocks: Blocks,
     outbox: Outbox,
+    signalling: Arc<Signalling>,
+    trust: Trust,
     throttles: Option<Throttles>,
     cursors: CursorKey,
     fingerprints: FingerprintKey,
@@ -157,6 +168,7 @@ impl Chat {
             .await
             .map_err(|error| crate::error::Error::Internal(error.to_string()))??;
         let (outbox, inbox) = outbox::outbox(limits.waiting_sends);
+        let signalling = Arc::new(Signalling::new(store.is_shared()));
         // In this order: a seal that is written in between would be part of what was told, but not known.
         let heads = store.heads().await?;
         let reads = store.newest_stamp().await?;
@@ -169,6 +181,7 @@ impl Chat {
             rounds: Rounds::default(),
             told_reads: Mutex::default(),
             telling_reads: tokio::sync::Mutex::default(),
+            reads_rung: Notify::new(),
             marks: Cache::new(KNOWN_MARKS),
             presence: Presence::new(
                 limits.presence_grace,
@@ -181,7 +194,13 @@ impl Chat {
             directory: Directory::new(store.clone(), limits.profile_cache),
             blocks: Blocks::new(store.clone(), limits.block_cache),
             outbox,
-            throttles: rate_limits.then(|| Throttles::new(&limits)),
+            throttles: rate_limits.then(|| Throttles::new(&limits, &secrets, signalling.clone())),
+            trust: if store.is_shared() {
+                Trust::among_others(limits.hearing_lasts)
+            } else {
+                Trust::alone()
+            },
+            signalling,
             cursors: CursorKey::new(&secrets),
             fingerprints: FingerprintKey::new(&secrets),
             index: Index::new(store.clone()),
@@ -202,7 +221,14 @@ impl Chat {
             chat.stop().await;
             return Err(error);
         }
+        if let Err(error) = chat.begin_to_hear().await {
+            chat.stop().await;
+            return Err(error);
+        }
         chat.spawn(&chat.0.writing, "writing the log", writer.write());
+        chat.spawn_until_stopped("hearing other servers", Self::follow_others);
+        chat.spawn_until_stopped("telling other servers", Self::signal);
+        chat.spawn_until_stopped("following sessions", Self::follow_sessions);
         chat.spawn_until_stopped("keeping the lease", Self::keep_lease);
         chat.spawn_until_stopped("following read marks", Self::follow_reads);
         chat.spawn_until_stopped("ending deletions", Self::end_deletions);
@@ -267,6 +293,8 @@ impl Chat {
         self.0.tasks.close();
         self.0.tasks.wait().await;
         let owed = self.0.presence.shut_down();
+        self.0.signalling.tell(owed.signals());
+        self.signal_what_waits().await;
         if !owed.offline.is_empty()
             && let Err(error) = self.0.store.record_offline(&owed.offline).await
         {

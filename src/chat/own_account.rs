@@ -9,7 +9,7 @@ use crate::{
     auth::Viewer,
     domain::{
         AvatarUrl, Change, Device, DisplayName, Password, ProfileChange, Session, SessionId,
-        Timestamp, User, UserId,
+        Signal, Timestamp, User, UserId,
     },
     error::{Error, Result},
 };
@@ -59,8 +59,13 @@ impl Chat {
 
     async fn change_profile(&self, viewer: UserId, change: ProfileChange) -> Result<Arc<User>> {
         let changed = self.0.store.change_profile(viewer, &change).await;
-        self.0.directory.forget_user(viewer);
+        self.profile_changed(viewer);
         Ok(Arc::new(changed?.ok_or(Error::signed_out())?))
+    }
+
+    fn profile_changed(&self, user: UserId) {
+        self.0.directory.forget_user(user);
+        self.0.signalling.tell([Signal::ProfileChanged(user)]);
     }
 
     /// Gives the viewer another password and a new session, and ends all others.
@@ -103,7 +108,7 @@ impl Chat {
         let signed_in = self.sign_in(user, &hash, device).await?;
         let signed_in = signed_in.ok_or_else(wrong)?;
         let keep = Some(signed_in.session.id);
-        self.0.sessions.end_all(id, keep).await?;
+        self.end_sessions(id, keep).await?;
         Ok(signed_in)
     }
 
@@ -121,11 +126,11 @@ impl Chat {
         let wrong = || wrong_password("password");
         let hash = self.check_password(id, password, wrong).await?;
         let deleted = self.0.store.delete_user(id, &hash, Timestamp::now()).await;
-        self.0.directory.forget_user(id);
+        self.profile_changed(id);
         if !deleted? {
             return Err(wrong());
         }
-        let ended = self.0.sessions.end_all(id, None).await;
+        let ended = self.end_sessions(id, None).await;
         self.0.presence.take_offline(id);
         let left = self.leave_all_groups(id, deadline).await;
         ended.and(left)
@@ -148,6 +153,20 @@ impl Chat {
         } else {
             Err(wrong())
         }
+    }
+
+    /// Ends a session for good, on all processes.
+    pub(super) async fn end_session(&self, id: SessionId) -> Result<()> {
+        self.0.sessions.end(id).await?;
+        self.0.signalling.tell([Signal::SessionEnded(id)]);
+        Ok(())
+    }
+
+    /// Ends all of a user's sessions but `keep` for good, on all processes.
+    pub(super) async fn end_sessions(&self, user: UserId, keep: Option<SessionId>) -> Result<()> {
+        let ended = self.0.sessions.end_all(user, keep).await?.into_iter();
+        self.0.signalling.tell(ended.map(Signal::SessionEnded));
+        Ok(())
     }
 
     /// Where the viewer is signed in, the newest first.
@@ -173,7 +192,7 @@ impl Chat {
     /// [`Error::NotFound`] for what is none of the viewer's live sessions; the store's.
     pub async fn revoke_session(&self, viewer: UserId, id: SessionId) -> Result<()> {
         match self.session(viewer, id).await? {
-            Some(session) => self.0.sessions.end(session.id).await,
+            Some(session) => self.end_session(session.id).await,
             None => Err(Error::no_session("id")),
         }
     }

@@ -40,6 +40,20 @@ impl Chat {
         self.0.directory.cached_user(id)
     }
 
+    /// Whether another server may have changed something that is not known here yet.
+    pub fn may_have_changed_elsewhere(&self) -> bool {
+        !self.0.store.is_alone()
+    }
+
+    /// A user as the store has it by now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn user_as_stored(&self, id: UserId) -> Result<Option<Arc<User>>> {
+        self.0.directory.forget_user(id);
+        self.0.directory.user(id).await
+    }
+
     /// Those of `ids` that exist.
     ///
     /// # Errors

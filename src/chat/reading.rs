@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::Chat;
 use crate::{
@@ -17,6 +17,10 @@ const SHORTLY: Duration = Duration::from_secs(1);
 /// How much older something may be that shows late, be it as another server has to take over.
 const LATE: Duration = Duration::from_secs(10);
 
+/// How often marks are looked for at most because other processes have moved some: of a mark that moves again and again
+/// only the newest state is told.
+const PACE: Duration = Duration::from_millis(100);
+
 /// What was told is remembered for so much longer, where stamps are milliseconds; else it is more than enough.
 const REMEMBERED: Stamp = 20_000;
 
@@ -26,10 +30,15 @@ impl Chat {
         let mut sweep = interval(self.0.limits.sweep_interval);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            sweep.tick().await;
+            let late = tokio::select! {
+                _ = sweep.tick() => LATE,
+                () = self.0.reads_rung.notified() => SHORTLY,
+            };
+            let begun = Instant::now();
             let turn = self.0.telling_reads.lock().await;
-            warn_of(self.tell_reads(LATE).await);
+            warn_of(self.tell_reads(late).await);
             drop(turn);
+            sleep_until(begun + PACE).await;
         }
     }
 

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, watch},
     time::{Instant, sleep, sleep_until, timeout},
@@ -26,6 +27,9 @@ const LOG_PAGE: usize = 500;
 /// How long a round takes at least: so often at most is the log read.
 const SHORTEST: Duration = Duration::from_millis(2);
 
+/// How often the log is read at most because other processes have written.
+const PACE: Duration = Duration::from_millis(10);
+
 /// How long to wait before what is missing is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
@@ -33,6 +37,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 pub(super) struct Rounds {
     asked: AtomicU64,
     bell: Notify,
+    /// Rung by what other processes signal.
+    rung: Notify,
+    /// When the last round began.
+    begun: Mutex<Instant>,
     done: watch::Sender<Done>,
     /// Whether something was read that may not have been told yet.
     under_way: AtomicBool,
@@ -50,6 +58,8 @@ impl Default for Rounds {
         Self {
             asked: AtomicU64::new(0),
             bell: Notify::new(),
+            rung: Notify::new(),
+            begun: Mutex::new(Instant::now()),
             done: watch::Sender::new(Done {
                 up_to: 0,
                 outcome: Ok(()),
@@ -68,6 +78,19 @@ impl Rounds {
     /// Asks for one without waiting for it.
     pub(super) fn want(&self) {
         self.bell.notify_one();
+    }
+
+    /// Takes note that another process has written.
+    pub(super) fn ring(&self) {
+        self.rung.notify_one();
+    }
+
+    /// Completes when another process has written, some time after the last round, so that a round brings more than
+    /// one message while there are many. Given up only for a round.
+    pub(super) async fn rung(&self) {
+        self.rung.notified().await;
+        let last = *self.begun.lock();
+        sleep_until(last + PACE).await;
     }
 }
 
@@ -120,6 +143,7 @@ impl Chat {
     pub(super) async fn hold_round(&self) {
         let rounds = &self.0.rounds;
         let begun = Instant::now();
+        *rounds.begun.lock() = begun;
         let up_to = rounds.asked.load(Ordering::Acquire);
         rounds.under_way.store(true, Ordering::Release);
         let outcome = self.catch_up().await;

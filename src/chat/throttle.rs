@@ -1,75 +1,117 @@
-//! How often one may do what costs.
+//! How often one may do what costs, on all processes together: each one tells the others of what was done at it.
 
 use std::{
-    hash::Hash,
+    collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::Arc,
     time::Duration,
 };
 
-use governor::{
-    Quota, RateLimiter, clock::Clock, clock::DefaultClock, state::keyed::DashMapStateStore,
-};
+use hmac::{Hmac, KeyInit, Mac};
+use parking_lot::Mutex;
+use sha2::Sha256;
+use tokio::time::Instant;
 
-use super::Origin;
+use super::{Origin, signalling::Signalling};
 use crate::{
-    domain::{Limits, UserId},
+    domain::{Limits, RateLimit, Spent, UserId},
     error::{Error, Result},
 };
 
-/// A limiter grown over this many keys, and over twice what was left the last time, is cleared of those at rest.
+/// A limit with over this many keys, and over twice what was left the last time, is cleared of those at rest.
 const KEYS_BEFORE_CLEARING: usize = 10_000;
 
-/// One limiter a verb and a key.
+/// Of a burst, the part that someone may use before other processes are told, where there is much of it.
+const TOLD_FROM: u32 = 4;
+
+/// One limit a verb and a key.
 pub(super) struct Throttles {
-    login_by_origin: Throttle<IpAddr>,
-    login_by_name: Throttle<String>,
-    signup_by_origin: Throttle<IpAddr>,
-    signup_by_name: Throttle<String>,
-    password: Throttle<UserId>,
-    send: Throttle<UserId>,
+    limits: [Throttle; RateLimit::ALL.len()],
+    mac: Hmac<Sha256>,
+    signalling: Arc<Signalling>,
 }
 
 impl Throttles {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let sign_in = Quota::per_minute(at_least_one(limits.sign_ins_per_minute));
-        let send = Quota::per_second(at_least_one(limits.sends_per_second))
-            .allow_burst(at_least_one(limits.send_burst));
+    /// `secrets` are what all processes know, and nobody else.
+    pub(super) fn new(limits: &Limits, secrets: &[String], signalling: Arc<Signalling>) -> Self {
+        let secret = secrets.first().map_or(&[][..], |secret| secret.as_bytes());
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret)
+            .unwrap_or_else(|_| unreachable!("a key of any length does"));
+        mac.update(b"rate limits");
+        let limit = |limit| {
+            if limit == RateLimit::SendOfUser {
+                let every = Duration::from_secs(1) / limits.sends_per_second.max(1);
+                return Throttle::new(every, limits.send_burst.max(1), TOLD_FROM);
+            }
+            let every = Duration::from_mins(1) / limits.sign_ins_per_minute.max(1);
+            Throttle::new(every, limits.sign_ins_per_minute.max(1), u32::MAX)
+        };
         Self {
-            login_by_origin: Throttle::new(sign_in),
-            login_by_name: Throttle::new(sign_in),
-            signup_by_origin: Throttle::new(sign_in),
-            signup_by_name: Throttle::new(sign_in),
-            password: Throttle::new(sign_in),
-            send: Throttle::new(send),
+            limits: RateLimit::ALL.map(limit),
+            mac,
+            signalling,
         }
     }
 
     /// `username_key` is none for a text that cannot be anyone's username.
     pub(super) fn login(&self, origin: Origin, username_key: Option<&str>) -> Result<()> {
         const TOO_MANY: &str = "Too many logins; try again later.";
-        self.login_by_origin.check(network(origin), TOO_MANY)?;
+        let address = self.key_of_address(origin);
+        self.check(RateLimit::LoginFromAddress, address, TOO_MANY)?;
         username_key.map_or(Ok(()), |key| {
-            self.login_by_name.check(key.to_owned(), TOO_MANY)
+            self.check(RateLimit::LoginOfUsername, self.key(key), TOO_MANY)
         })
     }
 
     pub(super) fn signup(&self, origin: Origin, username_key: &str) -> Result<()> {
         const TOO_MANY: &str = "Too many signups; try again later.";
-        self.signup_by_origin.check(network(origin), TOO_MANY)?;
-        self.signup_by_name.check(username_key.to_owned(), TOO_MANY)
+        let address = self.key_of_address(origin);
+        self.check(RateLimit::SignupFromAddress, address, TOO_MANY)?;
+        let username = self.key(username_key);
+        self.check(RateLimit::SignupOfUsername, username, TOO_MANY)
     }
 
     /// Of who is signed in and tries a password.
     pub(super) fn password(&self, user: UserId) -> Result<()> {
-        self.password
-            .check(user, "Too many tries; try again later.")
+        let too_many = "Too many tries; try again later.";
+        self.check(RateLimit::PasswordOfUser, user.0.as_u128(), too_many)
     }
 
     pub(super) fn send(&self, user: UserId) -> Result<()> {
-        self.send
-            .check(user, "Too many messages; slow down a little.")
+        let too_many = "Too many messages; slow down a little.";
+        self.check(RateLimit::SendOfUser, user.0.as_u128(), too_many)
+    }
+
+    /// Takes in what was done at another process.
+    pub(super) fn heard(&self, spent: Spent) {
+        self.limits[spent.limit as usize].heard(spent.key, spent.times);
+    }
+
+    fn check(&self, limit: RateLimit, key: u128, message: &str) -> Result<()> {
+        let checked = self.limits[limit as usize].check(key);
+        let is_told = checked.map_err(|retry_after| Error::RateLimited {
+            message: message.to_owned(),
+            retry_after: retry_after.max(Duration::from_millis(1)),
+        })?;
+        if is_told {
+            let times = 1;
+            self.signalling.spent(Spent { limit, key, times });
+        }
+        Ok(())
+    }
+
+    /// Stands for a text that other processes are to know it by, and nobody is to read.
+    fn key(&self, text: &str) -> u128 {
+        let mut mac = self.mac.clone();
+        mac.update(text.as_bytes());
+        let mac = mac.finalize().into_bytes();
+        mac.iter()
+            .take(16)
+            .fold(0, |key, byte| key << 8 | u128::from(*byte))
+    }
+
+    fn key_of_address(&self, origin: Origin) -> u128 {
+        self.key(&network(origin).to_string())
     }
 }
 
@@ -81,47 +123,88 @@ fn network(Origin(address): Origin) -> IpAddr {
     }
 }
 
-fn at_least_one(n: u32) -> NonZeroU32 {
-    NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN)
+/// The generic cell rate algorithm (ITU-T I.371, 4.1): of each key it is kept when it would be at rest again.
+struct Throttle {
+    /// In what time one more may be done.
+    every: Duration,
+    /// How much may be done at once.
+    burst: u32,
+    /// Other processes are told of what lies behind the first of so many parts of a burst.
+    told_from: u32,
+    keys: Mutex<Keys>,
 }
 
-struct Throttle<K: Hash + Eq + Clone> {
-    limiter: RateLimiter<K, DashMapStateStore<K>, DefaultClock>,
-    clock: DefaultClock,
-    clear_above: AtomicUsize,
+struct Keys {
+    at_rest: HashMap<u128, Instant>,
+    clear_above: usize,
 }
 
-impl<K: Hash + Eq + Clone> Throttle<K> {
-    fn new(quota: Quota) -> Self {
+impl Throttle {
+    fn new(every: Duration, burst: u32, told_from: u32) -> Self {
+        let keys = Keys {
+            at_rest: HashMap::new(),
+            clear_above: KEYS_BEFORE_CLEARING,
+        };
         Self {
-            limiter: RateLimiter::dashmap(quota),
-            clock: DefaultClock::default(),
-            clear_above: KEYS_BEFORE_CLEARING.into(),
+            every,
+            burst,
+            told_from,
+            keys: Mutex::new(keys),
         }
     }
 
-    fn check(&self, key: K, message: &str) -> Result<()> {
-        if self.limiter.len() > self.clear_above.load(Ordering::Relaxed) {
-            self.limiter.retain_recent();
-            self.clear_above.store(
-                (self.limiter.len() * 2).max(KEYS_BEFORE_CLEARING),
-                Ordering::Relaxed,
-            );
+    /// Counts one more, and says whether other processes are to know of it; or how long to wait for it.
+    fn check(&self, key: u128) -> Result<bool, Duration> {
+        let now = Instant::now();
+        let mut keys = self.keys.lock();
+        keys.clear(now);
+        let at_rest = keys.at_rest.entry(key).or_insert(now);
+        let next = (*at_rest).max(now) + self.every;
+        let most = self.every * self.burst;
+        match (next - now).checked_sub(most) {
+            None | Some(Duration::ZERO) => {
+                *at_rest = next;
+                Ok(next - now > most / self.told_from)
+            }
+            Some(wait) => Err(wait),
         }
-        self.limiter
-            .check_key(&key)
-            .map_err(|not_until| Error::RateLimited {
-                message: message.to_owned(),
-                retry_after: not_until
-                    .wait_time_from(self.clock.now())
-                    .max(Duration::from_millis(1)),
-            })
+    }
+
+    /// Counts what was done elsewhere, of which some may be too much: no more than the double of a burst.
+    fn heard(&self, key: u128, times: u32) {
+        let now = Instant::now();
+        let mut keys = self.keys.lock();
+        keys.clear(now);
+        let at_rest = keys.at_rest.entry(key).or_insert(now);
+        let most = 2 * self.burst;
+        let next = (*at_rest).max(now) + self.every * times.min(most);
+        *at_rest = next.min(now + self.every * most);
+    }
+}
+
+impl Keys {
+    /// Forgets those at rest when there are many.
+    fn clear(&mut self, now: Instant) {
+        if self.at_rest.len() > self.clear_above {
+            self.at_rest.retain(|_, at_rest| *at_rest > now);
+            self.clear_above = (self.at_rest.len() * 2).max(KEYS_BEFORE_CLEARING);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn throttles(sends_per_second: u32, send_burst: u32) -> Throttles {
+        let limits = Limits {
+            sends_per_second,
+            send_burst,
+            ..Limits::default()
+        };
+        let signalling = Arc::new(Signalling::new(true));
+        Throttles::new(&limits, &["a secret".to_owned()], signalling)
+    }
 
     #[test]
     fn one_ipv6_network_is_one_origin() {
@@ -134,11 +217,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_let_through_and_then_one_waits() {
-        let throttles = Throttles::new(&Limits {
-            sends_per_second: 1,
-            send_burst: 3,
-            ..Limits::default()
-        });
+        let throttles = throttles(1, 3);
         let user = UserId::new();
         for _ in 0..3 {
             assert!(throttles.send(user).is_ok());
@@ -148,5 +227,27 @@ mod tests {
         };
         assert!(retry_after > Duration::ZERO && retry_after <= Duration::from_secs(1));
         assert!(throttles.send(UserId::new()).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_elsewhere_counts_here_and_is_paid_off() {
+        let throttles = throttles(1, 3);
+        let user = UserId::new();
+        let elsewhere = |times| {
+            throttles.heard(Spent {
+                limit: RateLimit::SendOfUser,
+                key: user.0.as_u128(),
+                times,
+            });
+        };
+        elsewhere(2);
+        assert!(throttles.send(user).is_ok());
+        assert!(throttles.send(user).is_err());
+        // However much it is, it is over some time.
+        elsewhere(u32::MAX);
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(throttles.send(user).is_err());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(throttles.send(user).is_ok());
     }
 }

@@ -421,7 +421,11 @@ impl Writer {
             }
             records.push((Record::Entry(entry), prepared));
         }
+        let last = records.last().map(|(record, _)| record.position());
         self.chat.take_in(records, false);
+        if let Some(last) = last {
+            self.chat.0.signalling.wrote(last);
+        }
         for Offered { pending, written } in answers {
             pending.answer(&Ok(written));
         }

@@ -38,13 +38,18 @@ pub struct Limits {
     pub write_stall: Duration,
     /// Subscriptions under way on one socket; as many queries and mutations may be beside them.
     pub operations_per_socket: usize,
-    /// Open sockets of one user on this process.
+    /// Open sockets of one user.
     pub sockets_per_user: usize,
 
     /// Messages replayed to a subscription before it is told to load its screen again.
     pub replay: usize,
-    /// How often the log is read for what other processes wrote, and ended sessions are looked for.
+    /// How often the log is read for what other processes wrote, and ended sessions are looked for, in case that was not
+    /// heard.
     pub sweep_interval: Duration,
+    /// How long signals to other processes are gathered while there are many.
+    pub signal_gather: Duration,
+    /// For how long it may be relied upon that other processes would have been heard.
+    pub hearing_lasts: Duration,
     /// How long an entry waits for the one before it in its conversation, when that cannot be read, before the log is
     /// taken to have a hole there: longer than a server that lost its office can take itself for the primary.
     pub hole_patience: Duration,
@@ -117,6 +122,8 @@ impl Default for Limits {
             sockets_per_user: 50,
             replay: 5_000,
             sweep_interval: Duration::from_secs(2),
+            signal_gather: Duration::from_millis(5),
+            hearing_lasts: Duration::from_secs(2),
             hole_patience: Duration::from_secs(10),
             lease_renewal: Duration::from_secs(5),
             tidy_interval: Duration::from_mins(1),

@@ -110,6 +110,19 @@ pub(super) fn existing(cx: &Arc<RequestContext>, id: UserId) -> Soon<User> {
     })
 }
 
+/// The viewer, which may have changed its profile at another server just now.
+fn own(cx: &Arc<RequestContext>, id: UserId) -> Soon<User> {
+    if !cx.chat.may_have_changed_elsewhere() {
+        return existing(cx, id);
+    }
+    let cx = cx.clone();
+    Soon::later(async move {
+        let user = cx.chat.user_as_stored(id).await?;
+        let user = user.ok_or_else(|| Error::Internal(format!("user {id} is gone")))?;
+        Ok(User(user))
+    })
+}
+
 /// Those of `ids` that exist, in this order.
 pub(super) async fn in_order(cx: &RequestContext, ids: &[UserId]) -> Result<Vec<User>> {
     let users = cx.chat.users(ids).await?;
@@ -120,7 +133,7 @@ pub(super) async fn in_order(cx: &RequestContext, ids: &[UserId]) -> Result<Vec<
 fields! { queries of Query, |_query, cx| {
     /// The signed-in user, or null when the request carries no valid session.
     me: Option<User> = each soon {
-        let user = cx.viewer.map(|viewer| existing(cx, viewer.user_id));
+        let user = cx.viewer.map(|viewer| own(cx, viewer.user_id));
         user.map_or(Soon::Now(None), Soon::some)
     };
     /// Everyone but the viewer, for the chat sidebar, by display name. `search` matches the start of a word in the display name or username, ignoring case.
@@ -153,6 +166,9 @@ fields! { queries of Query, |_query, cx| {
         let Some(id) = UserId::parse(&id) else {
             return Ok(None);
         };
+        if cx.viewer_id()? == id && cx.chat.may_have_changed_elsewhere() {
+            return Ok(cx.chat.user_as_stored(id).await?.map(User));
+        }
         Ok(cx.loaders().load_one(id).await?.map(User))
     };
     /// Who is online now, the viewer included: at most 1,000, by display name.

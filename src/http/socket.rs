@@ -124,6 +124,8 @@ struct Socket {
     expires: Option<Instant>,
     /// Set when the socket only waits for last answers: until when, and what it says then.
     leaving: Option<(Instant, Goodbye)>,
+    /// While subscriptions may tell nothing: what completes when they may again.
+    silence: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Socket {
@@ -150,6 +152,7 @@ impl Socket {
             pinged: now,
             expires: None,
             leaving: None,
+            silence: None,
         }
     }
 
@@ -216,13 +219,14 @@ impl Socket {
         mut over: impl FnMut(&Context<'_>) -> Poll<(Duration, Goodbye)>,
     ) -> Poll<Happened> {
         loop {
+            let silent = self.poll_silence(context).is_pending();
             while self.wire.has_room()
-                && let Poll::Ready((id, event)) = self.operations.poll_next(context)
+                && let Poll::Ready((id, event)) = self.operations.poll_next(context, silent)
             {
                 self.tell(&id, event);
             }
             if !self.wire.has_room() {
-                self.operations.go_on(context);
+                self.operations.go_on(context, silent);
             }
             let now = Instant::now();
             if self.pinged + self.http.0.limits.ping_interval <= now {
@@ -252,6 +256,24 @@ impl Socket {
                 return self.wire.poll_read(context).map(Happened::Received);
             }
         }
+    }
+
+    /// Pending while subscriptions may tell nothing, see [`Connection::may_tell`].
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let greeted = self.greeted.as_ref();
+        let connection = greeted.and_then(|greeted| greeted.connection.as_ref());
+        let Some(connection) = connection.filter(|connection| !connection.may_tell()) else {
+            self.silence = None;
+            return Poll::Ready(());
+        };
+        let silence = self
+            .silence
+            .get_or_insert_with(|| Box::pin(connection.can_tell()));
+        let over = silence.as_mut().poll(context);
+        if over.is_ready() {
+            self.silence = None;
+        }
+        over
     }
 
     fn connection(&self) -> Option<&Arc<Connection>> {

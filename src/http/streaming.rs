@@ -1,14 +1,19 @@
 //! Subscriptions over HTTP, for those whose proxies break WebSockets: Server-Sent Events, and Apollo's multipart
 //! protocol. A stream is its viewer's presence just as a socket is, and lives under the same rules.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderName, header},
     response::{IntoResponse, Response},
 };
-use futures_util::{StreamExt, future::pending};
+use futures_util::{Stream, StreamExt, future::pending};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
@@ -152,6 +157,17 @@ struct Events {
     format: StreamFormat,
 }
 
+/// What comes next, once it may be told.
+async fn next<S: Stream>(
+    connection: Option<&Connection>,
+    mut events: Pin<&mut S>,
+) -> Option<S::Item> {
+    if let Some(connection) = connection {
+        connection.can_tell().await;
+    }
+    events.next().await
+}
+
 /// The client is gone, or does not read.
 struct Gone;
 
@@ -200,7 +216,7 @@ impl Events {
         let stopping = self.http.0.stopping.clone();
         loop {
             tokio::select! {
-                outcome = outcomes.next() => match outcome {
+                outcome = next(connection.as_deref(), outcomes.as_mut()) => match outcome {
                     Some(Outcome::Next(payload)) => self.send(event(self.format, &payload)).await?,
                     Some(Outcome::Error(errors)) => return self.fail(errors).await,
                     None => return self.send(closing(self.format)).await,

@@ -1,5 +1,7 @@
-//! Who is online: sockets counted per user, a grace for reloads, changes gathered before anyone is told.
+//! Who is online: sockets counted per user, here and as other processes tell; a grace for reloads; changes gathered
+//! before anyone is told.
 
+mod elsewhere;
 mod watcher;
 
 use std::{
@@ -18,7 +20,7 @@ use tokio::{
 pub use watcher::PresenceReceiver;
 
 use super::timeouts::Timeouts;
-use crate::domain::{OnlineChange, Pair, Timestamp, UserId};
+use crate::domain::{OnlineChange, Pair, ProcessId, Timestamp, UserId};
 
 /// Gathered changes that are held for the slowest watcher; one that falls behind is told the difference instead.
 const CHANGE_RING: usize = 64;
@@ -26,7 +28,7 @@ const CHANGE_RING: usize = 64;
 /// nothing may live.
 const LEFT_KEPT: Duration = Duration::from_mins(2);
 
-/// The people who are online on this process. Cheap to clone.
+/// The people who are online. Cheap to clone.
 #[derive(Clone)]
 pub struct Presence(Arc<Inner>);
 
@@ -47,6 +49,7 @@ struct State {
     /// Sockets opened or closed, counted so that a grace that began before is known to be over.
     turns: u64,
     graces: Timeouts<(UserId, u64)>,
+    /// Who went offline, with the version of that.
     forgetting: Timeouts<(UserId, u64)>,
     /// What became of pairs, by version, for watchers that fall behind.
     apart: Timeouts<(u64, Pair, bool)>,
@@ -65,19 +68,57 @@ struct Gathering {
 }
 
 struct Entry {
+    /// Open at this process.
     sockets: usize,
     turn: u64,
+    /// Whether this process has the user online: a socket, or the grace after the last one.
+    here: bool,
+    /// About how many sockets are open at other processes; nothing of those with none.
+    elsewhere: Vec<(ProcessId, u32)>,
+    /// Whether the user is online anywhere.
     online: bool,
     /// The version with which watchers are told of the latest change.
     changed_in: u64,
     closed_at: Timestamp,
 }
 
-/// What the store has not been told yet.
+impl Entry {
+    fn new(turn: u64) -> Self {
+        Self {
+            sockets: 0,
+            turn,
+            here: false,
+            elsewhere: Vec::new(),
+            online: false,
+            changed_in: 0,
+            closed_at: Timestamp(0),
+        }
+    }
+
+    fn is_anywhere(&self) -> bool {
+        self.here || !self.elsewhere.is_empty()
+    }
+
+    /// About how many sockets are open at other processes.
+    fn sockets_elsewhere(&self) -> usize {
+        let counts = self.elsewhere.iter().map(|(_, count)| *count);
+        usize::try_from(counts.sum::<u32>()).unwrap_or(usize::MAX)
+    }
+}
+
+/// What neither the store nor other processes have been told yet of those who are online at this one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Owed {
     pub online: Vec<UserId>,
     pub offline: Vec<(UserId, Timestamp)>,
+    /// About how many sockets someone has, where that has changed.
+    pub sockets: Vec<(UserId, u32)>,
+}
+
+/// A number of sockets as other processes are told of it: rounded down to a power of two, so that few changes are told.
+fn about(sockets: usize) -> u32 {
+    let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
+    sockets.checked_ilog2().map_or(0, |log| 1 << log)
 }
 
 #[derive(Debug)]
@@ -123,20 +164,19 @@ impl Presence {
         let mut state = self.0.state.lock();
         state.turns += 1;
         let turn = state.turns;
-        let entry = state.users.entry(user).or_insert(Entry {
-            sockets: 0,
-            turn,
-            online: false,
-            changed_in: 0,
-            closed_at: Timestamp(0),
-        });
-        if entry.sockets >= self.0.sockets_per_user {
+        let entry = state.users.entry(user).or_insert(Entry::new(turn));
+        if entry.sockets + entry.sockets_elsewhere() >= self.0.sockets_per_user {
             return false;
         }
         entry.sockets += 1;
         entry.turn = turn;
-        if !entry.online {
+        let (is_here, sockets) = (entry.here, entry.sockets);
+        if !is_here {
             state.change(user, true, self.0.gather);
+            self.0.woken.notify_one();
+        }
+        if about(sockets) > about(sockets - 1).max(1) {
+            state.owed.sockets.push((user, about(sockets)));
             self.0.woken.notify_one();
         }
         true
@@ -151,14 +191,20 @@ impl Presence {
         let Some(entry) = state.users.get_mut(&user) else {
             return;
         };
+        let before = entry.sockets;
         entry.sockets = entry.sockets.saturating_sub(1);
         entry.turn = turn;
         if entry.sockets > 0 {
+            let (sockets, is_here) = (about(entry.sockets), entry.here);
+            if is_here && sockets != about(before) {
+                state.owed.sockets.push((user, sockets));
+                self.0.woken.notify_one();
+            }
             return;
         }
-        entry.closed_at = Timestamp::now();
-        if !entry.online {
-            state.forgetting.push((user, turn));
+        entry.closed_at = entry.closed_at.max(Timestamp::now());
+        if !entry.here {
+            state.forget_later(user);
         } else if at_once {
             state.change(user, false, self.0.gather);
         } else {
@@ -171,7 +217,7 @@ impl Presence {
     pub fn take_offline(&self, user: UserId) {
         let mut state = self.0.state.lock();
         if let Some(entry) = state.users.get_mut(&user) {
-            entry.closed_at = Timestamp::now();
+            entry.closed_at = entry.closed_at.max(Timestamp::now());
             state.change(user, false, self.0.gather);
             self.0.woken.notify_one();
         }
@@ -282,9 +328,11 @@ impl Presence {
                 .into_iter()
                 .filter(|(user, _)| !in_newer(*user))
                 .collect(),
+            sockets: owed.sockets,
         };
         merged.online.extend(newer.online);
         merged.offline.extend(newer.offline);
+        merged.sockets.extend(newer.sockets);
         state.owed = merged;
     }
 
@@ -292,22 +340,16 @@ impl Presence {
     pub fn shut_down(&self) -> Owed {
         let mut state = self.0.state.lock();
         let now = Timestamp::now();
-        let online = state.online().collect::<Vec<_>>();
         let mut owed = mem::take(&mut state.owed);
         owed.online.clear();
-        for user in online {
-            let Some(entry) = state.users.get_mut(&user) else {
-                continue;
-            };
+        owed.sockets.clear();
+        for (user, entry) in &mut state.users {
             entry.online = false;
-            owed.offline.push((
-                user,
-                if entry.sockets > 0 {
-                    now
-                } else {
-                    entry.closed_at
-                },
-            ));
+            if mem::take(&mut entry.here) {
+                let is_open = entry.sockets > 0;
+                owed.offline
+                    .push((*user, if is_open { now } else { entry.closed_at }));
+            }
         }
         owed
     }
@@ -318,17 +360,15 @@ impl Presence {
             if state
                 .users
                 .get(&user)
-                .is_some_and(|entry| entry.turn == turn && entry.online)
+                .is_some_and(|entry| entry.turn == turn && entry.here)
             {
                 state.change(user, false, self.0.gather);
             }
         }
-        while let Some((user, turn)) = state.forgetting.pop_due(now) {
-            if state
-                .users
-                .get(&user)
-                .is_some_and(|entry| entry.turn == turn && !entry.online)
-            {
+        while let Some((user, changed_in)) = state.forgetting.pop_due(now) {
+            if state.users.get(&user).is_some_and(|entry| {
+                entry.changed_in == changed_in && !entry.online && entry.sockets == 0
+            }) {
                 state.users.remove(&user);
             }
         }
@@ -402,15 +442,31 @@ impl State {
             .map(|(user, _)| *user)
     }
 
-    /// Notes that `user` came or went, for watchers and for the store.
-    fn change(&mut self, user: UserId, online: bool, gather: Duration) {
-        let Some(entry) = self
-            .users
-            .get_mut(&user)
-            .filter(|entry| entry.online != online)
-        else {
+    /// Notes that `user` came to this process or left it, for watchers, the store and other processes.
+    fn change(&mut self, user: UserId, here: bool, gather: Duration) {
+        let known = self.users.get_mut(&user);
+        let Some(entry) = known.filter(|entry| entry.here != here) else {
             return;
         };
+        entry.here = here;
+        if here {
+            self.owed.offline.retain(|(other, _)| *other != user);
+            self.owed.online.push(user);
+        } else {
+            self.owed.online.retain(|other| *other != user);
+            self.owed.sockets.retain(|(other, _)| *other != user);
+            self.owed.offline.push((user, entry.closed_at));
+        }
+        self.settle(user, gather);
+    }
+
+    /// Notes whether `user` is online anywhere, for watchers.
+    fn settle(&mut self, user: UserId, gather: Duration) {
+        let known = self.users.get_mut(&user);
+        let Some(entry) = known.filter(|entry| entry.online != entry.is_anywhere()) else {
+            return;
+        };
+        let online = entry.is_anywhere();
         entry.online = online;
         entry.changed_in = self.version + 1;
         let gathering = &mut self.gathering;
@@ -426,13 +482,14 @@ impl State {
         gathering
             .tell_at
             .get_or_insert_with(|| Instant::now() + gather);
-        if online {
-            self.owed.offline.retain(|(other, _)| *other != user);
-            self.owed.online.push(user);
-        } else {
-            self.forgetting.push((user, entry.turn));
-            self.owed.online.retain(|other| *other != user);
-            self.owed.offline.push((user, entry.closed_at));
+        if !online {
+            self.forget_later(user);
+        }
+    }
+
+    fn forget_later(&mut self, user: UserId) {
+        if let Some(entry) = self.users.get(&user) {
+            self.forgetting.push((user, entry.changed_in));
         }
     }
 }

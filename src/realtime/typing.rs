@@ -11,6 +11,17 @@ use crate::domain::{ConversationId, UserId};
 /// Signs of life of one typist that are closer than this count as one.
 const CLOSEST_SIGNS: Duration = Duration::from_secs(1);
 
+/// What a sign of life of a typist is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// That someone begins to type.
+    First,
+    /// That someone types on.
+    Another,
+    /// So close to the last one that it says nothing.
+    Close,
+}
+
 /// A member in a conversation.
 pub type Typist = (ConversationId, UserId);
 
@@ -42,18 +53,23 @@ impl Typing {
         }))
     }
 
-    /// Notes that someone types; true when that is news.
-    pub fn start(&self, typist: Typist) -> bool {
+    /// Notes that someone types.
+    pub fn start(&self, typist: Typist) -> Sign {
         let mut state = self.0.state.lock();
         let now = Instant::now();
         let latest = state.typists.get(&typist).copied();
         // Closer signs of life add nothing but deadlines to keep.
-        if latest.is_none_or(|sign| now - sign >= CLOSEST_SIGNS) {
-            state.typists.insert(typist, now);
-            state.fading.push((typist, now));
-            self.0.changed.notify_one();
+        if latest.is_some_and(|sign| now - sign < CLOSEST_SIGNS) {
+            return Sign::Close;
         }
-        latest.is_none()
+        state.typists.insert(typist, now);
+        state.fading.push((typist, now));
+        self.0.changed.notify_one();
+        if latest.is_none() {
+            Sign::First
+        } else {
+            Sign::Another
+        }
     }
 
     /// Notes that someone stopped; true when that is news.
@@ -96,9 +112,10 @@ mod tests {
         let typing = Typing::new(Duration::from_secs(6));
         let typist = (ConversationId::new(), UserId::new());
         let began = Instant::now();
-        assert!(typing.start(typist));
+        assert_eq!(typing.start(typist), Sign::First);
         tokio::time::advance(Duration::from_secs(4)).await;
-        assert!(!typing.start(typist), "still typing is no news");
+        assert_eq!(typing.start(typist), Sign::Another);
+        assert_eq!(typing.start(typist), Sign::Close);
         assert_eq!(typing.faded().await, [typist]);
         assert_eq!(began.elapsed().as_secs(), 10);
         assert!(!typing.stop(typist), "it has stopped already");

@@ -13,7 +13,11 @@
 pub mod embedded;
 pub mod mongo;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,9 +25,9 @@ use bytes::Bytes;
 use crate::{
     domain::{
         ClientMessageId, Conversation, ConversationActivity, ConversationId, Entry, Lane, Message,
-        MessageId, MovedMark, Page, Pair, ProfileChange, Progress, Rank, Reactor, ReadMark, Record,
-        Seal, Seq, Session, SessionId, Stamp, Stay, Step, Stretch, Tail, Timestamp, Unseen, User,
-        UserId, Window,
+        MessageId, MovedMark, Page, Pair, ProcessId, ProfileChange, Progress, Rank, Reactor,
+        ReadMark, Record, Seal, Seq, Session, SessionId, Signal, Stamp, Stay, Step, Stretch, Tail,
+        Timestamp, Unseen, User, UserId, Window,
     },
     error::{Error, Result},
 };
@@ -33,12 +37,33 @@ pub type DynStore = Arc<dyn Store>;
 
 /// Everything the app remembers.
 pub trait Store:
-    Users + Blocks + Sessions + Conversations + Log + Messages + Search + Presence + Upkeep
+    Users
+    + Blocks
+    + Sessions
+    + Conversations
+    + Marks
+    + Log
+    + Messages
+    + Search
+    + Presence
+    + Signals
+    + Upkeep
 {
 }
 
-impl<T: Users + Blocks + Sessions + Conversations + Log + Messages + Search + Presence + Upkeep>
-    Store for T
+impl<
+    T: Users
+        + Blocks
+        + Sessions
+        + Conversations
+        + Marks
+        + Log
+        + Messages
+        + Search
+        + Presence
+        + Signals
+        + Upkeep,
+> Store for T
 {
 }
 
@@ -157,6 +182,9 @@ pub trait Blocks: Send + Sync {
 
     /// Everyone whom a user has blocked or by whom it was blocked, in any order.
     async fn estranged_from(&self, user: UserId) -> Result<Vec<UserId>>;
+
+    /// Pairs of which one has blocked the other and one is of `users`; in any order.
+    async fn estranged_pairs(&self, users: &[UserId]) -> Result<Vec<Pair>>;
 }
 
 /// Sign-ins.
@@ -164,6 +192,9 @@ pub trait Blocks: Send + Sync {
 pub trait Sessions: Send + Sync {
     /// Remembers a sign-in.
     async fn create_session(&self, session: &Session) -> Result<()>;
+
+    /// Those of `ids` that were not ended and have not expired; in any order.
+    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>>;
 
     /// A session that was not ended and has not expired.
     async fn session(&self, id: SessionId) -> Result<Option<Session>>;
@@ -189,7 +220,7 @@ pub trait Sessions: Send + Sync {
     async fn sessions_ended_elsewhere(&self) -> Result<Vec<SessionId>>;
 }
 
-/// Conversations, their members, and how far each has read.
+/// Conversations and their members.
 #[async_trait]
 pub trait Conversations: Send + Sync {
     /// Adds a direct conversation, or gives the one that its pair already has. A unique index decides races.
@@ -220,7 +251,11 @@ pub trait Conversations: Send + Sync {
 
     /// What follows from the messages of those of `ids` that exist; in any order.
     async fn activities(&self, ids: &[ConversationId]) -> Result<Vec<ConversationActivity>>;
+}
 
+/// How far members have read.
+#[async_trait]
+pub trait Marks: Send + Sync {
     /// The read marks of every member of those of `ids` that exist; in any order. A member's mark is at least the
     /// seq of its own newest message, as sending reads.
     async fn read_marks(&self, ids: &[ConversationId]) -> Result<Vec<ReadMark>>;
@@ -386,8 +421,8 @@ pub trait Search: Send + Sync {
     async fn remove_parts(&self, first: i64, end: i64) -> Result<bool>;
 }
 
-/// When people were last online. Who is online *now* is known by those who hold the sockets; the store only keeps
-/// enough to say when a crashed process's users were last seen.
+/// Who is online, and when people were last online. Who is online *now* is known by those who hold the sockets; the
+/// store keeps it for other processes that begin, and to say when a crashed process's users were last seen.
 #[async_trait]
 pub trait Presence: Send + Sync {
     /// Remembers that this process has these users online.
@@ -401,7 +436,45 @@ pub trait Presence: Send + Sync {
 
     /// Renews this process's lease, and gives the users of processes whose lease ran out the time of its last
     /// renewal as `last_seen`. Opening the embedded store does the second part at once: there is no other process.
-    async fn renew_lease(&self) -> Result<()>;
+    async fn renew_lease(&self) -> Result<Lease>;
+
+    /// Who is online at which *other* process; in any order.
+    async fn online_elsewhere(&self) -> Result<Vec<(ProcessId, UserId)>>;
+}
+
+/// What renewing the lease showed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lease {
+    /// The other processes that live.
+    pub others: Vec<ProcessId>,
+    /// Those whose lease ran out, with their last renewal.
+    pub buried: Vec<(ProcessId, Timestamp)>,
+    /// Whether this process was taken for dead, so that the others have forgotten what it signalled.
+    pub was_buried: bool,
+}
+
+/// What passes between the processes on one store; see [`crate::domain::signal`].
+#[async_trait]
+pub trait Signals: Send + Sync {
+    /// Tells the other processes, in this order and after what was told before; nothing where there are none. One call
+    /// at a time. An empty one is a mark: who hears it has heard all before.
+    async fn signal(&self, signals: &[Signal]) -> Result<()>;
+
+    /// What is heard next. Nothing ever where there can be no other process. One call at a time; it may be given up at
+    /// any moment.
+    async fn hear(&self) -> Heard;
+}
+
+/// What a process hears of the others.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// What another one signalled.
+    Signals(ProcessId, Vec<Signal>),
+    /// All that was signalled anywhere before this moment has been heard.
+    UpTo(Instant),
+    /// Something may have been signalled before this moment that is never heard. This comes again and again where
+    /// there is no other way to know.
+    Missed(Instant),
 }
 
 /// What keeps a store going.

@@ -8,7 +8,7 @@ use chinwag::{
         Progress, Record, Session, SessionId, Tail, Timestamp, User, UserId, Username,
     },
     store::{
-        Conversations, Log, OpenError, Presence, Sessions, StoreLimits, Upkeep, Users,
+        Conversations, Log, Marks, OpenError, Presence, Sessions, StoreLimits, Upkeep, Users,
         embedded::EmbeddedStore,
     },
 };

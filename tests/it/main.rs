@@ -36,6 +36,7 @@ mod search;
 mod selections;
 mod sessions;
 mod settings;
+mod several;
 mod shared;
 mod simulation;
 mod starting;

@@ -101,11 +101,18 @@ impl Operations {
     }
 
     /// The next event of any, with the id of its operation, which is free again when the event ends it. Pending while
-    /// there is none, also when nothing is under way.
-    pub(super) fn poll_next(&mut self, context: &Context<'_>) -> Poll<(Arc<str>, Event)> {
+    /// there is none, also when nothing is under way. Subscriptions are not asked while they are to be `silent`.
+    pub(super) fn poll_next(
+        &mut self,
+        context: &Context<'_>,
+        silent: bool,
+    ) -> Poll<(Arc<str>, Event)> {
         let count = self.running.len();
         for index in (self.turn..count).chain(0..self.turn.min(count)) {
             let running = &mut self.running[index];
+            if silent && running.subscription {
+                continue;
+            }
             let Poll::Ready(event) = running.poll_next(context) else {
                 continue;
             };
@@ -121,8 +128,11 @@ impl Operations {
 
     /// Lets every operation go on, up to its next event, for which there is no room yet. One that stood still could
     /// hold up others, elsewhere, which wait for what it loads.
-    pub(super) fn go_on(&mut self, context: &Context<'_>) {
+    pub(super) fn go_on(&mut self, context: &Context<'_>, silent: bool) {
         for running in &mut self.running {
+            if silent && running.subscription {
+                continue;
+            }
             if let Poll::Ready(event) = running.poll_next(context) {
                 running.waiting = Some(event);
             }
@@ -142,7 +152,7 @@ mod tests {
     use super::*;
 
     fn next(operations: &mut Operations) -> Option<(String, bool)> {
-        let next = poll_fn(|context| operations.poll_next(context)).now_or_never()?;
+        let next = poll_fn(|context| operations.poll_next(context, false)).now_or_never()?;
         Some((next.0.to_string(), matches!(next.1, Event::Complete)))
     }
 
@@ -181,12 +191,26 @@ mod tests {
         operations.start("b".into(), false, stream::once(begins));
         let waker = noop_waker();
         for _ in 0..2 {
-            operations.go_on(&Context::from_waker(&waker));
+            operations.go_on(&Context::from_waker(&waker), false);
         }
         assert_eq!(Arc::strong_count(&begun), 1, "it ran");
         assert_eq!(next(&mut operations), Some(("a".to_owned(), false)));
         assert_eq!(next(&mut operations), Some(("b".to_owned(), false)));
         assert!(operations.is_empty());
+    }
+
+    #[test]
+    fn silent_subscriptions_tell_later_and_queries_answer() {
+        let mut operations = Operations::default();
+        operations.start("a".into(), true, stream::iter([failing()]));
+        operations.start("b".into(), false, stream::iter([failing()]));
+        let mut silently = || {
+            let next = poll_fn(|context| operations.poll_next(context, true));
+            next.now_or_never().map(|(id, _)| id.to_string())
+        };
+        assert_eq!(silently(), Some("b".to_owned()));
+        assert_eq!(silently(), None);
+        assert_eq!(next(&mut operations), Some(("a".to_owned(), false)));
     }
 
     #[test]

@@ -119,7 +119,7 @@ async fn the_store_is_owed_who_came_and_when_they_left() {
         owed,
         Owed {
             online: vec![ann],
-            offline: vec![]
+            ..Owed::default()
         }
     );
     presence.still_owed(owed);
@@ -232,4 +232,60 @@ async fn whoever_is_taken_offline_is_gone_before_the_sockets_are() {
     tokio::time::advance(LEFT_KEPT * 2).await;
     presence.tell_on_time().await;
     assert_eq!(presence.closed_at(ann), None, "forgotten");
+}
+
+fn process() -> ProcessId {
+    ProcessId(uuid::Uuid::new_v4())
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_anywhere_is_online() {
+    let (presence, ann, here, there) = (presence(), UserId::new(), process(), process());
+    let mut watcher = presence.watch();
+    assert_eq!(next(&presence, &mut watcher).await, OnlineChange::default());
+    presence.heard(here, ann, 1, Timestamp(0));
+    assert_eq!(next(&presence, &mut watcher).await, joined(&[ann]));
+    // It moves from one process to another, and to this one.
+    presence.heard(there, ann, 2, Timestamp(0));
+    presence.heard(here, ann, 0, Timestamp(7));
+    presence.opened(ann);
+    presence.heard(there, ann, 0, Timestamp(8));
+    assert!(presence.is_online(ann));
+    presence.closed(ann, true);
+    assert_eq!(next(&presence, &mut watcher).await, left(&[ann]));
+    assert!(presence.closed_at(ann).is_some_and(|at| at > Timestamp(8)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_online_at_a_process_that_is_gone() {
+    let (presence, ann, ben, there) = (presence(), UserId::new(), UserId::new(), process());
+    let mut watcher = presence.watch();
+    assert_eq!(next(&presence, &mut watcher).await, OnlineChange::default());
+    presence.heard_all(&[(there, ann), (there, ben), (process(), ben)]);
+    let change = next(&presence, &mut watcher).await;
+    assert_eq!(change.joined.len(), 2, "{change:?}");
+    presence.gone(there, Timestamp(9));
+    assert_eq!(next(&presence, &mut watcher).await, left(&[ann]));
+    assert_eq!(presence.closed_at(ann), Some(Timestamp(9)));
+    // What is heard of all replaces what was heard of each.
+    presence.heard_all(&[(there, ann)]);
+    let change = next(&presence, &mut watcher).await;
+    assert_eq!((change.joined, change.left), (vec![ann], vec![ben]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sockets_elsewhere_count_to_within_a_factor_of_two() {
+    let (presence, ann, there) = (presence(), UserId::new(), process());
+    presence.heard(there, ann, 2, Timestamp(0));
+    assert!(presence.opened(ann));
+    assert!(!presence.opened(ann), "three is what one may have");
+    presence.heard(there, ann, 0, Timestamp(1));
+    assert!(presence.opened(ann));
+    let owed = presence.owed().await;
+    assert_eq!((owed.online, owed.sockets), (vec![ann], vec![(ann, 2)]));
+    assert!(presence.opened(ann));
+    presence.closed(ann, false);
+    presence.closed(ann, false);
+    assert_eq!(presence.owed().await.sockets, [(ann, 1)]);
+    assert_eq!(presence.here(), [(ann, 1)]);
 }

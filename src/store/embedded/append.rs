@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, btree_map};
 
 use rusqlite::{Connection, params};
 
-use super::{change, conversation, log, message, reaction};
+use super::{change, conversation, log, mark, message, reaction};
 use crate::{
     domain::{
         ConversationId, Entry, Happening, Message, Position, Seal, Seq, Tail, Timestamp, UserId,
@@ -134,7 +134,7 @@ impl Writing<'_> {
             update.execute(params![conversation, tail.seq, tail.position, sent_at])?;
         }
         for ((conversation, sender), seq) in self.read {
-            conversation::move_mark(self.db, conversation, sender, seq)?;
+            mark::move_mark(self.db, conversation, sender, seq)?;
         }
         Ok(())
     }

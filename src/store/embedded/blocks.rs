@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 
 use super::{EmbeddedStore, columns};
 use crate::{
-    domain::{Timestamp, UserId},
+    domain::{Pair, Timestamp, UserId},
     error::Result,
     store::Blocks,
 };
@@ -54,6 +54,21 @@ impl Blocks for EmbeddedStore {
             let mut statement = db.prepare_cached(ESTRANGED)?;
             let ids = statement.query_map([user], |row| row.get(0))?;
             Ok(ids.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    async fn estranged_pairs(&self, users: &[UserId]) -> Result<Vec<Pair>> {
+        let users = users.to_vec();
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(ESTRANGED)?;
+            let mut pairs = Vec::new();
+            for user in users {
+                for other in statement.query_map([user], |row| row.get(0))? {
+                    pairs.extend(Pair::new(user, other?));
+                }
+            }
+            Ok(pairs)
         })
         .await
     }

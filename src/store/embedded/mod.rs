@@ -13,6 +13,7 @@ mod conversation;
 mod failure;
 mod files;
 mod log;
+mod mark;
 mod message;
 #[cfg(test)]
 mod older;

@@ -11,7 +11,7 @@ use crate::{
         Position, Progress, ReadMark, Record, Stretch, Tail, Timestamp, UserId, Window,
     },
     error::Result,
-    store::{Appended, Conversations, Log, Messages, StoreLimits, Upkeep},
+    store::{Appended, Conversations, Log, Marks, Messages, StoreLimits, Upkeep},
 };
 
 /// A file as the first release left it: of three conversations of the first person, the first two with messages,

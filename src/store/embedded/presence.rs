@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{EmbeddedStore, columns};
 use crate::{
-    domain::{Timestamp, UserId},
+    domain::{ProcessId, Signal, Timestamp, UserId},
     error::Result,
-    store::Presence,
+    store::{Heard, Lease, Presence, Signals},
 };
 
 /// Remembers that a user was seen at a time, unless it was seen later already.
@@ -55,8 +55,24 @@ impl Presence for EmbeddedStore {
         .await
     }
 
-    async fn renew_lease(&self) -> Result<()> {
-        self.write(|db| Ok(set_alive(db, Timestamp::now())?)).await
+    async fn renew_lease(&self) -> Result<Lease> {
+        let renewed = self.write(|db| Ok(set_alive(db, Timestamp::now())?));
+        renewed.await.map(|()| Lease::default())
+    }
+
+    async fn online_elsewhere(&self) -> Result<Vec<(ProcessId, UserId)>> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Signals for EmbeddedStore {
+    async fn signal(&self, _: &[Signal]) -> Result<()> {
+        Ok(())
+    }
+
+    async fn hear(&self) -> Heard {
+        std::future::pending().await
     }
 }
 

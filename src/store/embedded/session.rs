@@ -44,6 +44,19 @@ impl Sessions for EmbeddedStore {
         .await
     }
 
+    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+        const SQL: &str = "SELECT 1 FROM sessions WHERE id = ?1 AND expires_at > ?2";
+        let ids = ids.to_vec();
+        self.read(move |db| {
+            let mut statement = db.prepare_cached(SQL)?;
+            columns::find_each(&ids, |id| {
+                let is_live = statement.exists(params![id, Timestamp::now()])?;
+                Ok(is_live.then_some(id))
+            })
+        })
+        .await
+    }
+
     async fn session(&self, id: SessionId) -> Result<Option<Session>> {
         const SQL: &str = select_sessions!("WHERE id = ?1 AND expires_at > ?2");
         self.read(move |db| {

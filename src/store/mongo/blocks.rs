@@ -9,7 +9,7 @@ use super::{
     error,
 };
 use crate::{
-    domain::{Timestamp, UserId},
+    domain::{Pair, Timestamp, UserId},
     error::Result,
     store::Blocks,
 };
@@ -95,6 +95,19 @@ impl Blocks for MongoStore {
             others.sort_unstable();
             others.dedup();
             Ok(others)
+        })
+        .await
+    }
+
+    async fn estranged_pairs(&self, users: &[UserId]) -> Result<Vec<Pair>> {
+        let users = document::ids(users.iter().map(|user| user.0));
+        let either = doc! { "$or": [{ "blocker": { "$in": users.clone() } }, { "blocked": { "$in": users } }] };
+        self.bounded(move |inner| async move {
+            let pair = |found: &RawDocument| {
+                let pair = Pair::new(found.id("blocker").map(UserId)?, blocked(found)?);
+                pair.ok_or_else(|| unreadable("blocked"))
+            };
+            inner.all(inner.collections.blocks.find(either), pair).await
         })
         .await
     }

@@ -15,8 +15,10 @@ mod conversation;
 mod document;
 mod error;
 mod following;
+mod hearing;
 mod list;
 mod log;
+mod mark;
 mod message;
 mod migrate;
 mod news;
@@ -29,6 +31,7 @@ mod registration;
 mod seal;
 mod search;
 mod session;
+mod signal;
 mod tenure;
 mod terms;
 mod turns;
@@ -56,8 +59,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use self::{
-    append::APPENDS, attempt::Rooms, conversation::ReadsClock, document::Fields, overlay::Overlay,
-    presence::Here, registration::Registration, terms::Terms, watch::Alone,
+    append::APPENDS, attempt::Rooms, document::Fields, mark::ReadsClock, overlay::Overlay,
+    presence::Here, registration::Registration, signal::Signalling, terms::Terms, watch::Alone,
 };
 use super::{Observer, StoreLimits, Upkeep, broken};
 use crate::error::Result;
@@ -109,6 +112,7 @@ struct Inner {
     /// Why the store can no longer work.
     failed: told::Sender<Option<&'static str>>,
     here: tokio::sync::Mutex<Here>,
+    signalling: Signalling,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
 }
@@ -126,6 +130,7 @@ struct Collections {
     processes: Collection<RawDocumentBuf>,
     online: Collection<RawDocumentBuf>,
     last_seen: Collection<RawDocumentBuf>,
+    signals: Collection<RawDocumentBuf>,
     search_parts: Collection<RawDocumentBuf>,
     meta: Collection<RawDocumentBuf>,
 }
@@ -145,6 +150,7 @@ impl Collections {
             processes: db.collection("processes"),
             online: db.collection("online"),
             last_seen: db.collection("lastSeen"),
+            signals: db.collection("signals"),
             search_parts: db.collection("searchParts"),
             meta: db.collection("meta"),
         }
@@ -182,6 +188,7 @@ impl MongoStore {
             turn_calls: AtomicI64::new(0),
             failed: told::Sender::new(None),
             here: tokio::sync::Mutex::new(Here::default()),
+            signalling: Signalling::default(),
             _stop_on_drop: stop.clone().drop_guard(),
             stop,
         });

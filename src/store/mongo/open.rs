@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Inner, MongoStore, POOL, attempt::Purpose, blocks, conversation, document::Fields, durable,
-    error, log, message, migrate::is_command, presence, reach, session, user,
+    error, log, mark, message, migrate::is_command, presence, reach, session, user,
 };
 use crate::{
     error::Error,
@@ -128,6 +128,7 @@ async fn open_with(
     begin(inner).await.map_err(unreadable)?;
     inner.beside(Inner::keep_following(Arc::downgrade(inner)));
     inner.beside(Inner::keep_looking(Arc::downgrade(inner)));
+    inner.beside(Inner::keep_hearing(Arc::downgrade(inner)));
     Ok(store)
 }
 
@@ -278,10 +279,10 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
     indexes(
         &all.read_marks,
         [
-            where_set(index(conversation::MOVED, doc! { "at": 1 }), "at"),
+            where_set(index(mark::MOVED, doc! { "at": 1 }), "at"),
             where_set(
                 index(
-                    conversation::CONVERSATION_MOVED,
+                    mark::CONVERSATION_MOVED,
                     doc! { "_id.conversation": 1, "at": 1 },
                 ),
                 "at",
@@ -319,6 +320,7 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
         )],
     )
     .await?;
+    inner.make_signals().await?;
     let keep = doc! { "$max": { "version": VERSION } };
     all.meta
         .update_one(doc! { "_id": "schema" }, keep)

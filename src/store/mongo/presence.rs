@@ -1,4 +1,4 @@
-//! Who is online at which process, kept for one purpose: when a process dies, the others can say when its users
+//! Who is online at which process, for those that begin; and when a process dies, the others can say when its users
 //! were last seen.
 
 use std::{collections::HashSet, sync::Arc};
@@ -9,13 +9,14 @@ use uuid::Uuid;
 
 use super::{
     Inner, MongoStore,
+    attempt::Purpose,
     document::{self, Fields},
     error,
 };
 use crate::{
-    domain::{Timestamp, UserId},
+    domain::{ProcessId, Timestamp, UserId},
     error::Result,
-    store::Presence,
+    store::{Lease, Presence},
 };
 
 /// The unique index that keeps a user from standing at one process twice.
@@ -100,7 +101,7 @@ impl Inner {
         Ok(())
     }
 
-    async fn renew(self: &Arc<Self>) -> Result<()> {
+    async fn renew(self: &Arc<Self>) -> Result<Lease> {
         let mut here = self.here.lock().await;
         let name = self.name();
         let alive = doc! { "_id": document::id(name), "buried": { "$exists": false } };
@@ -119,10 +120,26 @@ impl Inner {
             self.reconcile(&mut here).await?;
         }
         drop(here);
-        self.bury_the_dead().await
+        let buried = self.bury_the_dead().await?;
+        Ok(Lease {
+            others: self.others().await?,
+            buried,
+            was_buried: self.name() != name,
+        })
     }
 
-    async fn bury_the_dead(&self) -> Result<()> {
+    /// The other processes that live.
+    async fn others(self: &Arc<Self>) -> Result<Vec<ProcessId>> {
+        let living = self.living(Purpose::Upkeep, self.deadline()).await?;
+        let (me, former) = (self.name(), self.registration.former());
+        let others = living
+            .into_iter()
+            .filter(|other| *other != me && !former.contains(other));
+        Ok(others.map(ProcessId).collect())
+    }
+
+    async fn bury_the_dead(&self) -> Result<Vec<(ProcessId, Timestamp)>> {
+        let mut buried = Vec::new();
         let lease = i64::try_from(self.limits.lease.as_millis()).unwrap_or(i64::MAX);
         let silent = doc! { "$expr": { "$lt": ["$aliveAt", { "$subtract": ["$$NOW", lease] }] } };
         let read = |process: &RawDocument| Ok((process.id("_id")?, process.time("aliveAt")?));
@@ -140,9 +157,10 @@ impl Inner {
             };
             if self.twice("mongodb.update", bury).await?.matched_count > 0 {
                 self.take_offline(process, alive_at).await?;
+                buried.push((ProcessId(process), alive_at));
             }
         }
-        Ok(())
+        Ok(buried)
     }
 
     /// Takes all of a process's users offline, then its name off the list.
@@ -213,8 +231,25 @@ impl Presence for MongoStore {
         .await
     }
 
-    async fn renew_lease(&self) -> Result<()> {
+    async fn renew_lease(&self) -> Result<Lease> {
         self.bounded(|inner| async move { inner.renew().await })
             .await
+    }
+
+    async fn online_elsewhere(&self) -> Result<Vec<(ProcessId, UserId)>> {
+        self.bounded(|inner| async move {
+            let others = inner.others().await?;
+            let rows =
+                doc! { "process": { "$in": document::ids(others.iter().map(|other| other.0)) } };
+            let find = inner
+                .collections
+                .online
+                .find(rows)
+                .projection(doc! { "_id": 0, "process": 1, "user": 1 });
+            let read =
+                |row: &RawDocument| Ok((ProcessId(row.id("process")?), document::user_id(row)?));
+            inner.all(find, read).await
+        })
+        .await
     }
 }

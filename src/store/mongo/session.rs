@@ -71,6 +71,17 @@ impl Sessions for MongoStore {
         .await
     }
 
+    async fn live_sessions(&self, ids: &[SessionId]) -> Result<Vec<SessionId>> {
+        let filter = live(doc! { "_id": { "$in": document::ids(ids.iter().map(|id| id.0)) } });
+        self.bounded(|inner| async move {
+            let find = inner.collections.sessions.find(filter);
+            inner
+                .all(find.projection(doc! { "_id": 1 }), decode_id)
+                .await
+        })
+        .await
+    }
+
     async fn session(&self, id: SessionId) -> Result<Option<Session>> {
         let filter = live(doc! { "_id": document::id(id.0) });
         self.bounded(|inner| async move {

@@ -40,6 +40,14 @@ impl Inner {
         })
     }
 
+    /// Whether other processes may be there. One that begins reckons with not being seen at once.
+    pub(super) fn has_company(&self) -> bool {
+        let alone = self.alone.lock();
+        alone
+            .as_ref()
+            .is_none_or(|alone| alone.at.elapsed() > self.limits.alone)
+    }
+
     /// Looks around as long as the store is open.
     pub(super) async fn keep_looking(store: Weak<Self>) {
         let mut is_well = true;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicIsize, Ordering};
 
 use chinwag::{
     domain::{ClientMessageId, Happening, Lane, Seal, log::LANES},
-    store::{Appended, Messages, Presence, Stopped, Upkeep},
+    store::{Appended, Marks, Messages, Presence, Stopped, Upkeep},
 };
 use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};

@@ -2,7 +2,7 @@
 
 use chinwag::{
     domain::{Member, MemberRole, Window},
-    store::{Messages, Upkeep},
+    store::{Marks, Messages, Upkeep},
 };
 use mongodb::bson::{Document, doc};
 

@@ -7,11 +7,14 @@ use bytes::Bytes;
 use chinwag::{
     domain::{
         ClientMessageId, Conversation, ConversationActivity, ConversationId, Lane, Message,
-        MessageId, MovedMark, Page, Pair, ProfileChange, Rank, Reactor, ReadMark, Seq, Session,
-        SessionId, Stamp, Stay, Step, Timestamp, User, UserId, Window,
+        MessageId, MovedMark, Page, Pair, ProcessId, ProfileChange, Rank, Reactor, ReadMark, Seq,
+        Session, SessionId, Signal, Stamp, Stay, Step, Timestamp, User, UserId, Window,
     },
     error::Result,
-    store::{Blocks, Conversations, Messages, Presence, Search, Sessions, Upkeep, Users},
+    store::{
+        Blocks, Conversations, Heard, Lease, Marks, Messages, Presence, Search, Sessions, Signals,
+        Upkeep, Users,
+    },
 };
 
 use super::store::SimStore;
@@ -91,12 +94,20 @@ impl Blocks for SimStore {
     async fn estranged_from(&self, _: UserId) -> Result<Vec<UserId>> {
         Ok(Vec::new())
     }
+
+    async fn estranged_pairs(&self, _: &[UserId]) -> Result<Vec<Pair>> {
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]
 impl Sessions for SimStore {
     async fn create_session(&self, _: &Session) -> Result<()> {
         Ok(())
+    }
+
+    async fn live_sessions(&self, _: &[SessionId]) -> Result<Vec<SessionId>> {
+        Ok(Vec::new())
     }
 
     async fn session(&self, _: SessionId) -> Result<Option<Session>> {
@@ -211,7 +222,10 @@ impl Conversations for SimStore {
         })
         .await
     }
+}
 
+#[async_trait]
+impl Marks for SimStore {
     async fn read_marks(&self, _: &[ConversationId]) -> Result<Vec<ReadMark>> {
         Ok(Vec::new())
     }
@@ -347,12 +361,28 @@ impl Presence for SimStore {
         Ok(Vec::new())
     }
 
-    async fn renew_lease(&self) -> Result<()> {
+    async fn renew_lease(&self) -> Result<Lease> {
         self.moment().await?;
         self.shared.desk.lock().renew(self.number);
         self.seal_orphans();
         self.look();
+        Ok(Lease::default())
+    }
+
+    async fn online_elsewhere(&self) -> Result<Vec<(ProcessId, UserId)>> {
+        Ok(Vec::new())
+    }
+}
+
+/// Nothing is ever heard: the sweep has to do.
+#[async_trait]
+impl Signals for SimStore {
+    async fn signal(&self, _: &[Signal]) -> Result<()> {
         Ok(())
+    }
+
+    async fn hear(&self) -> Heard {
+        std::future::pending().await
     }
 }
 

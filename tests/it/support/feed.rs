@@ -199,6 +199,20 @@ impl Feed {
         }
     }
 
+    /// What comes until the server closes the socket, in a few words, and the code that it closes with.
+    pub async fn closed(&mut self) -> (Vec<String>, Option<u16>) {
+        let mut told = Vec::new();
+        loop {
+            match self.socket.next_or_close().await {
+                Err(code) => return (told, code),
+                Ok(message) if message["type"] == "next" => {
+                    told.push(brief(&self.keep(&message["payload"]["data"])));
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+
     /// The code of the error that answers the subscription, and the argument that it names.
     pub async fn refused(&mut self) -> (Value, Value) {
         let message = self.socket.message_of("feed").await;

@@ -6,6 +6,7 @@ pub mod client;
 pub mod feed;
 pub mod frames;
 pub mod launch;
+pub mod link;
 pub mod mongod;
 pub mod npm;
 pub mod picture;

@@ -1,0 +1,187 @@
+//! Telling other processes what they cannot know yet: gathered, a few times a second at most while there is much.
+
+use std::{collections::HashMap, mem};
+
+use parking_lot::Mutex;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+use super::Chat;
+use crate::{
+    domain::{Position, Signal, Spent, Timestamp},
+    realtime::{presence::Owed, typing::Typist},
+};
+
+/// How many signals may wait. Of more than that only this is told, that there were more; typing is left out before.
+const WAITING: usize = 50_000;
+const WAITING_WITH_TYPING: usize = 5_000;
+
+/// How many signals are told at a time.
+const AT_ONCE: usize = 2_000;
+
+/// What waits to be told.
+pub(super) struct Signalling {
+    /// Whether there can be other processes.
+    has_listeners: bool,
+    waiting: Mutex<Waiting>,
+    woken: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    wrote: Option<Position>,
+    read: bool,
+    typing: HashMap<Typist, bool>,
+    spent: HashMap<Spent, u32>,
+    others: Vec<Signal>,
+}
+
+impl Waiting {
+    fn is_empty(&self) -> bool {
+        self.wrote.is_none()
+            && !self.read
+            && self.typing.is_empty()
+            && self.spent.is_empty()
+            && self.others.is_empty()
+    }
+
+    fn bound(&mut self) {
+        if self.others.len() > WAITING {
+            self.others = vec![Signal::Everything];
+        }
+    }
+
+    /// Everything that waits, in the order in which it is to be told.
+    fn take(&mut self) -> Vec<Signal> {
+        let Self {
+            wrote,
+            read,
+            typing,
+            spent,
+            others,
+        } = mem::take(self);
+        let mut signals = others;
+        signals.extend(wrote.map(Signal::Wrote));
+        signals.extend(read.then_some(Signal::Read));
+        let typing = typing.into_iter();
+        signals.extend(
+            typing.map(|((conversation_id, user_id), typing)| Signal::Typing {
+                conversation_id,
+                user_id,
+                typing,
+            }),
+        );
+        let spent = spent.into_iter();
+        signals.extend(spent.map(|(spent, times)| Signal::Spent(Spent { times, ..spent })));
+        signals
+    }
+}
+
+impl Signalling {
+    /// With nobody to tell, nothing ever waits.
+    pub(super) fn new(has_listeners: bool) -> Self {
+        Self {
+            has_listeners,
+            waiting: Mutex::default(),
+            woken: Notify::new(),
+        }
+    }
+
+    fn add(&self, add: impl FnOnce(&mut Waiting)) {
+        if self.has_listeners {
+            add(&mut self.waiting.lock());
+            self.woken.notify_one();
+        }
+    }
+
+    /// The log was written up to here.
+    pub(super) fn wrote(&self, position: Position) {
+        self.add(|waiting| waiting.wrote = Some(position));
+    }
+
+    /// Read marks moved.
+    pub(super) fn read(&self) {
+        self.add(|waiting| waiting.read = true);
+    }
+
+    /// Someone is typing, or no longer.
+    pub(super) fn typing(&self, typist: Typist, typing: bool) {
+        self.add(|waiting| {
+            if waiting.typing.len() < WAITING_WITH_TYPING {
+                waiting.typing.insert(typist, typing);
+            }
+        });
+    }
+
+    /// Something was done that is limited in rate.
+    pub(super) fn spent(&self, spent: Spent) {
+        self.add(|waiting| {
+            if waiting.spent.len() < WAITING {
+                let times = spent.times;
+                let one = Spent { times: 0, ..spent };
+                *waiting.spent.entry(one).or_default() += times;
+            }
+        });
+    }
+
+    /// Whatever else there is.
+    pub(super) fn tell(&self, signals: impl IntoIterator<Item = Signal>) {
+        self.add(|waiting| {
+            waiting.others.extend(signals);
+            waiting.bound();
+        });
+    }
+}
+
+impl Owed {
+    /// What other processes are to know of it.
+    pub(super) fn signals(&self) -> impl Iterator<Item = Signal> + '_ {
+        let came = self.online.iter().map(|user| (*user, 1, Timestamp(0)));
+        let counted = self.sockets.iter();
+        let counted = counted.map(|(user, count)| (*user, *count, Timestamp(0)));
+        let went = self.offline.iter().map(|(user, at)| (*user, 0, *at));
+        came.chain(counted)
+            .chain(went)
+            .map(|(user_id, count, closed_at)| Signal::Sockets {
+                user_id,
+                count,
+                closed_at,
+            })
+    }
+}
+
+impl Chat {
+    /// Tells other processes what waits, as it comes, but not more often than is set.
+    pub(super) async fn signal(self) {
+        let signalling = &self.0.signalling;
+        loop {
+            let woken = signalling.woken.notified();
+            if signalling.waiting.lock().is_empty() {
+                woken.await;
+                continue;
+            }
+            let begun = Instant::now();
+            self.signal_what_waits().await;
+            sleep_until(begun + self.0.limits.signal_gather).await;
+        }
+    }
+
+    /// Tells other processes what waits by now.
+    pub(super) async fn signal_what_waits(&self) {
+        let signals = self.0.signalling.waiting.lock().take();
+        for (number, part) in signals.chunks(AT_ONCE).enumerate() {
+            if let Err(error) = self.0.store.signal(part).await {
+                tracing::debug!(?error, "other servers could not be told; trying again");
+                // What is told twice does no harm. What came meanwhile is newer.
+                let mut waiting = self.0.signalling.waiting.lock();
+                let newer = mem::take(&mut waiting.others);
+                waiting.others = signals[number * AT_ONCE..].to_vec();
+                waiting.others.extend(newer);
+                waiting.bound();
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What processes signal: a document for all that is told at a time, in a capped collection that a change stream of
+//! each process follows.
+
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Instant,
+};
+
+use async_trait::async_trait;
+use mongodb::{
+    bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, raw::RawBsonRef},
+    error::ErrorKind,
+};
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use super::{
+    Inner, MongoStore,
+    attempt::Purpose,
+    document::{self, Fields, unreadable},
+};
+use crate::{
+    domain::{
+        ConversationId, Pair, Position, ProcessId, RateLimit, SessionId, Signal, Spent, UserId,
+    },
+    error::Result,
+    store::{Heard, Signals},
+};
+
+/// How many bytes of signals are kept: far more than is told while a stream that broke is taken up again.
+const KEPT: u64 = 16 * 1024 * 1024;
+
+/// The server's code for a collection that is there already.
+const NAMESPACE_EXISTS: i32 = 48;
+
+/// Marks of which it is not known yet that they were heard; of more than that the first are forgotten.
+const MARKS: usize = 1_000;
+
+/// What this process has told, and hears.
+pub(super) struct Signalling {
+    last_mark: AtomicI64,
+    /// When what was told with each mark was about to be told.
+    marks: Mutex<VecDeque<(i64, Instant)>>,
+    pub(super) ears: mpsc::Sender<Heard>,
+    heard: tokio::sync::Mutex<mpsc::Receiver<Heard>>,
+}
+
+impl Default for Signalling {
+    fn default() -> Self {
+        // Who hears too slowly reads on later: the stream keeps its place.
+        let (ears, heard) = mpsc::channel(64);
+        Self {
+            last_mark: AtomicI64::new(0),
+            marks: Mutex::default(),
+            ears,
+            heard: tokio::sync::Mutex::new(heard),
+        }
+    }
+}
+
+impl Signalling {
+    fn mark(&self) -> i64 {
+        let mark = self.last_mark.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut marks = self.marks.lock();
+        if marks.len() >= MARKS {
+            marks.pop_front();
+        }
+        marks.push_back((mark, Instant::now()));
+        mark
+    }
+
+    /// From before when everything was heard, once a mark is.
+    fn marked_at(&self, heard: i64) -> Option<Instant> {
+        let mut marks = self.marks.lock();
+        let mut at = None;
+        while let Some((_, marked)) = marks.pop_front_if(|(mark, _)| *mark <= heard) {
+            at = Some(marked);
+        }
+        at
+    }
+}
+
+impl Inner {
+    /// Makes the collection of signals.
+    pub(super) async fn make_signals(&self) -> mongodb::error::Result<()> {
+        let create = self.db.create_collection("signals").capped(true);
+        match create.size(KEPT).await {
+            Err(failure) if matches!(&*failure.kind, ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS) => {
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// What a document of signals says, to this process.
+    pub(super) fn heard(&self, document: &RawDocument) -> Result<Option<Heard>> {
+        if document.id("by")? == self.instance {
+            let heard = self.signalling.marked_at(document.number("mark")?);
+            return Ok(heard.map(Heard::UpTo));
+        }
+        let from = ProcessId(document.id("from")?);
+        let signals = document.array("signals")?.into_iter();
+        let signals = signals.map(|signal| {
+            let signal = signal.map_err(|_| unreadable("signals"))?;
+            decode(signal.as_document().ok_or_else(|| unreadable("signals"))?)
+        });
+        let signals = signals.collect::<Result<Vec<_>>>()?.into_iter().flatten();
+        Ok(Some(Heard::Signals(from, signals.collect())))
+    }
+}
+
+fn encode(signal: &Signal) -> Document {
+    match signal {
+        Signal::Wrote(position) => doc! { "is": "wrote", "position": position.0 },
+        Signal::Read => doc! { "is": "read" },
+        Signal::Typing {
+            conversation_id,
+            user_id,
+            typing,
+        } => doc! {
+            "is": "typing",
+            "conversation": document::id(conversation_id.0),
+            "user": document::id(user_id.0),
+            "typing": *typing,
+        },
+        Signal::Sockets {
+            user_id,
+            count,
+            closed_at,
+        } => doc! {
+            "is": "sockets",
+            "user": document::id(user_id.0),
+            "count": i64::from(*count),
+            "closedAt": document::time(*closed_at),
+        },
+        Signal::Gone(process, at) => doc! {
+            "is": "gone",
+            "process": document::id(process.0),
+            "at": document::time(*at),
+        },
+        Signal::SessionEnded(id) => doc! { "is": "ended", "session": document::id(id.0) },
+        Signal::Apart(pair, apart) => doc! {
+            "is": "apart",
+            "low": document::id(pair.low().0),
+            "high": document::id(pair.high().0),
+            "apart": *apart,
+        },
+        Signal::ProfileChanged(user_id) => {
+            doc! { "is": "profile", "user": document::id(user_id.0) }
+        }
+        Signal::Spent(spent) => doc! {
+            "is": "spent",
+            "limit": spent.limit as i64,
+            "key": document::id(uuid::Uuid::from_u128(spent.key)),
+            "times": i64::from(spent.times),
+        },
+        Signal::Everything => doc! { "is": "everything" },
+    }
+}
+
+/// Nothing for what a newer version tells.
+fn decode(signal: &RawDocument) -> Result<Option<Signal>> {
+    let user_id = || document::user_id(signal);
+    let is = |key| {
+        let value = signal.get(key).ok().flatten();
+        value
+            .and_then(RawBsonRef::as_bool)
+            .ok_or_else(|| unreadable(key))
+    };
+    let count = |key| {
+        let number = signal.number(key)?;
+        u32::try_from(number).map_err(|_| unreadable(key))
+    };
+    Ok(Some(match signal.text("is")? {
+        "wrote" => Signal::Wrote(Position(signal.number("position")?)),
+        "read" => Signal::Read,
+        "typing" => Signal::Typing {
+            conversation_id: ConversationId(signal.id("conversation")?),
+            user_id: user_id()?,
+            typing: is("typing")?,
+        },
+        "sockets" => Signal::Sockets {
+            user_id: user_id()?,
+            count: count("count")?,
+            closed_at: signal.time("closedAt")?,
+        },
+        "gone" => Signal::Gone(ProcessId(signal.id("process")?), signal.time("at")?),
+        "ended" => Signal::SessionEnded(SessionId(signal.id("session")?)),
+        "apart" => {
+            let pair = Pair::new(UserId(signal.id("low")?), UserId(signal.id("high")?));
+            Signal::Apart(pair.ok_or_else(|| unreadable("low"))?, is("apart")?)
+        }
+        "profile" => Signal::ProfileChanged(user_id()?),
+        "spent" => {
+            let limit = usize::try_from(signal.number("limit")?).ok();
+            let limit = limit.and_then(|limit| RateLimit::ALL.get(limit).copied());
+            let Some(limit) = limit else { return Ok(None) };
+            Signal::Spent(Spent {
+                limit,
+                key: signal.id("key")?.as_u128(),
+                times: count("times")?,
+            })
+        }
+        "everything" => Signal::Everything,
+        _ => return Ok(None),
+    }))
+}
+
+#[async_trait]
+impl Signals for MongoStore {
+    async fn signal(&self, signals: &[Signal]) -> Result<()> {
+        let inner = &self.inner;
+        if !inner.has_company() || inner.is_standalone.get() == Some(&true) {
+            return Ok(());
+        }
+        let signals: Vec<Bson> = signals.iter().map(|signal| encode(signal).into()).collect();
+        let patience = inner.attempt_time();
+        let told = inner.attempt(Purpose::Upkeep, patience, move |inner| async move {
+            let mark = inner.signalling.mark();
+            let all = doc! {
+                "by": document::id(inner.instance),
+                "from": document::id(inner.name()),
+                "mark": mark,
+                "signals": signals,
+            };
+            let all = RawDocumentBuf::try_from(&all).map_err(|_| unreadable("signals"))?;
+            let insert = inner.collections.signals.insert_one(all);
+            inner.timed("mongodb.insert", insert).await.map(drop)
+        });
+        told.await
+    }
+
+    async fn hear(&self) -> Heard {
+        let mut heard = self.inner.signalling.heard.lock().await;
+        match heard.recv().await {
+            Some(heard) => heard,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    #[test]
+    fn a_signal_is_read_as_it_was_told() {
+        let (ann, ben) = (UserId::new(), UserId::new());
+        let pair = Pair::new(ann, ben).expect("two");
+        let spent = |limit| {
+            Signal::Spent(Spent {
+                limit,
+                key: 7 << 100,
+                times: 3,
+            })
+        };
+        let mut all = vec![
+            Signal::Wrote(Position(5)),
+            Signal::Read,
+            Signal::Typing {
+                conversation_id: ConversationId::new(),
+                user_id: ann,
+                typing: true,
+            },
+            Signal::Sockets {
+                user_id: ben,
+                count: 4,
+                closed_at: Timestamp(9),
+            },
+            Signal::Gone(ProcessId(uuid::Uuid::new_v4()), Timestamp(9)),
+            Signal::SessionEnded(SessionId::new()),
+            Signal::Apart(pair, false),
+            Signal::ProfileChanged(ann),
+            Signal::Everything,
+        ];
+        all.extend(RateLimit::ALL.map(spent));
+        for signal in all {
+            let document = RawDocumentBuf::try_from(&encode(&signal)).expect("a document");
+            assert_eq!(decode(&document), Ok(Some(signal)));
+        }
+        let newer = RawDocumentBuf::try_from(&doc! { "is": "later" }).expect("a document");
+        assert_eq!(decode(&newer), Ok(None));
+    }
+}
