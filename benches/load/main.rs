@@ -99,8 +99,10 @@ enum Row {
     GrowthConversations,
     /// Users, 1,000 and 100,000: about a minute
     GrowthUsers,
-    /// One, two and four processes on one MongoDB; nothing on the embedded store: about 3 minutes
+    /// One, two and four processes on one MongoDB; nothing on the embedded store: about 5 minutes
     Processes,
+    /// Of that, what processes hear of each other: about 2 minutes
+    ProcessesHearing,
 }
 
 impl Row {
@@ -116,6 +118,7 @@ impl Row {
                 | Self::GrowthConversations
                 | Self::GrowthUsers
                 | Self::Processes
+                | Self::ProcessesHearing
         )
     }
 }
@@ -220,6 +223,7 @@ impl Bench {
             Row::GrowthConversations => growth::conversations(self).await,
             Row::GrowthUsers => growth::users(self).await,
             Row::Processes => processes::processes(self).await,
+            Row::ProcessesHearing => processes::hear(self).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod away;
 mod people;
+mod rights;
 mod shares;
 
 use std::time::Duration;

@@ -32,6 +32,11 @@ impl Measured {
         self
     }
 
+    /// How many operations there were.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
     /// CPU of the servers for an operation.
     pub fn server(&self) -> Duration {
         self.cost.server / self.count.max(1)

@@ -1,6 +1,7 @@
 //! Several processes on one MongoDB: what a message, a replay and a list of conversations cost there, beside what they
 //! cost where one process does all the work.
 
+mod hearing;
 mod lists;
 mod measured;
 mod replay;
@@ -14,6 +15,14 @@ use crate::{
     process::{Meter, Server},
 };
 
+/// What processes hear of each other.
+pub async fn hear(bench: &Bench) -> Result<()> {
+    if bench.store == Store::Embedded {
+        return Ok(());
+    }
+    hearing::hearing(bench).await
+}
+
 /// All of it.
 pub async fn processes(bench: &Bench) -> Result<()> {
     if bench.store == Store::Embedded {
@@ -21,7 +30,8 @@ pub async fn processes(bench: &Bench) -> Result<()> {
     }
     sending::sending(bench).await?;
     replay::replay(bench).await?;
-    lists::lists(bench).await
+    lists::lists(bench).await?;
+    hearing::hearing(bench).await
 }
 
 /// So many servers on one place, all of them ready.

@@ -60,7 +60,9 @@ async fn another_process_says_who_was_last_seen_when_one_dies() {
     let dies = Mortal::start(lives.place.store.clone(), short_lease).await;
     let anns = dies.app.socket(&ann).await;
     let cleo = dies.app.user("cleo").await;
-    close(dies.app.socket(&cleo).await).await;
+    let cleos = dies.app.socket(&cleo).await;
+    eventually("cleo is online", async || seen(&bob, &cleo).await.0).await;
+    close(cleos).await;
     eventually("cleo is offline", async || {
         seen(&bob, &cleo).await.1 != Value::Null
     })

@@ -161,6 +161,13 @@ impl OwnMongod {
         }
     }
 
+    /// Kills it and starts it with other arguments.
+    pub async fn restart_with(&mut self, arguments: &[&str]) -> Result<(), String> {
+        self.kill();
+        self.arguments = arguments.iter().copied().map(str::to_owned).collect();
+        self.restart().await
+    }
+
     /// Starts it, on the same port with the same data, and waits until it takes writes.
     pub async fn restart(&mut self) -> Result<(), String> {
         self.running = Some(self.spawn().await?);
