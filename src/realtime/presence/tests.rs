@@ -111,6 +111,27 @@ async fn a_watcher_that_fell_behind_is_told_the_difference() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watcher_that_fell_behind_is_told_of_who_left_and_came_back_in_one_moment() {
+    let (presence, ann, bob) = (presence(), UserId::new(), UserId::new());
+    let mut fast = presence.watch();
+    let mut slow = presence.watch();
+    next(&presence, &mut fast).await;
+    assert_eq!(next(&presence, &mut slow).await, OnlineChange::default());
+    presence.opened(ann);
+    assert_eq!(next(&presence, &mut fast).await, joined(&[ann]));
+    for _ in 0..CHANGE_RING {
+        presence.opened(bob);
+        assert_eq!(next(&presence, &mut fast).await, joined(&[bob]));
+        presence.closed(bob, true);
+        assert_eq!(next(&presence, &mut fast).await, left(&[bob]));
+    }
+    presence.closed(ann, true);
+    presence.opened(ann);
+    let change = slow.next().await.expect("watching");
+    assert!(change.joined.contains(&ann), "{change:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_store_is_owed_who_came_and_when_they_left() {
     let (presence, ann) = (presence(), UserId::new());
     presence.opened(ann);

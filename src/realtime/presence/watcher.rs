@@ -105,11 +105,16 @@ impl PresenceReceiver {
     fn catch_up(&mut self) -> (OnlineChange, Vec<Parted>) {
         self.foretold = None;
         let state = self.presence.0.state.lock();
-        let missed =
-            |entry: &&Entry| entry.changed_in > self.version && entry.changed_in <= state.version;
+        let gathering = &state.gathering;
+        let is_gathered = |user| gathering.joined.contains(user) || gathering.left.contains(user);
+        // Who left and came back since the latest version is as that told.
+        let missed = |user, entry: &Entry| {
+            entry.changed_in > self.version
+                && (entry.changed_in <= state.version || !is_gathered(user))
+        };
         let mut change = OnlineChange::default();
         for (user, entry) in &state.users {
-            if missed(&entry) {
+            if missed(user, entry) {
                 if entry.online {
                     change.joined.push(*user);
                 } else {
