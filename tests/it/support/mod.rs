@@ -15,6 +15,7 @@ pub mod program;
 pub mod raw;
 pub mod reader;
 pub mod record;
+pub mod replicas;
 pub mod schema;
 pub mod store;
 pub mod strace;

@@ -98,6 +98,19 @@ struct Running {
 
 impl OwnMongod {
     async fn start(arguments: &[&str]) -> Result<Self, String> {
+        let mut server = Self::new(arguments)?;
+        server.restart().await?;
+        Ok(server)
+    }
+
+    /// One that runs, whatever it takes to take writes.
+    pub async fn launch(arguments: &[&str]) -> Result<Self, String> {
+        let mut server = Self::new(arguments)?;
+        server.relaunch().await?;
+        Ok(server)
+    }
+
+    fn new(arguments: &[&str]) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -105,14 +118,12 @@ impl OwnMongod {
         fs::create_dir_all(&folder)
             .map_err(|failure| format!("{}: {failure}", folder.display()))?;
         let arguments = arguments.iter().copied().map(str::to_owned).collect();
-        let mut server = Self {
+        Ok(Self {
             port: free_port()?,
             folder,
             arguments,
             running: None,
-        };
-        server.restart().await?;
-        Ok(server)
+        })
     }
 
     /// The connection string for a database on this server.
@@ -159,6 +170,12 @@ impl OwnMongod {
         if let Some(running) = self.running.take() {
             running.end("keep");
         }
+    }
+
+    /// Starts it, on the same port with the same data.
+    pub async fn relaunch(&mut self) -> Result<(), String> {
+        self.running = Some(self.spawn().await?);
+        Ok(())
     }
 
     /// Kills it and starts it with other arguments.
