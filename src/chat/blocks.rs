@@ -1,18 +1,33 @@
 //! Blocking: who has nothing to do with whom any more.
+//!
+//! Who has blocked whom is the store's to say. That the two write to each other no more is the log's: behind the row of a
+//! block comes an entry in their conversation, and whoever writes the next one has been told of it, has forgotten what
+//! was in memory here, and finds the row. So nothing that one of them writes stands behind a block that was answered,
+//! whichever processes they are on.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
+use futures_util::future::try_join_all;
 use moka::sync::Cache;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
-use super::{Chat, Target, kept};
+use super::{
+    Chat, Target, kept,
+    proposal::{Proposal, Proposed},
+};
 use crate::{
     domain::{Conversation, ConversationRef, Pair, Signal, Timestamp, User, UserId},
     error::{Error, Result},
-    store::DynStore,
+    store::{Block, DynStore},
 };
 
 const CACHED_USERS: u64 = 100_000;
+
 /// Those whom someone has blocked, with those who have blocked this one.
 pub type Estranged = Arc<HashSet<UserId>>;
 
@@ -45,6 +60,10 @@ impl Blocks {
         if let Some(known) = self.estranged.get(&user) {
             return Ok(known);
         }
+        self.look_up(user).await
+    }
+
+    async fn look_up(&self, user: UserId) -> Result<Estranged> {
         let before = *self.changes.lock();
         let others = self.store.estranged_from(user).await?;
         let estranged = Estranged::new(others.into_iter().collect());
@@ -62,10 +81,11 @@ impl Blocks {
         self.estranged.invalidate_all();
     }
 
-    pub(super) fn forget(&self, users: [UserId; 2]) {
+    /// What is known of two people may have changed.
+    pub(super) fn forget(&self, pair: Pair) {
         let mut changes = self.changes.lock();
         *changes += 1;
-        for user in users {
+        for user in [pair.low(), pair.high()] {
             self.estranged.invalidate(&user);
         }
     }
@@ -85,30 +105,71 @@ impl Chat {
         self.0.blocks.estranged_from(user).await
     }
 
-    /// Blocks a user. Nobody is told, but watchers of presence see each other go.
+    /// From whom those are estranged who want to write to one other person.
+    pub(super) async fn estranged_of(
+        &self,
+        proposals: impl Iterator<Item = &Proposal>,
+    ) -> Result<HashMap<UserId, Estranged>> {
+        let writers = proposals.filter(|proposal| proposal.takes_peace());
+        let writers: HashSet<UserId> = writers.map(|proposal| proposal.by.id).collect();
+        let estranged = writers.into_iter().map(|user| async move {
+            let estranged = self.estranged(user).await?;
+            Ok::<_, Error>((user, estranged))
+        });
+        Ok(try_join_all(estranged).await?.into_iter().collect())
+    }
+
+    /// Blocks a user: when this returns, neither writes to the other alone any more, on no process. Nobody is told, but
+    /// watchers of presence see each other go.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for nobody with an account; bad input for oneself, and for one too many; the store's.
-    pub async fn block(&self, viewer: UserId, other: UserId) -> Result<Arc<User>> {
+    /// [`Error::NotFound`] for nobody with an account; bad input for oneself, and for one too many; limits; the store's.
+    pub async fn block(
+        &self,
+        viewer: UserId,
+        other: UserId,
+        deadline: Instant,
+    ) -> Result<Arc<User>> {
         let (other, pair) = self.other_person(viewer, other).await?;
+        let block = self.remember_block(viewer, other.id, pair).await?;
+        if block.told {
+            return Ok(other);
+        }
+        let by = self.active(viewer).await?;
+        let known = self.0.directory.direct(&[pair]).await?.remove(&pair);
+        let target = known.map_or(Target::Unstarted(pair), Target::Existing);
+        let conversation = self.started(target).await?;
+        self.propose(by, conversation, block.at, Proposed::Estrange, deadline)
+            .await?;
+        self.0.store.block_is_told(viewer, other.id, block).await?;
+        Ok(other)
+    }
+
+    /// The block as it is kept from here on.
+    async fn remember_block(&self, viewer: UserId, other: UserId, pair: Pair) -> Result<Block> {
         let blocks = &self.0.blocks;
         let _turn = blocks.turn.lock().await;
         let most = self.0.limits.blocked_users;
         let blocked = self.0.store.blocked_by(viewer, most).await?;
-        if blocked.contains(&other.id) {
-            return Ok(other);
+        if !blocked.contains(&other) {
+            if blocked.len() >= most {
+                let rule = format!("At most {most} people can be blocked.");
+                return Err(Error::bad_input("userId", rule));
+            }
+            // It is written to the log as a message is.
+            if let Some(throttles) = &self.0.throttles {
+                throttles.send(viewer)?;
+            }
         }
-        if blocked.len() >= most {
-            let rule = format!("At most {most} people can be blocked.");
-            return Err(Error::bad_input("userId", rule));
+        let block = self.0.store.block(viewer, other, Timestamp::now()).await;
+        blocks.forget(pair);
+        let block = block?;
+        if !block.told {
+            self.0.signalling.tell([Signal::Apart(pair, true)]);
+            self.0.presence.set_apart(pair, true);
+            self.stop_typing_to_each_other(pair).await?;
         }
-        let added = self.0.store.block(viewer, other.id, Timestamp::now()).await;
-        blocks.forget([viewer, other.id]);
-        added?;
-        self.0.signalling.tell([Signal::Apart(pair, true)]);
-        self.0.presence.set_apart(pair, true);
-        self.stop_typing_to_each_other(pair).await?;
-        Ok(other)
+        Ok(block)
     }
 
     /// Ends a block of the viewer's, if there is one.
@@ -120,7 +181,7 @@ impl Chat {
         let blocks = &self.0.blocks;
         let _turn = blocks.turn.lock().await;
         let removed = self.0.store.unblock(viewer, other.id).await;
-        blocks.forget([viewer, other.id]);
+        blocks.forget(pair);
         // The other one may have blocked the viewer, too.
         if removed? && !self.estranged(viewer).await?.contains(&other.id) {
             self.0.signalling.tell([Signal::Apart(pair, false)]);
@@ -182,12 +243,13 @@ impl Chat {
     }
 
     async fn check_peace_with(&self, viewer: UserId, peer: UserId) -> Result<()> {
-        if self.estranged(viewer).await?.contains(&peer) {
-            return Err(Error::Forbidden(
-                "You and this person cannot write to each other.",
-            ));
+        let blocks = &self.0.blocks;
+        let mut estranged = blocks.estranged_from(viewer).await?;
+        // On another process the block may have been taken back.
+        if estranged.contains(&peer) && self.0.store.is_shared() {
+            estranged = blocks.look_up(viewer).await?;
         }
-        Ok(())
+        check(&estranged, peer)
     }
 
     /// Someone with an account.
@@ -215,4 +277,17 @@ impl Chat {
         }
         Ok(())
     }
+}
+
+/// Looks whether someone, who is estranged from these, may write to another one alone.
+///
+/// # Errors
+/// [`Error::Forbidden`].
+pub(super) fn check(estranged: &Estranged, peer: UserId) -> Result<()> {
+    if estranged.contains(&peer) {
+        return Err(Error::Forbidden(
+            "You and this person cannot write to each other.",
+        ));
+    }
+    Ok(())
 }

@@ -279,6 +279,17 @@ impl Chat {
         if !typing {
             return self.stops_typing(&conversation, viewer).await;
         }
+        // A block may have made it, which shows nowhere.
+        let is_begun = || {
+            self.0
+                .hub
+                .tail(conversation.id)
+                .is_some_and(|tail| tail.seq > 0)
+        };
+        let is_known_to_show = conversation.changed > 0 || is_begun();
+        if !is_known_to_show && self.only_started([conversation.clone()]).await?.is_empty() {
+            return Ok(());
+        }
         let typist = (conversation.id, viewer);
         let sign = self.0.typing.start(typist);
         if sign != Sign::Close {

@@ -238,6 +238,10 @@ impl Chat {
                 }
                 Some(Told::ConversationChanged(state.departures.clone()))
             }
+            Happening::Estranged(pair) => {
+                self.0.blocks.forget(*pair);
+                None
+            }
         };
         Telling {
             conversation,

@@ -176,7 +176,7 @@ impl Chat {
     }
 
     async fn heard_of_block(&self, pair: Pair, apart: bool) -> Result<()> {
-        self.0.blocks.forget([pair.low(), pair.high()]);
+        self.0.blocks.forget(pair);
         self.0.presence.set_apart(pair, apart);
         if apart {
             self.stop_typing_to_each_other(pair).await?;

@@ -66,7 +66,7 @@ impl Chat {
         let target = self.target(viewer, "input.to", new.to).await?;
         match self.send_to(viewer, &target, &new, deadline).await {
             Err(error @ (Error::NotFound { .. } | Error::Forbidden(_))) => {
-                let earlier = self.sent_before(viewer, &target, &new).await?;
+                let earlier = self.sent_before(viewer, target, &new).await?;
                 earlier.ok_or(error)
             }
             outcome => outcome,
@@ -131,11 +131,18 @@ impl Chat {
     async fn sent_before(
         &self,
         viewer: UserId,
-        target: &Target,
+        target: Target,
         new: &NewMessage,
     ) -> Result<Option<ShownMessage>> {
-        let (Target::Existing(conversation), Some(called)) = (target, &new.client_message_id)
-        else {
+        let Some(called) = &new.client_message_id else {
+            return Ok(None);
+        };
+        // It may be the message that has begun the conversation since.
+        let target = match target {
+            Target::Unstarted(_) => self.target(viewer, "input.to", new.to).await?,
+            existing @ Target::Existing(_) => existing,
+        };
+        let Target::Existing(conversation) = target else {
             return Ok(None);
         };
         let Some(message) = self.0.store.message_called(viewer, called).await? else {
@@ -144,7 +151,7 @@ impl Chat {
         self.check_is_same(&message, conversation.id, new)?;
         Ok(Some(ShownMessage {
             message: Arc::new(message),
-            conversation: conversation.clone(),
+            conversation,
             sender: self.0.directory.user(viewer).await?,
         }))
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::domain::{
-    Body, ClientMessageId, Conversation, ConversationId, Emoji, GroupTitle, Message, MessageId,
-    Timestamp, User, UserId,
+    Body, ClientMessageId, Conversation, ConversationId, ConversationKind, Emoji, GroupTitle,
+    Message, MessageId, Timestamp, User, UserId,
 };
 
 /// What a client calls one of its messages.
@@ -38,6 +38,8 @@ pub(super) enum Proposed {
     Rename(GroupTitle),
     Add(Vec<UserId>),
     Remove(UserId),
+    /// Whoever wants it has blocked the other one of a direct conversation.
+    Estrange,
 }
 
 impl Proposal {
@@ -63,8 +65,21 @@ impl Proposal {
             Proposed::Edit(id, _) | Proposed::Delete(id) | Proposed::React { to: id, .. } => {
                 Some(*id)
             }
-            Proposed::Make | Proposed::Rename(_) | Proposed::Add(_) | Proposed::Remove(_) => None,
+            Proposed::Make
+            | Proposed::Rename(_)
+            | Proposed::Add(_)
+            | Proposed::Remove(_)
+            | Proposed::Estrange => None,
         }
+    }
+
+    /// Whether it may not happen where one of two has blocked the other.
+    pub(super) fn takes_peace(&self) -> bool {
+        let writes = matches!(
+            self.what,
+            Proposed::Send(_) | Proposed::Edit(..) | Proposed::React { .. }
+        );
+        writes && self.conversation.kind == ConversationKind::Direct
     }
 }
 

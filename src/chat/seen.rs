@@ -140,5 +140,6 @@ fn event_of(entry: &Entry, prepared: Prepared, part: Part) -> Option<StreamEvent
             let is_told = conversation.changed == entry.step || part == Part::Arrives;
             is_told.then_some(StreamEvent::ConversationChanged(conversation))
         }
+        Happening::Estranged(_) => None,
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Chat,
+    blocks::{self, Estranged},
     fingerprint::FingerprintKey,
     proposal::{Proposal, Proposed, Written},
 };
@@ -27,6 +28,8 @@ pub(super) struct Standing {
     messages: HashMap<MessageId, Arc<Message>>,
     senders: HashMap<UserId, Arc<User>>,
     reactors: HashMap<MessageId, Vec<Reactor>>,
+    /// Of those who want to write to one other person.
+    estranged: HashMap<UserId, Estranged>,
 }
 
 /// What becomes of a proposal.
@@ -47,6 +50,7 @@ impl Standing {
         let known = known.map(Proposal::conversation_id).collect::<Vec<_>>();
         let mut standing = Self {
             conversations: chat.0.directory.conversations(&known).await?,
+            estranged: chat.estranged_of(proposals.clone()).await?,
             ..Self::default()
         };
         for new in proposals.clone().filter(is_new) {
@@ -111,9 +115,16 @@ impl Standing {
             Happening::ConversationChanged(state) => {
                 Arc::make_mut(conversation).change(state, entry.step);
             }
+            Happening::Estranged(_) => {}
         }
         let conversation = conversation.clone();
         self.written(conversation, message, &proposal.by)
+    }
+
+    /// Whether a direct conversation that has no message yet is still to be made.
+    pub(super) fn is_unmade(&self, id: ConversationId) -> bool {
+        let conversation = self.conversations.get(&id);
+        conversation.is_some_and(|of| of.kind == ConversationKind::Direct && of.changed == 0)
     }
 
     fn written(
@@ -158,6 +169,12 @@ impl Standing {
         let Some((conversation, member)) = member else {
             return Err(stranger(what));
         };
+        if proposal.takes_peace()
+            && let Some(peer) = conversation.peer_of(by.id)
+            && let Some(estranged) = self.estranged.get(&by.id)
+        {
+            blocks::check(estranged, peer)?;
+        }
         let is = |message: Option<&Arc<Message>>| {
             Ok(Decision::Is(self.written(
                 conversation.clone(),
@@ -276,6 +293,11 @@ impl Standing {
                 }
                 happens(Happening::ConversationChanged(conversation.without(*user)))
             }
+            Proposed::Estrange => {
+                let pair = conversation.pair();
+                let pair = pair.ok_or_else(|| Error::Internal("a group cannot part".into()))?;
+                happens(Happening::Estranged(pair))
+            }
         }
     }
 }
@@ -297,9 +319,11 @@ fn stranger(what: &Proposed) -> Error {
     match what {
         Proposed::Send(_) => Error::no_conversation("input.to.conversationId"),
         Proposed::Edit(..) | Proposed::Delete(_) | Proposed::React { .. } => no_message(),
-        Proposed::Make | Proposed::Rename(_) | Proposed::Add(_) | Proposed::Remove(_) => {
-            Error::no_conversation("conversationId")
-        }
+        Proposed::Make
+        | Proposed::Rename(_)
+        | Proposed::Add(_)
+        | Proposed::Remove(_)
+        | Proposed::Estrange => Error::no_conversation("conversationId"),
     }
 }
 

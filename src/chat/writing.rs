@@ -28,8 +28,8 @@ use super::{
 };
 use crate::{
     domain::{
-        ConversationId, ConversationKind, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank,
-        Record, Stretch, Tail,
+        ConversationId, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank, Record, Stretch,
+        Tail,
     },
     error::{Error, Result},
     metrics::Metrics,
@@ -364,9 +364,9 @@ impl Writer {
                     continue;
                 }
             };
-            let makes = tail.step == 0
+            let makes = tail.seq == 0
                 && matches!(pending.proposal.what, Proposed::Send(_))
-                && pending.proposal.conversation.kind == ConversationKind::Direct;
+                && standing.is_unmade(id);
             let made = makes
                 .then(|| Happening::ConversationChanged(pending.proposal.conversation.state()));
             let mut written = None;

@@ -207,7 +207,7 @@ pub enum MemberRole {
 }
 
 /// Two different users, in one order whoever asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pair(UserId, UserId);
 
 impl Pair {
@@ -224,6 +224,21 @@ impl Pair {
     /// The greater id.
     pub fn high(self) -> UserId {
         self.1
+    }
+
+    /// Both ids, the smaller first.
+    pub fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(self.0.0.as_bytes());
+        bytes[16..].copy_from_slice(self.1.0.as_bytes());
+        bytes
+    }
+
+    /// The pair of these bytes; `None` when they are no such.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (low, high) = bytes.split_at_checked(16)?;
+        let id = |bytes| uuid::Uuid::from_slice(bytes).ok().map(UserId);
+        Self::new(id(low)?, id(high)?)
     }
 }
 

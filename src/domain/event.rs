@@ -64,7 +64,7 @@ pub enum Told {
     MessageChanged(Arc<MessageEvent>),
     /// With those who are members no more.
     ConversationChanged(Vec<Departure>),
-    /// What it is about is not there to be shown.
+    /// It is told to nobody, or what it is about is not there to be shown.
     Nothing,
 }
 

@@ -12,7 +12,8 @@ use std::{fmt, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    Body, ConversationId, Emoji, Fingerprint, Member, Message, MessageId, Seq, Timestamp, UserId,
+    Body, ConversationId, Emoji, Fingerprint, Member, Message, MessageId, Pair, Seq, Timestamp,
+    UserId,
 };
 
 /// How many lanes there can be, and so how many processes can write at the same time.
@@ -242,7 +243,8 @@ impl Entry {
             Happening::Sent(message) => Some(message),
             Happening::MessageChanged(_)
             | Happening::Reacted(_)
-            | Happening::ConversationChanged(_) => None,
+            | Happening::ConversationChanged(_)
+            | Happening::Estranged(_) => None,
         }
     }
 
@@ -251,7 +253,9 @@ impl Entry {
         match &self.what {
             Happening::MessageChanged(change) => Some(change.message_id),
             Happening::Reacted(change) => Some(change.message_id),
-            Happening::Sent(_) | Happening::ConversationChanged(_) => None,
+            Happening::Sent(_) | Happening::ConversationChanged(_) | Happening::Estranged(_) => {
+                None
+            }
         }
     }
 
@@ -259,7 +263,10 @@ impl Entry {
     pub fn departures(&self) -> &[Departure] {
         match &self.what {
             Happening::ConversationChanged(state) => &state.departures,
-            Happening::Sent(_) | Happening::MessageChanged(_) | Happening::Reacted(_) => &[],
+            Happening::Sent(_)
+            | Happening::MessageChanged(_)
+            | Happening::Reacted(_)
+            | Happening::Estranged(_) => &[],
         }
     }
 }
@@ -275,6 +282,9 @@ pub enum Happening {
     Reacted(ReactionChange),
     /// A conversation was made, renamed, or has other members.
     ConversationChanged(ConversationState),
+    /// One of two people blocked the other, which is told to nobody. Who has blocked whom is not kept here: this says
+    /// that it is to be looked up again before anything else happens between the two.
+    Estranged(Pair),
 }
 
 /// A change of a message.
@@ -419,7 +429,7 @@ impl Pen {
                 let new = state.members.iter_mut().filter(|member| member.since == 0);
                 new.for_each(|member| member.since = entry.step);
             }
-            Happening::MessageChanged(_) | Happening::Reacted(_) => {}
+            Happening::MessageChanged(_) | Happening::Reacted(_) | Happening::Estranged(_) => {}
         }
         *tail = entry.tail();
         entry

@@ -27,7 +27,7 @@ fields! { mutations of Mutation, |_mutation, cx| {
         userId: ID,
     ): User = each loads {
         let viewer = cx.viewer_id()?;
-        Ok(User(cx.chat.block(viewer, user_id(&userId)?).await?))
+        Ok(User(cx.chat.block(viewer, user_id(&userId)?, cx.deadline()).await?))
     };
     /// Takes a block back.
     unblockUser(

@@ -56,7 +56,9 @@ impl News {
             match entry.what {
                 Happening::Sent(message) => self.sent.push(message),
                 Happening::MessageChanged(change) => self.changed.push(change.message_id),
-                Happening::Reacted(_) | Happening::ConversationChanged(_) => {}
+                Happening::Reacted(_)
+                | Happening::ConversationChanged(_)
+                | Happening::Estranged(_) => {}
             }
         }
     }

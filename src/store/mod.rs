@@ -168,11 +168,23 @@ pub trait Users: Send + Sync {
     ) -> Result<Vec<User>>;
 }
 
+/// A block as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// When it was made. Tells it from one that is made when this was taken back.
+    pub at: Timestamp,
+    /// Whether the log is known to tell of it.
+    pub told: bool,
+}
+
 /// Who has blocked whom.
 #[async_trait]
 pub trait Blocks: Send + Sync {
-    /// Remembers a block; false when it was there already.
-    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<bool>;
+    /// Remembers a block, made at `at`, and gives what is kept of it: when it was there already, that stays.
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<Block>;
+
+    /// Takes note that the log tells of a block, if it is still the one that [`Blocks::block`] gave.
+    async fn block_is_told(&self, blocker: UserId, blocked: UserId, block: Block) -> Result<()>;
 
     /// Forgets a block; false when there was none.
     async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<bool>;

@@ -212,7 +212,7 @@ async fn the_file_tells_the_version_of_its_tables() {
     for _ in 0..2 {
         open(dir.path()).await.expect("opens").close().await;
         let db = Connection::open(dir.path().join("chinwag.db")).expect("opens");
-        assert_eq!(version(&db), 5);
+        assert_eq!(version(&db), 6);
         let journal: String = db
             .pragma_query_value(None, "journal_mode", |row| row.get(0))
             .expect("is a word");

@@ -25,6 +25,7 @@ mod mongo;
 mod nodes;
 mod operation;
 mod over_http;
+mod parting;
 mod presence;
 mod races;
 mod rates;

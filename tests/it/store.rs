@@ -147,7 +147,8 @@ fn lasting(entries: impl IntoIterator<Item = Entry>) -> Vec<Entry> {
                 message.changed = 0;
             }
             Happening::MessageChanged(change) => change.state = None,
-            Happening::Reacted(_) | Happening::ConversationChanged(_) => {}
+            Happening::Reacted(_) | Happening::ConversationChanged(_) | Happening::Estranged(_) => {
+            }
         }
         entry
     };

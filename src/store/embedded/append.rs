@@ -118,6 +118,7 @@ impl Writing<'_> {
                 change::insert(self.db, entry)?;
                 conversation::change(self.db, entry, state)?;
             }
+            Happening::Estranged(_) => change::insert(self.db, entry)?,
         }
         *tail = entry.tail();
         self.head = entry.position;

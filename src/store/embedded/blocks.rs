@@ -1,13 +1,13 @@
 //! Who has blocked whom.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{EmbeddedStore, columns};
 use crate::{
     domain::{Pair, Timestamp, UserId},
     error::Result,
-    store::Blocks,
+    store::{Block, Blocks},
 };
 
 const BLOCKED_BY: &str = "SELECT blocked FROM blocks WHERE blocker = ?1
@@ -18,14 +18,33 @@ const ESTRANGED: &str = "SELECT blocked FROM blocks WHERE blocker = ?1
 
 #[async_trait]
 impl Blocks for EmbeddedStore {
-    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<bool> {
-        const SQL: &str = "INSERT INTO blocks (blocker, blocked, at) VALUES (?1, ?2, ?3)
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<Block> {
+        const ADD: &str = "INSERT INTO blocks (blocker, blocked, at) VALUES (?1, ?2, ?3)
              ON CONFLICT DO NOTHING";
+        const KEPT: &str = "SELECT at, told FROM blocks WHERE blocker = ?1 AND blocked = ?2";
         self.write(move |db| {
-            let added = db
-                .prepare_cached(SQL)?
+            db.prepare_cached(ADD)?
                 .execute(params![blocker, blocked, at])?;
-            Ok(added == 1)
+            let kept = |row: &Row<'_>| {
+                Ok(Block {
+                    at: row.get(0)?,
+                    told: row.get(1)?,
+                })
+            };
+            Ok(db
+                .prepare_cached(KEPT)?
+                .query_row([blocker, blocked], kept)?)
+        })
+        .await
+    }
+
+    async fn block_is_told(&self, blocker: UserId, blocked: UserId, block: Block) -> Result<()> {
+        const SQL: &str =
+            "UPDATE blocks SET told = 1 WHERE blocker = ?1 AND blocked = ?2 AND at = ?3";
+        self.write(move |db| {
+            db.prepare_cached(SQL)?
+                .execute(params![blocker, blocked, block.at])?;
+            Ok(())
         })
         .await
     }

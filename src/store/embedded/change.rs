@@ -14,7 +14,7 @@ use crate::{
 macro_rules! select_changes {
     ($rest:literal) => {
         concat!(
-            "SELECT position, id, conversation, seq, message, title, user, emoji, added, step
+            "SELECT position, id, conversation, seq, message, title, user, emoji, added, step, estranged
              FROM changes ",
             $rest
         )
@@ -58,16 +58,17 @@ impl Place {
 
 /// Writes an entry that is no message.
 pub(super) fn insert(db: &Connection, entry: &Entry) -> Result<()> {
-    let (message, reaction, state) = match &entry.what {
+    let (message, reaction, state, estranged) = match &entry.what {
         Happening::Sent(_) => return Ok(()),
-        Happening::MessageChanged(change) => (Some(change.message_id), None, None),
-        Happening::Reacted(change) => (Some(change.message_id), Some(change), None),
-        Happening::ConversationChanged(state) => (None, None, Some(state)),
+        Happening::MessageChanged(change) => (Some(change.message_id), None, None, None),
+        Happening::Reacted(change) => (Some(change.message_id), Some(change), None, None),
+        Happening::ConversationChanged(state) => (None, None, Some(state), None),
+        Happening::Estranged(pair) => (None, None, None, Some(pair)),
     };
     db.prepare_cached(
         "INSERT INTO changes
-             (position, id, conversation, step, seq, message, title, user, emoji, added)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             (position, id, conversation, step, seq, message, title, user, emoji, added, estranged)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         entry.position,
@@ -79,17 +80,22 @@ pub(super) fn insert(db: &Connection, entry: &Entry) -> Result<()> {
         state.and_then(|state| state.title.as_ref()),
         reaction.map(|reaction| reaction.user_id),
         reaction.map(|reaction| &reaction.emoji),
-        reaction.map(|reaction| reaction.added)
+        reaction.map(|reaction| reaction.added),
+        estranged
     ])?;
     // Other entries than messages do not move a conversation in lists; the one that makes it puts it there.
     db.prepare_cached(
         "UPDATE conversations SET
              change_count = change_count + 1,
              change_position = ?2,
-             last_position = iif(?3 = 1, ?2, last_position)
+             last_position = iif(?3, ?2, last_position)
          WHERE id = ?1",
     )?
-    .execute(params![entry.conversation_id, entry.position, entry.step])?;
+    .execute(params![
+        entry.conversation_id,
+        entry.position,
+        entry.step == 1 && state.is_some()
+    ])?;
     let mut insert = db.prepare_cached(
         "INSERT INTO change_members (position, place, user, role, joined_at, since)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -149,18 +155,19 @@ pub(super) fn before(db: &Connection, sql: &str, params: impl Params) -> Result<
 fn change(db: &Connection, row: &Row<'_>) -> rusqlite::Result<(Position, Unplaced)> {
     let position = row.get(0)?;
     let conversation_id = row.get(2)?;
-    let what = match (row.get(4)?, row.get(7)?) {
-        (Some(message_id), None) => Happening::MessageChanged(MessageChange {
+    let what = match (row.get(4)?, row.get(7)?, row.get(10)?) {
+        (Some(message_id), None, _) => Happening::MessageChanged(MessageChange {
             message_id,
             state: None,
         }),
-        (Some(message_id), Some(emoji)) => Happening::Reacted(ReactionChange {
+        (Some(message_id), Some(emoji), _) => Happening::Reacted(ReactionChange {
             message_id,
             user_id: row.get(6)?,
             emoji,
             added: row.get(8)?,
         }),
-        (None, _) => Happening::ConversationChanged(ConversationState {
+        (None, _, Some(pair)) => Happening::Estranged(pair),
+        (None, _, None) => Happening::ConversationChanged(ConversationState {
             title: row.get(5)?,
             members: members(db, position)?,
             departures: departures(db, conversation_id, row.get(9)?)?,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         AvatarUrl, Body, ClientMessageId, ConversationId, ConversationKind, Device, DisplayName,
-        Emoji, Fingerprint, MemberRole, MessageId, Position, SessionId, Timestamp, UserId,
+        Emoji, Fingerprint, MemberRole, MessageId, Pair, Position, SessionId, Timestamp, UserId,
         Username,
     },
     error::{Error, Result},
@@ -115,6 +115,19 @@ impl FromSql for Fingerprint {
             .try_into()
             .map(Self)
             .map_err(FromSqlError::other)
+    }
+}
+
+/// Both ids, the smaller first.
+impl ToSql for Pair {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_bytes().to_vec().into())
+    }
+}
+
+impl FromSql for Pair {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Self::from_bytes(value.as_blob()?).ok_or(FromSqlError::InvalidType)
     }
 }
 

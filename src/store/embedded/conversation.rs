@@ -65,7 +65,7 @@ impl Conversations for EmbeddedStore {
     }
 
     async fn direct_conversations(&self, pairs: &[Pair]) -> Result<Vec<Conversation>> {
-        let pairs: Vec<_> = pairs.iter().copied().map(pair_key).collect();
+        let pairs = pairs.to_vec();
         self.read(move |db| columns::find_each(&pairs, |pair| find_direct(db, pair)))
             .await
     }
@@ -113,7 +113,6 @@ impl Conversations for EmbeddedStore {
 }
 
 fn create(db: &Connection, new: Conversation, pair: Pair) -> Result<Conversation> {
-    let pair = pair_key(pair);
     if let Some(existing) = find_direct(db, pair)? {
         return Ok(existing);
     }
@@ -121,7 +120,7 @@ fn create(db: &Connection, new: Conversation, pair: Pair) -> Result<Conversation
     Ok(new)
 }
 
-fn insert(db: &Connection, new: &Conversation, pair: Option<PairKey>) -> Result<()> {
+fn insert(db: &Connection, new: &Conversation, pair: Option<Pair>) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO conversations (id, kind, title, pair, created_at, last_activity_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
@@ -176,16 +175,7 @@ fn put_members(
     Ok(())
 }
 
-type PairKey = [u8; 32];
-
-fn pair_key(pair: Pair) -> PairKey {
-    let mut key = [0; 32];
-    key[..16].copy_from_slice(pair.low().0.as_bytes());
-    key[16..].copy_from_slice(pair.high().0.as_bytes());
-    key
-}
-
-fn find_direct(db: &Connection, pair: PairKey) -> Result<Option<Conversation>> {
+fn find_direct(db: &Connection, pair: Pair) -> Result<Option<Conversation>> {
     let mut statement =
         db.prepare_cached(select_conversations!("FROM conversations WHERE pair = ?1"))?;
     let found = statement.query_row([pair], without_members).optional()?;

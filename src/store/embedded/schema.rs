@@ -3,11 +3,11 @@
 use rusqlite::Connection;
 
 /// The version of the tables that this program knows.
-pub(super) const VERSION: u32 = 5;
+pub(super) const VERSION: u32 = 6;
 
 /// Each step makes the tables of one version those of the next; the first makes them from nothing. A released step
 /// is never changed: what is to be different comes as a further step.
-pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG, ACCOUNTS, GROUPS, SEARCH];
+pub(super) const STEPS: [&str; VERSION as usize] = [TABLES, LOG, ACCOUNTS, GROUPS, SEARCH, BLOCKS];
 
 /// The version of the tables in the file, 0 in a new one.
 pub(super) fn version(db: &Connection) -> rusqlite::Result<u32> {
@@ -238,6 +238,14 @@ CREATE TABLE search_parts (
     number INTEGER PRIMARY KEY,
     bytes  BLOB NOT NULL
 ) STRICT;
+";
+
+/// Blocks in the log.
+const BLOCKS: &str = "
+-- estranged: of an entry that says no more, both ids, the smaller first, where one of the two blocked the other.
+ALTER TABLE changes ADD COLUMN estranged BLOB;
+-- told: whether the log is known to tell of it.
+ALTER TABLE blocks ADD COLUMN told INTEGER NOT NULL DEFAULT 0;
 ";
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Who has blocked whom: a document a block, whose `_id` says both, so that it is there once.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc, raw::RawBsonRef};
 
 use super::{
     Inner, MongoStore,
@@ -11,7 +13,7 @@ use super::{
 use crate::{
     domain::{Pair, Timestamp, UserId},
     error::Result,
-    store::Blocks,
+    store::{Block, Blocks},
 };
 
 /// Serves whom a user has blocked, in order.
@@ -20,6 +22,8 @@ pub(super) const BLOCKER: &str = "blocker";
 pub(super) const BLOCKED: &str = "blocked";
 /// MongoDB's own.
 const ID: &str = "_id_";
+/// How long to wait when what stands there cannot be read yet.
+const PAUSE: Duration = Duration::from_millis(5);
 
 fn id(blocker: UserId, blocked: UserId) -> Document {
     doc! { "by": document::id(blocker.0), "of": document::id(blocked.0) }
@@ -29,9 +33,17 @@ fn blocked(found: &RawDocument) -> Result<UserId> {
     found.id("blocked").map(UserId)
 }
 
+fn kept(found: &RawDocument) -> Result<Block> {
+    let told = found.get("told").map_err(|_| unreadable("told"))?;
+    Ok(Block {
+        at: found.time("at")?,
+        told: told.and_then(RawBsonRef::as_bool).unwrap_or(false),
+    })
+}
+
 #[async_trait]
 impl Blocks for MongoStore {
-    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<bool> {
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<Block> {
         let fields = doc! {
             "_id": id(blocker, blocked),
             "blocker": document::id(blocker.0),
@@ -39,14 +51,38 @@ impl Blocks for MongoStore {
             "at": document::time(at),
         };
         let block = RawDocumentBuf::try_from(&fields).map_err(|_| unreadable("block"))?;
-        self.bounded(|inner| async move {
-            let insert = async {
-                match inner.collections.blocks.insert_one(block).await {
-                    Err(failure) if error::clash(&failure) == Some(ID) => Ok(false),
-                    result => result.map(|_| true),
+        self.bounded(move |inner| async move {
+            let deadline = inner.deadline();
+            loop {
+                let insert = async {
+                    match inner.collections.blocks.insert_one(block.clone()).await {
+                        Err(failure) if error::clash(&failure) == Some(ID) => Ok(false),
+                        result => result.map(|_| true),
+                    }
+                };
+                if inner.timed("mongodb.insert", insert).await? {
+                    return Ok(Block { at, told: false });
                 }
+                let there = doc! { "_id": id(blocker, blocked) };
+                let find = inner.collections.blocks.find(there);
+                if let Some(kept) = inner.first(find, kept).await? {
+                    return Ok(kept);
+                }
+                // It was taken back by now, or a majority may not have it yet.
+                super::pause(PAUSE, deadline).await?;
+            }
+        })
+        .await
+    }
+
+    async fn block_is_told(&self, blocker: UserId, blocked: UserId, block: Block) -> Result<()> {
+        let same = doc! { "_id": id(blocker, blocked), "at": document::time(block.at) };
+        self.bounded(|inner| async move {
+            let told = || {
+                let blocks = &inner.collections.blocks;
+                blocks.update_one(same.clone(), doc! { "$set": { "told": true } })
             };
-            inner.timed("mongodb.insert", insert).await
+            inner.twice("mongodb.update", told).await.map(drop)
         })
         .await
     }

@@ -61,12 +61,16 @@ pub(super) fn fingerprint(fingerprint: Fingerprint) -> Bson {
 
 /// A pair as one value: both ids, the smaller one first.
 pub(super) fn pair(pair: Pair) -> Bson {
-    let bytes = [pair.low().0.into_bytes(), pair.high().0.into_bytes()].concat();
     Binary {
         subtype: BinarySubtype::Generic,
-        bytes,
+        bytes: pair.to_bytes().to_vec(),
     }
     .into()
+}
+
+/// The pair in a value.
+pub(super) fn read_pair(value: RawBsonRef<'_>) -> Option<Pair> {
+    Pair::from_bytes(value.as_binary()?.bytes)
 }
 
 /// What a document holds under a key; a missing or foreign value is an error that names the key.

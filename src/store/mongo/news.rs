@@ -48,6 +48,11 @@ pub(super) enum Due {
         state: Arc<ConversationState>,
         done: AtomicBool,
     },
+    /// Nothing follows from it but where its conversation ends.
+    Estranged {
+        conversation_id: ConversationId,
+        tail: Tail,
+    },
 }
 
 impl Owed {
@@ -100,6 +105,10 @@ impl Due {
                 state: Arc::new(state.clone()),
                 done: AtomicBool::new(false),
             },
+            Happening::Estranged(_) => Self::Estranged {
+                conversation_id,
+                tail,
+            },
         }
     }
 
@@ -109,7 +118,7 @@ impl Due {
             Self::MessageChanged { done, .. }
             | Self::Reacted { done, .. }
             | Self::ConversationChanged { done, .. } => Some(done),
-            Self::Nothing | Self::Sent { .. } => None,
+            Self::Nothing | Self::Sent { .. } | Self::Estranged { .. } => None,
         }
     }
 
@@ -147,6 +156,10 @@ impl Due {
                 conversation_id,
                 tail,
                 ..
+            }
+            | Self::Estranged {
+                conversation_id,
+                tail,
             } => Some((*conversation_id, *tail)),
         }
     }
@@ -258,7 +271,10 @@ impl News {
                     });
                 }
             }
-            Due::MessageChanged { .. } | Due::Reacted { .. } | Due::Nothing => {}
+            Due::MessageChanged { .. }
+            | Due::Reacted { .. }
+            | Due::Estranged { .. }
+            | Due::Nothing => {}
         }
     }
 

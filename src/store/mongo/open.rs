@@ -25,8 +25,11 @@ use crate::{
 /// The database of a connection string that names none.
 const DATABASE: &str = "chinwag";
 
-/// The version of the data that this code reads and writes.
-const VERSION: i64 = 2;
+/// The version of the data that this code reads and writes. A process of another one would not know all of it.
+pub(super) const VERSION: i64 = 3;
+
+/// Since which version messages have steps.
+const STEPS: i64 = 2;
 
 /// The server's code for an index that is not there.
 const INDEX_NOT_FOUND: i32 = 27;
@@ -115,7 +118,14 @@ async fn open_with(
     };
     let inner = &store.inner;
     let _ = inner.is_standalone.set(found.is_standalone);
-    if found.version < VERSION {
+    if (1..VERSION).contains(&found.version) && inner.runs_older().await.map_err(unreadable)? {
+        return Err(Refusal::told(format_args!(
+            "A server of an older version runs on the data in MongoDB at {address}: stop it first, or wait for {} s when it \
+             was killed.",
+            limits.lease.as_secs()
+        )));
+    }
+    if found.version < STEPS {
         let made = inner.make_messages().await;
         made.map_err(|failure| refused(&address, &failure))?;
         if found.version > 0 {

@@ -11,12 +11,14 @@ use mongodb::bson::{
 };
 use uuid::Uuid;
 
-use super::document::{self, Fields, raw_id, read_id, read_number, read_time, unreadable};
+use super::document::{
+    self, Fields, raw_id, read_id, read_number, read_pair, read_time, unreadable,
+};
 use crate::{
     domain::{
         Body, ClientMessageId, ConversationId, ConversationState, Departure, Emoji, Entry,
         Fingerprint, Happening, Member, MemberRole, Message, MessageChange, MessageId,
-        MessageState, Position, ReactionChange, Record, Seal, Timestamp, UserId,
+        MessageState, Pair, Position, ReactionChange, Record, Seal, Timestamp, UserId,
     },
     error::Result,
 };
@@ -69,6 +71,12 @@ pub(super) fn encode(entry: &Entry) -> RawDocumentBuf {
                 }
                 document.append(cstr!("departures"), departures);
             }
+        }
+        Happening::Estranged(pair) => {
+            let bytes = &pair.to_bytes();
+            let subtype = BinarySubtype::Generic;
+            document.append(cstr!("lastSeq"), entry.seq);
+            document.append(cstr!("estranged"), RawBinaryRef { subtype, bytes });
         }
     }
     document
@@ -221,6 +229,8 @@ pub(super) fn decode(document: &RawDocument) -> Result<Record> {
                 message_id: MessageId(message),
                 state: found.state.map(decode_state).transpose()?,
             })
+        } else if let Some(pair) = found.estranged {
+            Happening::Estranged(pair)
         } else {
             Happening::ConversationChanged(ConversationState {
                 title: found.title.map(str::to_owned),
@@ -272,6 +282,7 @@ struct Found<'a> {
     message: Option<Uuid>,
     reaction: Option<&'a RawDocument>,
     departures: Option<&'a RawArray>,
+    estranged: Option<Pair>,
     state: Option<&'a RawDocument>,
     title: Option<&'a str>,
     members: Option<&'a RawArray>,
@@ -304,6 +315,7 @@ impl<'a> Found<'a> {
                 "reacted" => found.reacted = read_number(value),
                 "reaction" => found.reaction = value.as_document(),
                 "departures" => found.departures = value.as_array(),
+                "estranged" => found.estranged = read_pair(value),
                 "message" => found.message = read_id(value),
                 "state" => found.state = value.as_document(),
                 "title" => found.title = value.as_str(),

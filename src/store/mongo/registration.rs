@@ -9,7 +9,7 @@ use mongodb::bson::doc;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::{Inner, attempt::Purpose, document, error};
+use super::{Inner, attempt::Purpose, document, error, open::VERSION};
 use crate::error::Result;
 
 pub(super) struct Registration {
@@ -65,7 +65,7 @@ impl Inner {
     pub(super) async fn register(self: &Arc<Self>, deadline: Instant) -> Result<()> {
         let name = Uuid::new_v4();
         self.insist(Purpose::Terms, deadline, move |inner| async move {
-            let now = doc! { "$currentDate": { "aliveAt": true } };
+            let now = doc! { "$currentDate": { "aliveAt": true }, "$set": { "version": VERSION } };
             let enter = inner
                 .collections
                 .processes
@@ -88,6 +88,18 @@ impl Inner {
         let has_others = others.filter(|other| !names.former.contains(other)).count() > 0;
         names.writes_from = has_others.then(|| registered + 2 * self.limits.alone);
         Ok(())
+    }
+
+    /// Whether a process of an older version is there.
+    pub(super) async fn runs_older(&self) -> Result<bool> {
+        let lease = i64::try_from(self.limits.lease.as_millis()).unwrap_or(i64::MAX);
+        let older = doc! {
+            "version": { "$not": { "$gte": VERSION } },
+            "buried": { "$exists": false },
+            "$expr": { "$gte": ["$aliveAt", { "$subtract": ["$$NOW", lease] }] },
+        };
+        let found = self.first(self.collections.processes.find(older), |_| Ok(()));
+        Ok(found.await?.is_some())
     }
 
     /// Makes sure that this process is among the living; if it was taken for dead, under a new name, which then holds

@@ -245,7 +245,7 @@ async fn data_of_the_version_before_is_brought_up_to_date_also_from_half_way() {
         }
         // Two at once.
         let (store, other) = tokio::join!(open(&uri), open(&uri));
-        assert_eq!(version(&db).await, 2);
+        assert_eq!(version(&db).await, 3);
         old.assert_shown(&store).await;
         old.assert_shown(&other).await;
 

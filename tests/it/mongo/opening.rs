@@ -49,7 +49,7 @@ async fn data_of_a_newer_version_is_refused() {
     let uri = server.uri_for(&fresh_database());
     open(&uri).await.close().await;
     let meta = database(&uri).await.collection::<Document>("meta");
-    for version in [3, 1_000] {
+    for version in [4, 1_000] {
         let newer = doc! { "$set": { "version": version } };
         meta.update_one(doc! { "_id": "schema" }, newer)
             .await
@@ -57,6 +57,27 @@ async fn data_of_a_newer_version_is_refused() {
         let line = refusal(&uri).await;
         assert!(line.contains(&format!("version {version}")), "{line}");
     }
+}
+
+#[tokio::test]
+async fn older_data_is_left_alone_while_an_older_server_runs_on_it() {
+    let server = server_or_skip!(mongod::shared());
+    let uri = server.uri_for(&fresh_database());
+    open(&uri).await.close().await;
+    let db = database(&uri).await;
+    let older = doc! { "$set": { "version": 2_i64 } };
+    let (meta, processes) = (
+        db.collection::<Document>("meta"),
+        db.collection::<Document>("processes"),
+    );
+    let set = meta.update_one(doc! { "_id": "schema" }, older);
+    set.await.expect("set");
+    let running = doc! { "_id": "one", "aliveAt": mongodb::bson::DateTime::now() };
+    processes.insert_one(running).await.expect("inserted");
+    let line = refusal(&uri).await;
+    assert!(line.contains("older version runs"), "{line}");
+    processes.delete_many(doc! {}).await.expect("deleted");
+    open(&uri).await.close().await;
 }
 
 #[tokio::test]

@@ -80,7 +80,8 @@ impl Model {
                     .expect("was sent");
                 message.change(change.state.as_ref().expect("is told"), entry.step);
             }
-            Happening::Reacted(_) | Happening::ConversationChanged(_) => {}
+            Happening::Reacted(_) | Happening::ConversationChanged(_) | Happening::Estranged(_) => {
+            }
         }
     }
 

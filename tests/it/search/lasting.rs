@@ -8,13 +8,13 @@ use chinwag::{
         Body, ConversationId, Entry, Happening, Message, MessageChange, MessageId, MessageState,
         NewEntry, Pen, Tail, Timestamp, UserId,
     },
-    store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo},
+    store::DynStore,
 };
 use mongodb::bson::{RawDocumentBuf, doc};
 use secrecy::ExposeSecret;
 
 use super::*;
-use crate::support::{app::Place, program::Program};
+use crate::support::{app::Place, program::Program, store};
 
 on_both_stores!(
     what_was_said_is_found_after_a_restart_and_after_a_kill,
@@ -42,23 +42,6 @@ async fn what_was_said_is_found_after_a_restart_and_after_a_kill(kind: StoreKind
     let program = Program::start(&place).await;
     let all = ["the last apple", "a late apple", "an early apple"];
     program.knows(&ann).will_find("apple", &all).await;
-}
-
-/// The store itself, while no server runs on it.
-async fn store(place: &StoreConfig) -> DynStore {
-    let (limits, observer) = (StoreLimits::default(), std::sync::Arc::new(|_, _| {}));
-    match place {
-        StoreConfig::Embedded { dir } => std::sync::Arc::new(
-            EmbeddedStore::open(dir, limits, observer)
-                .await
-                .expect("opens"),
-        ),
-        StoreConfig::Mongo { uri } => std::sync::Arc::new(
-            mongo::open(uri.expose_secret(), limits, observer)
-                .await
-                .expect("opens"),
-        ),
-    }
 }
 
 /// Writes in one conversation, behind what stands there.
@@ -105,7 +88,7 @@ async fn what_an_earlier_version_left_is_found_in_the_background(kind: StoreKind
     let (ann, bob, _) = three(&app).await;
     let first = ann.send(&bob, "the very first").await;
     let place = app.stop().await;
-    let old = store(&place.store).await;
+    let old = store::at(&place.store).await;
     let id = first["conversation"]["id"].as_str().expect("an id");
     let id = ConversationId::parse(id).expect("an id");
     let sender = UserId::parse(&ann.id).expect("an id");
@@ -232,7 +215,7 @@ async fn what_was_deleted_or_edited_away_is_found_no_more_and_its_words_are_gone
         changed(&gone, "", Some(Timestamp::now())),
         changed(&other, "apple renewed", None),
     ];
-    let direct = store(&place.store).await;
+    let direct = store::at(&place.store).await;
     write(&direct, id, changes).await;
     direct.close().await;
 

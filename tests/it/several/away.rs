@@ -37,7 +37,7 @@ async fn a_session_that_ended_meanwhile_is_told_nothing_more() {
     other.ok("mutation { logout }", json!({})).await;
     ann.send(&bob, "not for who has left").await;
     // Trust in what is in memory has run out by then.
-    tokio::time::sleep(Duration::from_millis(1_000)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
     link.release();
     assert_eq!(ended.closed().await, (vec![], Some(4403)));
     while !lasting.told().await.contains("not for who has left") {}

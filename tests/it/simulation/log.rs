@@ -215,7 +215,7 @@ impl SharedLog {
                         message.react(entry.step);
                     }
                 }
-                Happening::ConversationChanged(_) => {}
+                Happening::ConversationChanged(_) | Happening::Estranged(_) => {}
             }
         }
         messages

@@ -12,8 +12,8 @@ use chinwag::{
     },
     error::Result,
     store::{
-        Blocks, Conversations, Heard, Lease, Marks, Messages, Presence, Search, Sessions, Signals,
-        Upkeep, Users,
+        Block, Blocks, Conversations, Heard, Lease, Marks, Messages, Presence, Search, Sessions,
+        Signals, Upkeep, Users,
     },
 };
 
@@ -79,8 +79,12 @@ impl Users for SimStore {
 
 #[async_trait]
 impl Blocks for SimStore {
-    async fn block(&self, _: UserId, _: UserId, _: Timestamp) -> Result<bool> {
-        Ok(false)
+    async fn block(&self, _: UserId, _: UserId, at: Timestamp) -> Result<Block> {
+        Ok(Block { at, told: true })
+    }
+
+    async fn block_is_told(&self, _: UserId, _: UserId, _: Block) -> Result<()> {
+        Ok(())
     }
 
     async fn unblock(&self, _: UserId, _: UserId) -> Result<bool> {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use chinwag::domain::{
-    Body, Conversation, ConversationId, Entry, Happening, Member, MemberRole, Message,
-    MessageState, NewEntry, Position, Progress, Seal, Tail, Timestamp, UserId,
+    Body, Conversation, ConversationId, Entry, Happening, Member, MemberRole, Message, MessageId,
+    MessageState, NewEntry, Pair, Position, Progress, Seal, Tail, Timestamp, UserId,
 };
 use rand::{RngExt, rngs::StdRng};
 
@@ -56,6 +56,7 @@ impl RandomLog {
         for _ in 0..random.random_range(1..=10) {
             let at = random.random_range(0..self.conversations.len() - 1);
             let new = match self.tails.get(&self.conversations[at].id) {
+                None if random.random_range(0..3) == 0 => self.block(at),
                 None => told(&self.conversations[at]),
                 Some(_) => self.something(at, random),
             };
@@ -69,6 +70,16 @@ impl RandomLog {
         let batch = &self.entries[begun..];
         let appended = self.writer.append(batch).await;
         assert_eq!((appended.written, appended.stopped), (batch.len(), None));
+    }
+
+    /// One of two people blocks the other.
+    fn block(&self, at: usize) -> NewEntry {
+        let pair = Pair::new(self.people[0], self.people[1]);
+        NewEntry {
+            id: MessageId::new().0,
+            conversation_id: self.conversations[at].id,
+            what: Happening::Estranged(pair.expect("two people")),
+        }
     }
 
     /// What happens next in a conversation.
@@ -111,6 +122,7 @@ impl RandomLog {
                 }
                 told(&other)
             }
+            4 => self.block(at),
             number => {
                 let member = random.random_range(0..conversation.members.len());
                 let sender = conversation.members[member].user_id;
@@ -128,7 +140,7 @@ impl RandomLog {
                 let state = change.state.as_ref().expect("is told");
                 message.expect("was sent").change(state, entry.step);
             }
-            Happening::Reacted(_) => {}
+            Happening::Reacted(_) | Happening::Estranged(_) => {}
             Happening::ConversationChanged(state) => {
                 self.conversations[at].change(state, entry.step);
             }

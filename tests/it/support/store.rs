@@ -10,7 +10,11 @@ use std::{
     },
 };
 
-use chinwag::store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo};
+use chinwag::{
+    app::StoreConfig,
+    store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo},
+};
+use secrecy::ExposeSecret;
 
 use super::{mongod, or_skipped};
 
@@ -56,6 +60,23 @@ async fn embedded() -> (DynStore, Guard) {
         .await
         .expect("a new directory opens");
     (Arc::new(store), Guard::Embedded { _dir: dir })
+}
+
+/// The store itself, while no server runs on it.
+pub async fn at(place: &StoreConfig) -> DynStore {
+    let (limits, observer) = (StoreLimits::default(), Arc::new(|_, _| {}));
+    match place {
+        StoreConfig::Embedded { dir } => Arc::new(
+            EmbeddedStore::open(dir, limits, observer)
+                .await
+                .expect("opens"),
+        ),
+        StoreConfig::Mongo { uri } => Arc::new(
+            mongo::open(uri.expose_secret(), limits, observer)
+                .await
+                .expect("opens"),
+        ),
+    }
 }
 
 /// A directory of a test's own, removed when dropped.
