@@ -14,6 +14,7 @@ use super::{Chat, Prepared};
 use crate::{
     auth::{Revocation, Viewer},
     domain::{Stand, TypingEvent},
+    error::{Error, Result},
     realtime::{Attachment, ConversationChanges, LogReceiver, PresenceReceiver, Reads},
 };
 
@@ -123,6 +124,20 @@ impl Connection {
     /// such as that the session was ended.
     pub fn may_tell(&self) -> bool {
         self.chat.0.trust.holds()
+    }
+
+    /// Looks whether the session was ended, where that may have been missed.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when it was; the store's.
+    pub fn check_session(&self) -> impl Future<Output = Result<()>> + Send + use<> {
+        let (chat, session) = (self.chat.clone(), self.viewer.session_id);
+        async move {
+            if chat.0.trust.holds() || chat.0.sessions.is_live(session).await? {
+                return Ok(());
+            }
+            Err(Error::signed_out())
+        }
     }
 
     /// Completes when [`Connection::may_tell`].

@@ -169,7 +169,16 @@ impl Socket {
             self.operations.start(id, true, events);
         } else {
             let span = self.id.span();
+            let checked = greeted
+                .connection
+                .as_ref()
+                .map(|connection| connection.check_session());
             let answer = stream::once(async move {
+                if let Some(checked) = checked
+                    && let Err(error) = checked.await
+                {
+                    return Event::Error(vec![ErrorReply::from(&error)]);
+                }
                 let reply = api.execute(operation, context).instrument(span).await;
                 if reply.ran() {
                     Event::Next(Payload::from(&reply))

@@ -2,25 +2,29 @@
 //! one it is said again and again that something may have been missed.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::Weak,
     time::{Duration, Instant},
 };
 
 use mongodb::{
-    Collection,
-    bson::RawDocumentBuf,
+    bson::{RawDocument, RawDocumentBuf},
     change_stream::{ChangeStream, event::ChangeStreamEvent, event::ResumeToken},
     error::ErrorKind,
 };
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Inner, error};
-use crate::store::Heard;
+use crate::{error::Error, store::Heard};
+
+type Stream = ChangeStream<ChangeStreamEvent<RawDocumentBuf>>;
 
 /// How long the server keeps a question for what is new when there is nothing: so often it is known that nothing was
 /// missed.
 const AWAIT: Duration = Duration::from_millis(250);
+
+/// How long an answer may take before its connection is left behind.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -34,7 +38,7 @@ enum Ended {
     /// The store is closed.
     Closed,
     /// It can go on from there.
-    Broken(mongodb::error::Error, Option<ResumeToken>),
+    Broken(Error, Option<ResumeToken>),
     /// What comes next is not known any more.
     Lost,
     /// There is no stream to be had.
@@ -52,17 +56,11 @@ impl Inner {
                 drop(inner);
                 return Self::stay_deaf(store).await;
             }
-            let (stop, signals) = (inner.stop.clone(), inner.collections.signals.clone());
-            let ended = match Self::open_stream(&signals, token.take(), &inner).await {
-                Ok((stream, is_new)) => {
-                    if is_new
-                        && inner
-                            .signalling
-                            .ears
-                            .send(Heard::Missed(Instant::now()))
-                            .await
-                            .is_err()
-                    {
+            let (stop, is_new) = (inner.stop.clone(), token.is_none());
+            let ended = match inner.open_stream(token.take()).await {
+                Ok(stream) => {
+                    let missed = Heard::Missed(Instant::now());
+                    if is_new && inner.signalling.ears.send(missed).await.is_err() {
                         return;
                     }
                     is_well = true;
@@ -77,7 +75,7 @@ impl Inner {
                 Ended::Lost => {}
                 Ended::Broken(failure, place) => {
                     if is_well {
-                        let detail = error::detail(&error::from_driver(&failure));
+                        let detail = error::detail(&failure);
                         tracing::warn!(
                             detail,
                             "MongoDB: other servers cannot be heard; trying again"
@@ -93,67 +91,64 @@ impl Inner {
         }
     }
 
-    /// A stream from a place on, or from now; then it says so.
-    async fn open_stream(
-        signals: &Collection<RawDocumentBuf>,
-        token: Option<ResumeToken>,
-        inner: &Arc<Self>,
-    ) -> Result<(ChangeStream<ChangeStreamEvent<RawDocumentBuf>>, bool), Ended> {
-        let is_new = token.is_none();
-        let watch = signals
-            .watch()
-            .max_await_time(AWAIT)
-            .resume_after(token.clone());
-        match watch.await {
-            Ok(stream) => Ok((stream, is_new)),
-            Err(failure) => Err(match &*failure.kind {
-                ErrorKind::Command(command) if command.code == UNAUTHORIZED => {
-                    tracing::warn!(
-                        "MongoDB: the right to changeStream on the collection signals in {} is missing. Without it, what \
-                         happens on other servers is seen up to two seconds later, and typing not at all.",
-                        inner.place
-                    );
-                    Ended::Deaf
-                }
-                ErrorKind::Command(command) if command.code == NOT_A_REPLICA_SET => Ended::Deaf,
-                _ if is_passing(&failure) => Ended::Broken(failure, token),
-                _ if is_new => Ended::Broken(failure, None),
+    /// A stream from a place on, or from now.
+    async fn open_stream(&self, token: Option<ResumeToken>) -> Result<Stream, Ended> {
+        let signals = self.collections.signals.clone();
+        let from = token.clone();
+        let opened = in_time(async move {
+            let watch = signals.watch().max_await_time(AWAIT);
+            watch.resume_after(from).await
+        });
+        let Some(opened) = opened.await else {
+            return Err(Ended::Broken(error::late(), token));
+        };
+        opened.map_err(|failure| match &*failure.kind {
+            ErrorKind::Command(command) if command.code == UNAUTHORIZED => {
+                tracing::warn!(
+                    "MongoDB: the right to changeStream on the collection signals in {} is missing. Without it, what \
+                     happens on other servers is seen up to two seconds later, and typing not at all.",
+                    self.place
+                );
+                Ended::Deaf
+            }
+            ErrorKind::Command(command) if command.code == NOT_A_REPLICA_SET => Ended::Deaf,
+            _ => match error::from_driver(&failure) {
+                passing @ Error::Unavailable(_) => Ended::Broken(passing, token),
+                other if token.is_none() => Ended::Broken(other, None),
                 // The place is too long ago, say.
                 _ => Ended::Lost,
-            }),
-        }
+            },
+        })
     }
 
-    async fn listen(
-        store: &Weak<Self>,
-        stop: &CancellationToken,
-        mut stream: ChangeStream<ChangeStreamEvent<RawDocumentBuf>>,
-    ) -> Ended {
+    async fn listen(store: &Weak<Self>, stop: &CancellationToken, mut stream: Stream) -> Ended {
         loop {
             let asked = Instant::now();
-            let next = stop.run_until_cancelled(stream.next_if_any()).await;
-            let Some(inner) = store.upgrade() else {
+            let token = stream.resume_token();
+            let next = in_time(async move {
+                let next = stream.next_if_any().await;
+                (stream, next)
+            });
+            let next = stop.run_until_cancelled(next).await;
+            let (Some(next), Some(inner)) = (next, store.upgrade()) else {
                 return Ended::Closed;
             };
+            let Some((goes_on, next)) = next else {
+                return Ended::Broken(error::late(), token);
+            };
+            stream = goes_on;
             let heard = match next {
-                None => return Ended::Closed,
-                Some(Err(failure)) if is_passing(&failure) => {
-                    return Ended::Broken(failure, stream.resume_token());
+                Err(failure) => {
+                    return match error::from_driver(&failure) {
+                        passing @ Error::Unavailable(_) => Ended::Broken(passing, token),
+                        _ => Ended::Lost,
+                    };
                 }
-                Some(Err(_)) => return Ended::Lost,
-                Some(Ok(None)) if !stream.is_alive() => return Ended::Lost,
-                Some(Ok(None)) => Some(Heard::UpTo(asked)),
-                Some(Ok(Some(event))) => match event.full_document {
-                    Some(document) => match inner.heard(&document) {
-                        Ok(heard) => heard,
-                        Err(failure) => {
-                            let detail = error::detail(&failure);
-                            tracing::warn!(detail, "MongoDB: a signal that cannot be read");
-                            Some(Heard::Missed(Instant::now()))
-                        }
-                    },
-                    None => None,
-                },
+                Ok(None) if !stream.is_alive() => return Ended::Lost,
+                Ok(None) => Some(Heard::UpTo(asked)),
+                Ok(Some(event)) => event
+                    .full_document
+                    .and_then(|document| inner.read_heard(&document)),
             };
             if let Some(heard) = heard
                 && inner.signalling.ears.send(heard).await.is_err()
@@ -161,6 +156,14 @@ impl Inner {
                 return Ended::Closed;
             }
         }
+    }
+
+    fn read_heard(&self, document: &RawDocument) -> Option<Heard> {
+        self.heard(document).unwrap_or_else(|failure| {
+            let detail = error::detail(&failure);
+            tracing::warn!(detail, "MongoDB: a signal that cannot be read");
+            Some(Heard::Missed(Instant::now()))
+        })
     }
 
     /// Says again and again that something may have been missed, as long as others may be there.
@@ -185,9 +188,9 @@ impl Inner {
     }
 }
 
-fn is_passing(failure: &mongodb::error::Error) -> bool {
-    matches!(
-        error::from_driver(failure),
-        crate::error::Error::Unavailable(_)
-    )
+/// Waits for a call, which runs on by itself when it is late, as the driver's futures must not be dropped half way: its
+/// connection may be one whose other end is gone.
+async fn in_time<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    let call = timeout(PATIENCE, tokio::spawn(call)).await;
+    call.ok()?.ok()
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use chinwag::app::StoreConfig;
-use secrecy::SecretString;
 use serde_json::json;
 
 use super::{hears_only, moved};
-use crate::support::{TestApp, acts::with, feed::Feed, link::Link, mongod::own, or_skipped};
+use crate::support::{
+    Reader, TestApp, acts::with, app::Place, eventually, feed::Feed, json as at, link::Link,
+    mongod::own, or_skipped,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ended_meanwhile_is_told_nothing_more() {
@@ -15,16 +16,13 @@ async fn a_session_that_ended_meanwhile_is_told_nothing_more() {
         return;
     };
     let link = Link::to(mongod.address()).await;
-    let at = |uri: String| StoreConfig::Mongo {
-        uri: SecretString::from(uri),
-    };
-    let app = TestApp::at(at(mongod.uri_for("chat")).into(), hears_only).await;
+    let app = TestApp::at(Place::mongo(&mongod.uri_for("chat")), hears_only).await;
     let through = format!("mongodb://{}/chat?directConnection=true", link.address);
     let short = |config: &mut chinwag::app::Config| {
         hears_only(config);
         config.limits.hearing_lasts = Duration::from_millis(800);
     };
-    let cut_off = TestApp::at(at(through).into(), short).await;
+    let cut_off = TestApp::at(Place::mongo(&through), short).await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let other = bob.sign_in_again().await;
     let mut ended = Feed::live(cut_off.address, &other).await;
@@ -45,4 +43,38 @@ async fn a_session_that_ended_meanwhile_is_told_nothing_more() {
     assert_eq!(history.len(), 2);
     app.stop().await;
     cut_off.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_go_dead_are_left_behind() {
+    const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id } }";
+    let Some(mongod) = or_skipped("mongod", own().await) else {
+        return;
+    };
+    let link = Link::to(mongod.address()).await;
+    let through = format!("mongodb://{}/chat?directConnection=true", link.address);
+    let app = TestApp::at(Place::mongo(&mongod.uri_for("chat")), hears_only).await;
+    let stranded = TestApp::at(Place::mongo(&through), hears_only).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    ann.send(&bob, "before").await;
+    let mut reader = Reader::open(stranded.address, &bob, json!({})).await;
+    let there = moved(&bob, &stranded);
+    there.send(&ann, "there").await;
+    link.strand();
+    let input = json!({ "input": {
+        "to": with(&ann), "body": "again", "clientMessageId": "again",
+    } });
+    eventually("sends go on over other connections", async || {
+        let reply = there.run(SEND, input.clone()).await;
+        let code = at(&reply, "errors.0.extensions.code");
+        assert!(code.is_null() || code == "SERVICE_UNAVAILABLE", "{reply}");
+        code.is_null()
+    })
+    .await;
+    ann.send(&bob, "heard").await;
+    for body in ["there", "again", "heard"] {
+        assert_eq!(reader.next().await.body, body);
+    }
+    app.stop().await;
+    stranded.stop().await;
 }

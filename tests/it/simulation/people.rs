@@ -93,6 +93,7 @@ pub async fn send(world: Arc<World>, number: usize, pause: usize) {
 pub async fn send_one(world: &World, sender: UserId, to: ConversationRef, text: String) {
     let dice = world.dice();
     let with_id = dice.chance(0.8);
+    let mut is_repeated = false;
     loop {
         let process = world.processes.any().await;
         let deadline = Instant::now() + Duration::from_millis(dice.number(50..=3_000) as u64);
@@ -118,6 +119,8 @@ pub async fn send_one(world: &World, sender: UserId, to: ConversationRef, text: 
             }
             None | Some(Err(Error::Unavailable(_))) => *world.ledger.failures.lock() += 1,
             Some(Err(Error::NotFound { .. })) if world.movers.contains(&sender) => return,
+            // It was changed since, by who could not say what it had said first.
+            Some(Err(Error::Conflict { .. })) if is_repeated => return,
             Some(Err(error)) => {
                 world.note(format!("a send of {text:?} failed: {error:?}"));
                 return;
@@ -126,6 +129,7 @@ pub async fn send_one(world: &World, sender: UserId, to: ConversationRef, text: 
         if !with_id || dice.chance(0.2) {
             return;
         }
+        is_repeated = true;
         sleep(Duration::from_millis(dice.number(1..=300) as u64)).await;
     }
 }
