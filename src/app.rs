@@ -1,21 +1,28 @@
 //! The whole server: the only place that knows everything.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     net::TcpListener,
     time::{Instant, timeout_at},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
+    admin::{Desk, socket::Socket},
     chat::{Chat, Parts},
     domain::{AvatarHosts, Limits},
     graphql::Api,
     http::{self, Http, HttpSettings},
     metrics::Metrics,
-    store::{self, DynStore, Observer, OpenError, StoreLimits, embedded::Unopened},
+    store::{self, DynStore, Observer, OpenError, StoreLimits, WholeStore, embedded::Unopened},
 };
 
 /// How long looking into a folder that is not used may hold up the start.
@@ -101,6 +108,8 @@ pub struct App {
     place: String,
     limits: Limits,
     stopping: CancellationToken,
+    /// Hears an operator's orders, where they come through this server.
+    operators: Option<AbortOnDropHandle<()>>,
 }
 
 impl App {
@@ -110,9 +119,10 @@ impl App {
     /// One line for the person who starts it. Nothing is left behind.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
-        let store = open(&config, &metrics).await.map_err(StartError::new)?;
+        let whole = open(&config, &metrics).await.map_err(StartError::new)?;
+        let store: DynStore = whole.clone();
         let unused = config.unused_dir.clone();
-        let started = Self::start_over(store.clone(), config, metrics).await;
+        let started = Self::start_over(whole, config, metrics).await;
         if started.is_err() {
             store.close().await;
         } else if let Some(dir) = unused {
@@ -127,7 +137,7 @@ impl App {
     }
 
     async fn start_over(
-        store: DynStore,
+        store: WholeStore,
         config: Config,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
@@ -146,8 +156,12 @@ impl App {
         let mut limits = config.limits.clone();
         limits.shutdown = limits.shutdown.saturating_sub(CLOSING);
         let place = store.place().to_owned();
+        let operators = match &config.store {
+            StoreConfig::Embedded { dir } => hear_operators(dir),
+            StoreConfig::Mongo { .. } => None,
+        };
         let chat = Chat::start(Parts {
-            store,
+            store: store.clone(),
             metrics: metrics.clone(),
             secrets,
             session_ttl: config.session_ttl,
@@ -168,12 +182,17 @@ impl App {
             config.http,
             stopping.clone(),
         );
+        let operators = operators.map(|socket| {
+            let desk = Desk::beside(chat.clone(), store);
+            AbortOnDropHandle::new(tokio::spawn(socket.serve(desk, stopping.clone())))
+        });
         Ok(Self {
             chat,
             http,
             place,
             limits,
             stopping,
+            operators,
         })
     }
 
@@ -201,6 +220,7 @@ impl App {
             http,
             limits,
             stopping,
+            operators,
             ..
         } = self;
         let served = http::serve(listener, http.router(), &limits, stopping.clone());
@@ -217,7 +237,14 @@ impl App {
                 served.await;
             }
         };
-        tokio::join!(served, http.sockets_closed());
+        let heard = async {
+            if let Some(operators) = operators
+                && timeout_at(until, operators).await.is_err()
+            {
+                tracing::warn!("stopped while an operator's order was carried out");
+            }
+        };
+        tokio::join!(served, http.sockets_closed(), heard);
         // What takes longer than that waits for a store that does not answer: the next start makes up for it.
         let closing = until.max(Instant::now() + CLOSING);
         if timeout_at(closing, chat.stop()).await.is_err() {
@@ -229,17 +256,39 @@ impl App {
     }
 }
 
-async fn open(config: &Config, metrics: &Arc<Metrics>) -> Result<DynStore, OpenError> {
+async fn open(config: &Config, metrics: &Arc<Metrics>) -> Result<WholeStore, OpenError> {
     let metrics = metrics.clone();
     let observer: Observer = Arc::new(move |call, took| metrics.store_call(call, took));
-    Ok(match &config.store {
-        StoreConfig::Embedded { dir } => Arc::new(
-            store::embedded::EmbeddedStore::open(dir, config.store_limits, observer).await?,
-        ),
+    open_store(&config.store, config.store_limits, observer).await
+}
+
+/// Opens a store.
+///
+/// # Errors
+/// One line that names where it is.
+pub async fn open_store(
+    config: &StoreConfig,
+    limits: StoreLimits,
+    observer: Observer,
+) -> Result<WholeStore, OpenError> {
+    Ok(match config {
+        StoreConfig::Embedded { dir } => {
+            Arc::new(store::embedded::EmbeddedStore::open(dir, limits, observer).await?)
+        }
         StoreConfig::Mongo { uri } => {
-            Arc::new(store::mongo::open(uri.expose_secret(), config.store_limits, observer).await?)
+            Arc::new(store::mongo::open(uri.expose_secret(), limits, observer).await?)
         }
     })
+}
+
+/// The socket file for operators; that there is none is no reason not to serve.
+fn hear_operators(dir: &Path) -> Option<Socket> {
+    let opened = Socket::open(dir);
+    opened
+        .inspect_err(|error| {
+            tracing::warn!(%error, "`chinwag admin` works only while this server does not run");
+        })
+        .ok()
 }
 
 /// One warning when a folder holds people who cannot sign in any more since another store serves. Whatever is wrong with
@@ -259,8 +308,8 @@ async fn tell_who_is_not_served(dir: PathBuf, store: &DynStore) {
             let served = served.map_or_else(|_| "?".to_owned(), |count| count.to_string());
             tracing::warn!(
                 "{shown} (DATA_DIR) holds an embedded store that is not served: users there: {unopened}; users in \
-                 {serving}, which serves: {served}. To serve the folder again, unset MONGODB_URI and start anew; moving \
-                 its users and messages into MongoDB is not built yet."
+                 {serving}, which serves: {served}. To serve the folder again, unset MONGODB_URI and start anew; to \
+                 move its users and messages into MongoDB, see `chinwag export --help`."
             );
         }
         Ok(_) => {}

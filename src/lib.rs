@@ -1,8 +1,10 @@
 //! chinwag, a chat backend in one binary that speaks GraphQL.
 
+pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod chat;
+pub mod commands;
 pub mod domain;
 pub mod error;
 pub mod graphql;

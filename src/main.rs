@@ -7,7 +7,8 @@ use std::{io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 use banner::Banner;
 use chinwag::{
     app::App,
-    settings::{Command, LogFormat, Settings, Unreadable},
+    commands,
+    settings::{LogFormat, Settings, Unreadable},
     telemetry,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -25,10 +26,6 @@ fn main() -> ExitCode {
         }
         Err(Unreadable::Wrong(reason, log_format)) => return failed(&reason, log_format),
     };
-    if let Some(Command::Schema) = settings.command {
-        say(&chinwag::graphql::sdl());
-        return ExitCode::SUCCESS;
-    }
     let log_format = settings.log_format;
     telemetry::start(&settings.log, log_format);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
@@ -38,7 +35,12 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("no threads to run on: {error}"), log_format),
     };
-    let served = runtime.block_on(serve(settings));
+    let served = runtime.block_on(async {
+        match settings.command {
+            None => serve(settings).await,
+            Some(_) => carry_out(settings).await,
+        }
+    });
     // What still runs by now was given its time.
     runtime.shutdown_timeout(Duration::from_millis(100));
     match served {
@@ -57,13 +59,27 @@ fn failed(reason: &str, format: LogFormat) -> ExitCode {
     ExitCode::FAILURE
 }
 
-async fn serve(settings: Settings) -> Result<(), String> {
-    let line = |error: chinwag::app::StartError| error.to_string();
+/// Does something else than to serve, unless a signal comes in between.
+async fn carry_out(settings: Settings) -> Result<(), String> {
+    let (mut terminate, mut interrupt) = signals()?;
+    tokio::select! {
+        done = commands::run(&settings) => done.map_err(|failure| failure.to_string()),
+        () = either(&mut terminate, &mut interrupt) => Err("interrupted".to_owned()),
+    }
+}
+
+/// SIGTERM and SIGINT.
+fn signals() -> Result<(Signal, Signal), String> {
     let signals = |kind| signal(kind).map_err(|error| format!("no signals: {error}"));
-    let (mut terminate, mut interrupt) = (
+    Ok((
         signals(SignalKind::terminate())?,
         signals(SignalKind::interrupt())?,
-    );
+    ))
+}
+
+async fn serve(settings: Settings) -> Result<(), String> {
+    let line = |error: chinwag::app::StartError| error.to_string();
+    let (mut terminate, mut interrupt) = signals()?;
     let starting = async {
         // The address first: a store that a running server uses is left alone.
         let listener = App::listen(SocketAddr::new(settings.host, settings.port)).map_err(line)?;

@@ -1,12 +1,13 @@
 //! Settings from flags and the environment.
 
+mod command;
 mod declared;
 mod unreadable;
 mod values;
 
 use std::{ffi::OsString, net::IpAddr, path::PathBuf, time::Duration};
 
-use clap::{FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{FromArgMatches, Parser, ValueEnum, parser::ValueSource};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
@@ -16,6 +17,10 @@ use crate::{
     store::StoreLimits,
 };
 
+pub use command::{
+    AdminOrder, AdminTask, BackupOrder, CheckOrder, Command, ExportOrder, ImportOrder,
+    RestoreOrder, Source,
+};
 pub use unreadable::Unreadable;
 pub use values::LogFilter;
 use values::{host, jwt_secrets, log_filter, mongodb_uri, network, session_ttl};
@@ -38,10 +43,16 @@ pub struct Settings {
     #[arg(long, env, default_value_t = 4000, hide_env_values = true)]
     pub port: u16,
     /// MongoDB that keeps everything; without it, an embedded store does [default database: chinwag]
-    #[arg(long, env, value_parser = mongodb_uri, hide_env_values = true)]
+    #[arg(long, env, global = true, value_parser = mongodb_uri, hide_env_values = true)]
     pub mongodb_uri: Option<SecretString>,
     /// Folder of the embedded store; made when it is not there
-    #[arg(long, env, default_value = "./data", hide_env_values = true)]
+    #[arg(
+        long,
+        env,
+        global = true,
+        default_value = "./data",
+        hide_env_values = true
+    )]
     pub data_dir: PathBuf,
     /// Secrets that sign sessions, at least 32 bytes each, separated by commas: the first signs, all verify; without
     /// it, one is made and kept with the data
@@ -51,7 +62,7 @@ pub struct Settings {
     #[arg(long, env, default_value = "15d", value_parser = session_ttl, hide_env_values = true)]
     pub session_ttl: Duration,
     /// Work of a password hash, 10 to 15; each step doubles it
-    #[arg(long, env, default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=15), hide_env_values = true)]
+    #[arg(long, env, global = true, default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=15), hide_env_values = true)]
     pub bcrypt_cost: u32,
     /// Origins of web pages, besides this server's own, that may use it with cookies, separated by commas
     #[arg(long, env, value_delimiter = ',', hide_env_values = true)]
@@ -79,21 +90,14 @@ pub struct Settings {
     #[arg(long, env, value_delimiter = ',', hide_env_values = true)]
     pub avatar_hosts: Vec<AvatarHost>,
     /// What is logged: a level (error, warn, info, debug, trace, off) or tracing directives
-    #[arg(long, env, default_value = "info", value_parser = log_filter, hide_env_values = true)]
+    #[arg(long, env, global = true, default_value = "info", value_parser = log_filter, hide_env_values = true)]
     pub log: LogFilter,
     /// How it is logged
-    #[arg(long, env, value_enum, default_value_t = LogFormat::Text, hide_env_values = true)]
+    #[arg(long, env, global = true, value_enum, default_value_t = LogFormat::Text, hide_env_values = true)]
     pub log_format: LogFormat,
     /// The settings that are not as they are by default, for the log.
     #[arg(skip)]
     pub changed: String,
-}
-
-/// What else the program can do.
-#[derive(Subcommand)]
-pub enum Command {
-    /// Print the GraphQL schema
-    Schema,
 }
 
 /// On or off.
@@ -127,10 +131,15 @@ impl Settings {
         let mut command = declared::command();
         let matches = command.try_get_matches_from_mut(&args);
         let read = matches.and_then(|matches| {
-            Ok(Self {
-                changed: declared::changed(&command, &matches),
-                ..Self::from_arg_matches(&matches)?
-            })
+            let mut settings = Self::from_arg_matches(&matches)?;
+            settings.changed = declared::changed(&command, &matches);
+            // Whoever gives a command looks at what it prints, not at a log.
+            if settings.command.is_some()
+                && matches.value_source("log") == Some(ValueSource::DefaultValue)
+            {
+                settings.log = LogFilter("warn,chinwag::admin=info".to_owned());
+            }
+            Ok(settings)
         });
         read.map_err(|error| {
             let log_format = declared::log_format(&command, &args);

@@ -9,6 +9,9 @@ use crate::{
     error::{Error, Result},
 };
 
+/// The highest cost of a hash that passwords are verified with.
+const MOST_WORK: u32 = 16;
+
 /// Hashes and verifies passwords. Cheap to clone.
 #[derive(Clone)]
 pub struct Hasher(Arc<Inner>);
@@ -56,23 +59,33 @@ impl Hasher {
         .await
     }
 
-    /// Whether `password` is the one behind `hash`. Without a hash the answer is no, and takes as long.
+    /// Whether `password` is the one behind `hash`. Without a hash that is one the answer is no, and takes as long; so does
+    /// a no where the hash was made with less work than is asked for now.
     ///
     /// # Errors
     /// [`Error::RateLimited`] when too many wait.
     pub async fn verify(&self, password: Password, hash: Option<String>) -> Result<bool> {
         self.on_a_core(async { Ok(()) }, move |inner| {
-            let known = hash.is_some();
-            let hash = hash.as_deref().unwrap_or(&inner.decoy);
-            Ok(bcrypt::non_truncating_verify(password.expose(), hash).map_err(fault)? && known)
+            let known = hash.filter(|hash| is_hash(hash));
+            let hash = known.as_deref().unwrap_or(&inner.decoy);
+            // Of a longer one bcrypt takes the first 72 bytes, as it did when an older program made the hash: none of
+            // ours is one of those, as in it a NUL follows the password.
+            let matches = bcrypt::verify(password.expose(), hash).map_err(fault)?;
+            if matches && known.is_some() {
+                return Ok(true);
+            }
+            // Each step doubles the work, so that all of them together are what was spared.
+            for cost in cost_of(hash).unwrap_or(inner.cost)..inner.cost {
+                bcrypt::hash_with_salt("spared", cost, [0; 16]).map_err(fault)?;
+            }
+            Ok(false)
         })
         .await
     }
 
     /// Whether `hash` was made with less work than is asked for now.
     pub fn is_outdated(&self, hash: &str) -> bool {
-        hash.parse::<bcrypt::HashParts>()
-            .is_ok_and(|parts| parts.get_cost() < self.0.cost)
+        cost_of(hash).is_some_and(|cost| cost < self.0.cost)
     }
 
     async fn on_a_core<T: Send + 'static>(
@@ -97,4 +110,15 @@ impl Hasher {
 
 fn fault(error: impl std::fmt::Display) -> Error {
     Error::Internal(format!("password hashing: {error}"))
+}
+
+/// Whether this is a hash of bcrypt's that a password can be verified with; one of so much work that nobody would wait for
+/// it is none.
+pub fn is_hash(text: &str) -> bool {
+    cost_of(text).is_some_and(|cost| (4..=MOST_WORK).contains(&cost))
+}
+
+fn cost_of(hash: &str) -> Option<u32> {
+    let parts = hash.parse::<bcrypt::HashParts>().ok()?;
+    Some(parts.get_cost())
 }

@@ -11,6 +11,9 @@ use crate::{
     error::{Error, Result},
 };
 
+/// How often a login is tried whose password's hash changes in between, as another login makes it anew.
+const LOGIN_TRIES: usize = 3;
+
 /// What someone who signs up gives, as it came.
 pub struct Signup {
     pub username: String,
@@ -133,22 +136,45 @@ impl Chat {
                 .login(origin, username.as_ref().map(Username::key).as_deref())
                 .inspect_err(|_| log_attempt("login limited", origin, username.as_ref()))?;
         }
-        let found = match &username {
-            Some(username) => self.0.store.credentials(&username.key()).await?,
-            None => None,
-        };
-        let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let matches = self.0.hasher.verify(password, hash).await?;
-        if let Some((user, hash)) = found
-            && matches
-            && let Some(signed_in) = self.sign_in(Arc::new(user), &hash, device).await?
-        {
-            return Ok(signed_in);
+        for _ in 0..LOGIN_TRIES {
+            let found = match &username {
+                Some(username) => self.0.store.credentials(&username.key()).await?,
+                None => None,
+            };
+            let hash = found.as_ref().map(|(_, hash)| hash.clone());
+            let matches = self.0.hasher.verify(password.clone(), hash).await?;
+            let Some((user, hash)) = found.filter(|_| matches) else {
+                break;
+            };
+            let id = user.id;
+            if let Some(signed_in) = self.sign_in(Arc::new(user), &hash, device.clone()).await? {
+                self.renew_hash(id, &hash, password).await;
+                return Ok(signed_in);
+            }
         }
         log_attempt("login failed", origin, username.as_ref());
+        if !password.fits() {
+            return Err(Password::too_long("input.password"));
+        }
         Err(Error::Unauthenticated(
             "The username or the password is wrong.",
         ))
+    }
+
+    /// Hashes a password anew that was found right, where its hash was made with less work than is asked for now.
+    async fn renew_hash(&self, user: UserId, old: &str, password: Password) {
+        // Who has a longer one keeps the hash that knows of its first bytes, until it is changed.
+        if !self.0.hasher.is_outdated(old) || !password.fits() {
+            return;
+        }
+        let renew = async {
+            let new = self.0.hasher.hash(password, async { Ok(()) }).await?;
+            self.0.store.change_password(user, old, &new).await
+        };
+        // The next login tries again.
+        if let Err(error) = renew.await {
+            tracing::warn!(?error, "a password's hash could not be made anew");
+        }
     }
 
     /// Begins a session of someone whose password was found to be the one behind `hash`; `None` when that has changed.

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     domain::{Conversation, ConversationRef, Pair, Signal, Timestamp, User, UserId},
     error::{Error, Result},
-    store::{Block, DynStore},
+    store::{DynStore, KeptBlock},
 };
 
 const CACHED_USERS: u64 = 100_000;
@@ -146,7 +146,7 @@ impl Chat {
     }
 
     /// The block as it is kept from here on.
-    async fn remember_block(&self, viewer: UserId, other: UserId, pair: Pair) -> Result<Block> {
+    async fn remember_block(&self, viewer: UserId, other: UserId, pair: Pair) -> Result<KeptBlock> {
         let blocks = &self.0.blocks;
         let _turn = blocks.turn.lock().await;
         let most = self.0.limits.blocked_users;

@@ -1,6 +1,7 @@
 //! What people can do, one method a verb: check, write, then publish. The only place that knows the rules.
 
 mod account;
+mod administration;
 mod blocks;
 mod connection;
 mod conversation;

@@ -63,7 +63,8 @@ impl Chat {
         Ok(Arc::new(changed?.ok_or(Error::signed_out())?))
     }
 
-    fn profile_changed(&self, user: UserId) {
+    /// Lets a user be read anew, on all processes.
+    pub(super) fn profile_changed(&self, user: UserId) {
         self.0.directory.forget_user(user);
         self.0.signalling.tell([Signal::ProfileChanged(user)]);
     }
@@ -79,7 +80,7 @@ impl Chat {
         current: &str,
         new: &str,
     ) -> Result<SignedIn, Vec<Error>> {
-        let current = Password::attempt("input.currentPassword", current);
+        let current = Password::recall("input.currentPassword", current);
         let new = Password::choose("input.newPassword", new);
         match (current, new) {
             (Ok(current), Ok(new)) => self
@@ -98,10 +99,14 @@ impl Chat {
         new: Password,
     ) -> Result<SignedIn> {
         let wrong = || wrong_password("input.currentPassword");
-        let old = self.check_password(id, current, wrong).await?;
+        let old = self.check_password(id, current.clone(), wrong).await?;
         let hash = self.0.hasher.hash(new, async { Ok(()) }).await?;
         if !self.0.store.change_password(id, &old, &hash).await? {
-            return Err(wrong());
+            // A login may have made the hash anew of the same password.
+            let old = self.check_password(id, current, wrong).await?;
+            if !self.0.store.change_password(id, &old, &hash).await? {
+                return Err(wrong());
+            }
         }
         let user = self.0.directory.user(id).await?;
         let user = user.ok_or(Error::signed_out())?;
@@ -124,8 +129,13 @@ impl Chat {
     ) -> Result<()> {
         let id = viewer.user_id;
         let wrong = || wrong_password("password");
-        let hash = self.check_password(id, password, wrong).await?;
-        let deleted = self.0.store.delete_user(id, &hash, Timestamp::now()).await;
+        let hash = self.check_password(id, password.clone(), wrong).await?;
+        let mut deleted = self.0.store.delete_user(id, &hash, Timestamp::now()).await;
+        if deleted == Ok(false) {
+            // A login may have made the hash anew of the same password.
+            let hash = self.check_password(id, password, wrong).await?;
+            deleted = self.0.store.delete_user(id, &hash, Timestamp::now()).await;
+        }
         self.profile_changed(id);
         if !deleted? {
             return Err(wrong());

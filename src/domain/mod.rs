@@ -1,5 +1,6 @@
 //! Types and their invariants: no I/O, no async, no framework.
 
+pub mod account;
 pub mod avatar;
 pub mod conversation;
 pub mod event;
@@ -13,10 +14,12 @@ pub mod session;
 pub mod shown;
 pub mod signal;
 pub mod terms;
+pub mod textual;
 pub mod time;
 pub mod user;
 pub mod words;
 
+pub use account::{Account, Block, Totals};
 pub use avatar::{AvatarHost, AvatarHosts, AvatarUrl};
 pub use conversation::{
     Conversation, ConversationActivity, ConversationKind, ConversationRef, GroupTitle, Member,

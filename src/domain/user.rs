@@ -205,13 +205,33 @@ impl Password {
         Self::attempt(field, text)
     }
 
-    /// Checks a password that someone tries: only what bcrypt could not take in full is refused.
-    pub fn attempt(field: &str, text: &str) -> Result<Self> {
-        if text.len() > Self::MAX_BYTES || text.contains('\0') {
-            let rule = "A password has at most 71 bytes in UTF-8 and no NUL character.";
-            return Err(Error::bad_input(field, rule));
+    /// Checks that bcrypt takes a password in full.
+    fn attempt(field: &str, text: &str) -> Result<Self> {
+        let password = Self::recall(field, text)?;
+        if password.fits() {
+            Ok(password)
+        } else {
+            Err(Self::too_long(field))
+        }
+    }
+
+    /// A password that may be older than this rule: bcrypt alone takes of a longer one the first 72 bytes.
+    pub fn recall(field: &str, text: &str) -> Result<Self> {
+        if text.contains('\0') {
+            return Err(Self::too_long(field));
         }
         Ok(Self(text.into()))
+    }
+
+    /// Whether bcrypt takes it in full.
+    pub fn fits(&self) -> bool {
+        self.0.len() <= Self::MAX_BYTES
+    }
+
+    /// What is said of one that bcrypt could not take in full.
+    pub fn too_long(field: &str) -> Error {
+        let rule = "A password has at most 71 bytes in UTF-8 and no NUL character.";
+        Error::bad_input(field, rule)
     }
 
     /// The secret itself, for the hash function only.
@@ -273,8 +293,10 @@ mod tests {
         assert!(Password::choose("f", &"é".repeat(36)).is_err());
         assert!(Password::choose("f", &"a".repeat(71)).is_ok());
         assert!(Password::choose("f", "abcd\0efgh").is_err());
+        let old = Password::recall("f", &"a".repeat(90));
+        assert!(!old.expect("there may be one").fits());
         assert_eq!(
-            format!("{:?}", Password::attempt("f", "secret").expect("fits")),
+            format!("{:?}", Password::recall("f", "secret").expect("fits")),
             "Password(…)"
         );
     }

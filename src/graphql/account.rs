@@ -131,7 +131,7 @@ fields! { mutations of Mutation, |_mutation, cx| {
         /// Who logs in.
         input: LoginInput,
     ): AuthPayload = each loads {
-        let password = Password::attempt("input.password", &input.password)?;
+        let password = Password::recall("input.password", &input.password)?;
         let device = cx.device.clone();
         let signed_in = cx.chat.login(cx.origin, device, &input.username, password).await?;
         Ok(AuthPayload::new(&cx, signed_in))
@@ -180,7 +180,7 @@ fields! { mutations of Mutation, |_mutation, cx| {
         password: String,
     ): bool = each loads {
         let viewer = cx.viewer()?;
-        let password = Password::attempt("password", &password)?;
+        let password = Password::recall("password", &password)?;
         cx.chat.delete_account(viewer, password, cx.deadline()).await?;
         *cx.cookie.lock() = Some(Box::new(SessionCookie::Clear));
         Ok(true)

@@ -53,6 +53,12 @@ impl Unreadable {
                     _ => format!("{flag} (or {variable}) needs a value"),
                 }
             }
+            ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                "the command needs another one behind it; see --help behind it".into()
+            }
+            ErrorKind::MissingRequiredArgument => {
+                format!("the command needs {name}; see --help behind it")
+            }
             ErrorKind::ArgumentConflict => format!("{flag} was given more than once"),
             _ => {
                 let reason = reason.unwrap_or_else(|| "its value cannot be read".into());

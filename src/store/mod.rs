@@ -12,6 +12,7 @@
 
 pub mod embedded;
 pub mod mongo;
+mod transfer;
 
 use std::{
     fmt,
@@ -31,6 +32,16 @@ use crate::{
     },
     error::{Error, Result},
 };
+
+pub use transfer::Transfer;
+
+/// The store, whichever it is, with what moves it elsewhere.
+pub type WholeStore = Arc<dyn Whole>;
+
+/// Everything that a store can do.
+pub trait Whole: Store + Transfer {}
+
+impl<T: Store + Transfer> Whole for T {}
 
 /// The store, whichever it is.
 pub type DynStore = Arc<dyn Store>;
@@ -170,7 +181,7 @@ pub trait Users: Send + Sync {
 
 /// A block as it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
+pub struct KeptBlock {
     /// When it was made. Tells it from one that is made when this was taken back.
     pub at: Timestamp,
     /// Whether the log is known to tell of it.
@@ -181,10 +192,11 @@ pub struct Block {
 #[async_trait]
 pub trait Blocks: Send + Sync {
     /// Remembers a block, made at `at`, and gives what is kept of it: when it was there already, that stays.
-    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<Block>;
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<KeptBlock>;
 
     /// Takes note that the log tells of a block, if it is still the one that [`Blocks::block`] gave.
-    async fn block_is_told(&self, blocker: UserId, blocked: UserId, block: Block) -> Result<()>;
+    async fn block_is_told(&self, blocker: UserId, blocked: UserId, block: KeptBlock)
+    -> Result<()>;
 
     /// Forgets a block; false when there was none.
     async fn unblock(&self, blocker: UserId, blocked: UserId) -> Result<bool>;

@@ -22,6 +22,7 @@ mod limits;
 mod messages;
 mod model;
 mod mongo;
+mod moving;
 mod nodes;
 mod operation;
 mod over_http;

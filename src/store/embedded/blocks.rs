@@ -7,7 +7,7 @@ use super::{EmbeddedStore, columns};
 use crate::{
     domain::{Pair, Timestamp, UserId},
     error::Result,
-    store::{Block, Blocks},
+    store::{Blocks, KeptBlock},
 };
 
 const BLOCKED_BY: &str = "SELECT blocked FROM blocks WHERE blocker = ?1
@@ -18,7 +18,7 @@ const ESTRANGED: &str = "SELECT blocked FROM blocks WHERE blocker = ?1
 
 #[async_trait]
 impl Blocks for EmbeddedStore {
-    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<Block> {
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<KeptBlock> {
         const ADD: &str = "INSERT INTO blocks (blocker, blocked, at) VALUES (?1, ?2, ?3)
              ON CONFLICT DO NOTHING";
         const KEPT: &str = "SELECT at, told FROM blocks WHERE blocker = ?1 AND blocked = ?2";
@@ -26,7 +26,7 @@ impl Blocks for EmbeddedStore {
             db.prepare_cached(ADD)?
                 .execute(params![blocker, blocked, at])?;
             let kept = |row: &Row<'_>| {
-                Ok(Block {
+                Ok(KeptBlock {
                     at: row.get(0)?,
                     told: row.get(1)?,
                 })
@@ -38,7 +38,12 @@ impl Blocks for EmbeddedStore {
         .await
     }
 
-    async fn block_is_told(&self, blocker: UserId, blocked: UserId, block: Block) -> Result<()> {
+    async fn block_is_told(
+        &self,
+        blocker: UserId,
+        blocked: UserId,
+        block: KeptBlock,
+    ) -> Result<()> {
         const SQL: &str =
             "UPDATE blocks SET told = 1 WHERE blocker = ?1 AND blocked = ?2 AND at = ?3";
         self.write(move |db| {

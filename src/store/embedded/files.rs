@@ -54,11 +54,7 @@ pub(super) fn open(dir: &Path) -> Result<Files, OpenError> {
             dir.display()
         ))
     };
-    if !dir.is_dir() {
-        private_dir()
-            .create(dir)
-            .map_err(|error| cannot("created", &error))?;
-    }
+    make_private(dir).map_err(|error| cannot("created", &error))?;
     let lock = private_file(&dir.join("lock")).map_err(|error| cannot("written", &error))?;
     lock.try_lock().map_err(|refusal| match refusal {
         TryLockError::WouldBlock => OpenError::new(format!(
@@ -112,7 +108,7 @@ fn connect(path: &Path, lock: File) -> Result<Files, OpenError> {
     })
 }
 
-fn connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+pub(super) fn connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY)?;
     // Plans do not hang on what is bound to a statement: else it would be prepared anew with each new value.
@@ -120,6 +116,36 @@ fn connection(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.execute_batch(SETTINGS)?;
     Ok(db)
+}
+
+/// The version of the tables in a file that nobody uses: 1 or more.
+///
+/// # Errors
+/// There is no such file, or it is no database of ours.
+pub(super) fn version_of(path: &Path) -> Result<u32, Box<dyn std::error::Error>> {
+    let db = untouched(path)?;
+    let version = schema::version(&db)?;
+    if version == 0 || !db.table_exists(None, "meta")? {
+        return Err("it is a database of something else".into());
+    }
+    Ok(version)
+}
+
+/// Reads a file without a lock, without a change, and without what may stand beside it.
+pub(super) fn untouched(path: &Path) -> Result<Connection, Box<dyn std::error::Error>> {
+    let mut uri = url::Url::from_file_path(std::path::absolute(path)?)
+        .map_err(|()| "the path cannot be written as a URI")?;
+    uri.set_query(Some("immutable=1"));
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Ok(Connection::open_with_flags(uri.as_str(), access)?)
+}
+
+/// Makes a directory that only its owner may enter, unless it is there.
+pub(super) fn make_private(dir: &Path) -> std::io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    private_dir().create(dir)
 }
 
 /// For a directory and its parents that only their owner may enter.
@@ -132,7 +158,7 @@ fn private_dir() -> DirBuilder {
 }
 
 /// Opens a file for writing; a new one only its owner may read, SQLite's files beside it inherit that.
-fn private_file(path: &Path) -> std::io::Result<File> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true);
     #[cfg(unix)]

@@ -5,6 +5,7 @@
 //! files say what these threads are asked to do.
 
 mod append;
+mod backup;
 mod blocks;
 mod change;
 mod checkpoints;
@@ -23,6 +24,7 @@ mod schema;
 mod search;
 mod session;
 mod threads;
+mod transfer;
 mod unopened;
 mod upkeep;
 mod user;
@@ -38,6 +40,7 @@ use self::{
     files::Files,
     threads::{Jobs, Lane},
 };
+pub use backup::{back_up, restore};
 pub use unopened::Unopened;
 
 use super::{Observer, OpenError, StoreLimits};

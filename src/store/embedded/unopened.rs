@@ -2,9 +2,10 @@
 
 use std::{fmt, path::Path};
 
-use rusqlite::{Connection, OpenFlags};
-
-use super::{files::DATABASE, user};
+use super::{
+    files::{self, DATABASE},
+    user,
+};
 
 /// How many users a directory holds that nobody opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +39,7 @@ impl Unopened {
 }
 
 fn count(path: &Path) -> Result<u64, Box<dyn std::error::Error>> {
-    let mut uri = url::Url::from_file_path(std::path::absolute(path)?)
-        .map_err(|()| "the path cannot be written as a URI")?;
-    // SQLite takes no lock, makes no file and looks at no log then.
-    uri.set_query(Some("immutable=1"));
-    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let db = Connection::open_with_flags(uri.as_str(), access)?;
+    let db = files::untouched(path)?;
     // All that a server wrote before it was killed at once may stand in the log.
     if db.table_exists(None, "users")? {
         Ok(user::count(&db)?)

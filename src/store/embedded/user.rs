@@ -175,7 +175,7 @@ fn create(db: &Connection, user: &User, password_hash: &str) -> Result<bool> {
     Ok(true)
 }
 
-fn add_search_keys(db: &Connection, user: &User) -> rusqlite::Result<()> {
+pub(super) fn add_search_keys(db: &Connection, user: &User) -> rusqlite::Result<()> {
     let mut insert = db.prepare_cached("INSERT INTO search_keys (key, user) VALUES (?1, ?2)")?;
     for key in user.search_keys() {
         insert.execute(params![key.as_bytes(), user.id])?;
@@ -316,7 +316,7 @@ fn in_order(
     Ok((found, looked_at))
 }
 
-fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     let (id, created_at, deleted_at) = (row.get(0)?, row.get(4)?, row.get(5)?);
     if let Some(deleted_at) = deleted_at {
         return Ok(User::deleted(id, created_at, deleted_at));

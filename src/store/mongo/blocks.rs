@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{Pair, Timestamp, UserId},
     error::Result,
-    store::{Block, Blocks},
+    store::{Blocks, KeptBlock},
 };
 
 /// Serves whom a user has blocked, in order.
@@ -33,9 +33,9 @@ fn blocked(found: &RawDocument) -> Result<UserId> {
     found.id("blocked").map(UserId)
 }
 
-fn kept(found: &RawDocument) -> Result<Block> {
+fn kept(found: &RawDocument) -> Result<KeptBlock> {
     let told = found.get("told").map_err(|_| unreadable("told"))?;
-    Ok(Block {
+    Ok(KeptBlock {
         at: found.time("at")?,
         told: told.and_then(RawBsonRef::as_bool).unwrap_or(false),
     })
@@ -43,7 +43,7 @@ fn kept(found: &RawDocument) -> Result<Block> {
 
 #[async_trait]
 impl Blocks for MongoStore {
-    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<Block> {
+    async fn block(&self, blocker: UserId, blocked: UserId, at: Timestamp) -> Result<KeptBlock> {
         let fields = doc! {
             "_id": id(blocker, blocked),
             "blocker": document::id(blocker.0),
@@ -61,7 +61,7 @@ impl Blocks for MongoStore {
                     }
                 };
                 if inner.timed("mongodb.insert", insert).await? {
-                    return Ok(Block { at, told: false });
+                    return Ok(KeptBlock { at, told: false });
                 }
                 let there = doc! { "_id": id(blocker, blocked) };
                 let find = inner.collections.blocks.find(there);
@@ -75,7 +75,12 @@ impl Blocks for MongoStore {
         .await
     }
 
-    async fn block_is_told(&self, blocker: UserId, blocked: UserId, block: Block) -> Result<()> {
+    async fn block_is_told(
+        &self,
+        blocker: UserId,
+        blocked: UserId,
+        block: KeptBlock,
+    ) -> Result<()> {
         let same = doc! { "_id": id(blocker, blocked), "at": document::time(block.at) };
         self.bounded(|inner| async move {
             let told = || {

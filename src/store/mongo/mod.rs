@@ -34,6 +34,7 @@ mod session;
 mod signal;
 mod tenure;
 mod terms;
+mod transfer;
 mod turns;
 mod user;
 mod watch;

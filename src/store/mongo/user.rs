@@ -13,7 +13,9 @@ use super::{
     error,
 };
 use crate::{
-    domain::{AvatarUrl, Change, DisplayName, ProfileChange, Timestamp, User, UserId, Username},
+    domain::{
+        Account, AvatarUrl, Change, DisplayName, ProfileChange, Timestamp, User, UserId, Username,
+    },
     error::Result,
     store::Users,
 };
@@ -29,24 +31,42 @@ pub(super) const SEARCH: &str = "searchKeys";
 pub(super) const LEAVING: &str = "leaving";
 
 fn encode(user: &User, password_hash: &str) -> Result<RawDocumentBuf> {
-    let mut fields = doc! {
-        "_id": document::id(user.id.0),
-        "username": user.username.as_str(),
-        "usernameKey": user.username.key(),
-        "passwordHash": password_hash,
-        "displayName": user.display_name.as_str(),
-        "sortKey": user.sort_key(),
-        "searchKeys": user.search_keys(),
-        "createdAt": document::time(user.created_at),
-    };
+    encode_account(&Account {
+        user: user.clone(),
+        username_key: user.username.key(),
+        password_hash: Some(password_hash.to_owned()),
+        leaving: false,
+    })
+}
+
+/// An account as a document; of a deleted one without what it has no more.
+pub(super) fn encode_account(account: &Account) -> Result<RawDocumentBuf> {
+    let user = &account.user;
+    let mut fields =
+        doc! { "_id": document::id(user.id.0), "usernameKey": account.username_key.as_str() };
+    if let Some(deleted_at) = user.deleted_at {
+        fields.insert("deletedAt", document::time(deleted_at));
+    } else {
+        fields.insert("username", user.username.as_str());
+        fields.insert("displayName", user.display_name.as_str());
+        fields.insert("sortKey", user.sort_key());
+        fields.insert("searchKeys", user.search_keys());
+    }
+    if let Some(hash) = &account.password_hash {
+        fields.insert("passwordHash", hash);
+    }
     if let Some(avatar_url) = &user.avatar_url {
         fields.insert("avatarUrl", avatar_url.as_str());
     }
+    if account.leaving {
+        fields.insert("leaving", true);
+    }
+    fields.insert("createdAt", document::time(user.created_at));
     RawDocumentBuf::try_from(&fields).map_err(|_| unreadable("user"))
 }
 
 /// A document as a user, in one walk through its fields.
-fn decode(document: &RawDocument) -> Result<User> {
+pub(super) fn decode(document: &RawDocument) -> Result<User> {
     let (mut id, mut username, mut display_name, mut avatar_url) = (None, None, None, None);
     let (mut created_at, mut deleted_at) = (None, None);
     for field in document {

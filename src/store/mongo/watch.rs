@@ -54,7 +54,9 @@ impl Inner {
         loop {
             let Some(inner) = store.upgrade() else { return };
             let result = inner.look().await;
-            if let (true, Err(failure)) = (is_well, &result) {
+            // A look that closing cuts short says nothing about the server.
+            let is_closing = inner.stop.is_cancelled();
+            if let (true, false, Err(failure)) = (is_well, is_closing, &result) {
                 tracing::warn!(detail = %error::detail(failure), "MongoDB: who else is there cannot be read");
             }
             is_well = result.is_ok();

@@ -12,8 +12,8 @@ use chinwag::{
     },
     error::Result,
     store::{
-        Block, Blocks, Conversations, Heard, Lease, Marks, Messages, Presence, Search, Sessions,
-        Signals, Upkeep, Users,
+        Blocks, Conversations, Heard, KeptBlock, Lease, Marks, Messages, Presence, Search,
+        Sessions, Signals, Upkeep, Users,
     },
 };
 
@@ -79,11 +79,11 @@ impl Users for SimStore {
 
 #[async_trait]
 impl Blocks for SimStore {
-    async fn block(&self, _: UserId, _: UserId, at: Timestamp) -> Result<Block> {
-        Ok(Block { at, told: true })
+    async fn block(&self, _: UserId, _: UserId, at: Timestamp) -> Result<KeptBlock> {
+        Ok(KeptBlock { at, told: true })
     }
 
-    async fn block_is_told(&self, _: UserId, _: UserId, _: Block) -> Result<()> {
+    async fn block_is_told(&self, _: UserId, _: UserId, _: KeptBlock) -> Result<()> {
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use chinwag::store::Block;
+use chinwag::store::KeptBlock;
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn a_block_is_there_until_it_is_taken_back(store: DynStore) {
     let [ann, ben, cleo, dora] = [(); 4].map(|()| UserId::new());
     for (number, blocked) in (0..).zip([ben, cleo, dora]) {
         let at = Timestamp(1_000 + number);
-        let made = Block { at, told: false };
+        let made = KeptBlock { at, told: false };
         for again in [at, Timestamp(9_000)] {
             assert_eq!(store.block(ann, blocked, again).await, Ok(made));
         }
@@ -39,7 +39,7 @@ async fn a_block_is_told_once_that_was_noted_of_itself(store: DynStore) {
     let note = async |block| store.block_is_told(ann, ben, block).await;
     let first = block(1_000).await;
     assert_eq!(note(first).await, Ok(()));
-    let told = Block {
+    let told = KeptBlock {
         told: true,
         ..first
     };
@@ -59,7 +59,7 @@ async fn whoever_has_to_do_with_a_block_is_known_from_both_sides(store: DynStore
     let [ann, ben, cleo, dora] = [(); 4].map(|()| UserId::new());
     for (blocker, blocked) in [(ann, ben), (ben, ann), (cleo, ann), (dora, ben)] {
         let at = Timestamp::now();
-        let made = Block { at, told: false };
+        let made = KeptBlock { at, told: false };
         assert_eq!(store.block(blocker, blocked, at).await, Ok(made));
     }
     for (user, others) in [

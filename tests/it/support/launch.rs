@@ -115,6 +115,15 @@ impl Launch {
         ended(child, outputs).await
     }
 
+    /// Kills it after some time, unless it ends before.
+    pub async fn killed_after(mut self, after: Duration) {
+        let mut child = self.0.spawn().expect("the program starts");
+        let _outputs = outputs(&mut child);
+        tokio::time::sleep(after).await;
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
     /// Waits until it serves.
     pub async fn serves(mut self) -> Serving {
         let mut child = self.0.spawn().expect("the program starts");

@@ -1,0 +1,56 @@
+//! Moving in, out and from one store to the other, by the program's commands.
+
+mod admin;
+mod backend;
+mod keeping;
+mod own;
+
+use std::path::Path;
+
+use chinwag::app::StoreConfig;
+use secrecy::ExposeSecret;
+
+use crate::support::{
+    app::Place,
+    launch::{Ended, Launch},
+    store::StoreKind,
+};
+
+impl StoreKind {
+    /// The one to move to.
+    fn other(self) -> Self {
+        match self {
+            Self::Embedded => Self::Mongo,
+            Self::Mongo => Self::Embedded,
+        }
+    }
+}
+
+/// A start of the program over what is at a place.
+fn launch(place: &Place) -> Launch {
+    let launch = Launch::bare().env("BCRYPT_COST", "10");
+    match &place.store {
+        StoreConfig::Embedded { dir } => launch.env("DATA_DIR", dir.to_str().expect("UTF-8")),
+        StoreConfig::Mongo { uri } => launch.env("MONGODB_URI", uri.expose_secret()),
+    }
+}
+
+/// What a command that went well printed.
+async fn does(launch: Launch, args: &[&str]) -> String {
+    let ended = launch.args(args).ends().await;
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (Some(0), ""),
+        "{args:?}: {ended:?}"
+    );
+    ended.stdout
+}
+
+/// What became of a command.
+async fn tries(launch: Launch, args: &[&str]) -> Ended {
+    launch.args(args).ends().await
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
