@@ -165,7 +165,7 @@ impl Chat {
         blocks.forget(pair);
         let block = block?;
         if !block.told {
-            self.0.signalling.tell([Signal::Apart(pair, true)]);
+            self.0.signalling.tell([Signal::Apart(pair)]);
             self.0.presence.set_apart(pair, true);
             self.stop_typing_to_each_other(pair).await?;
         }
@@ -183,8 +183,9 @@ impl Chat {
         let removed = self.0.store.unblock(viewer, other.id).await;
         blocks.forget(pair);
         // The other one may have blocked the viewer, too.
-        if removed? && !self.estranged(viewer).await?.contains(&other.id) {
-            self.0.signalling.tell([Signal::Apart(pair, false)]);
+        self.0.signalling.tell([Signal::Apart(pair)]);
+        removed?;
+        if !self.estranged(viewer).await?.contains(&other.id) {
             self.0.presence.set_apart(pair, false);
         }
         Ok(other)

@@ -120,10 +120,9 @@ impl Connection {
         self.revocation.revoked()
     }
 
-    /// Completes when what happens may be told: not while something may have been missed that other processes said,
-    /// such as that the session was ended.
+    /// Whether what happens may be told: not to a session that was ended, nor while it may have been missed that it was.
     pub fn may_tell(&self) -> bool {
-        self.chat.0.trust.holds()
+        !self.revocation.is_revoked() && self.chat.0.trust.holds()
     }
 
     /// Looks whether the session was ended, where that may have been missed.
@@ -140,10 +139,16 @@ impl Connection {
         }
     }
 
-    /// Completes when [`Connection::may_tell`].
+    /// Completes when [`Connection::may_tell`] again; never for a session that was ended.
     pub fn can_tell(&self) -> impl Future<Output = ()> + Send + use<> {
         let chat = self.chat.clone();
-        async move { chat.0.trust.held().await }
+        let is_over = self.revocation.is_revoked();
+        async move {
+            if is_over {
+                std::future::pending::<()>().await;
+            }
+            chat.0.trust.held().await;
+        }
     }
 
     /// Takes hold of what happens in conversations from here on.

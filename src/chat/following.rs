@@ -54,12 +54,19 @@ impl Chat {
     pub(super) async fn keep_lease(self) {
         let mut renewal = interval(self.0.limits.lease_renewal);
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known_as = None;
         loop {
             renewal.tick().await;
             // Before it is read who lives: who is heard of meanwhile may be missing there.
             let known = self.0.presence.processes();
             match self.0.store.renew_lease().await {
-                Ok(lease) => self.take_lease(&known, lease),
+                Ok(lease) => {
+                    // Others know nobody who is online at a process of this name.
+                    if known_as.replace(lease.name) != Some(lease.name) {
+                        self.tell_who_is_here();
+                    }
+                    self.take_lease(&known, lease);
+                }
                 Err(error) => {
                     tracing::warn!(?error, "renewing the lease failed; it is tried again soon");
                 }
@@ -68,11 +75,7 @@ impl Chat {
     }
 
     fn take_lease(&self, known: &[ProcessId], lease: Lease) {
-        let Lease {
-            others,
-            buried,
-            was_buried,
-        } = lease;
+        let Lease { others, buried, .. } = lease;
         for (process, at) in &buried {
             self.0.presence.gone(*process, *at);
         }
@@ -81,9 +84,6 @@ impl Chat {
         // Of whose end nothing was heard.
         for process in known.iter().filter(|process| !others.contains(process)) {
             self.0.presence.gone(*process, Timestamp(0));
-        }
-        if was_buried {
-            self.tell_who_is_here();
         }
     }
 

@@ -1,20 +1,46 @@
 //! What other processes signal, and what it does here.
 
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
 
 use super::Chat;
 use crate::{
-    domain::{ConversationId, Pair, ProcessId, Signal, UserId},
+    domain::{Pair, ProcessId, Signal, UserId},
     error::Result,
-    realtime::typing::Sign,
+    realtime::typing::{Sign, Typist},
     store::Heard,
 };
 
 /// How many people's blocks are asked for at a time.
 const BLOCKS_AT_ONCE: usize = 1_000;
 
-/// After which part of the time for which trust lasts a mark is told, by which this process hears that it hears.
-const MARKED_AFTER: u32 = 3;
+/// In which part of the time for which trust lasts a mark is told, by which this process hears that it hears.
+const MARKED_IN: u32 = 3;
+
+/// How much of what is heard may wait for what has to be read of it.
+const ASIDES: usize = 1_000;
+
+/// What is heard and takes reading the store: it must not hold up the rest.
+pub(super) enum Aside {
+    Typing {
+        typist: Typist,
+        typing: bool,
+    },
+    /// One of the two has blocked the other, or no longer.
+    Block(Pair),
+}
+
+/// What became of hearing.
+struct Hearing {
+    /// Something may have been missed.
+    must_look: bool,
+    /// When the look began behind which nothing was missed, until what is heard is recent again.
+    looked: Option<Instant>,
+    /// Everything before was heard.
+    up_to: Instant,
+}
 
 impl Chat {
     /// Begins to hear what other processes signal, and takes in what is so by now.
@@ -38,54 +64,63 @@ impl Chat {
 
     /// Does what is heard.
     pub(super) async fn follow_others(self) {
-        let mut look = interval(self.0.limits.hearing_lasts / MARKED_AFTER);
+        let mut look = interval(self.0.limits.hearing_lasts / MARKED_IN);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard_up_to = Instant::now();
+        let mut hearing = Hearing {
+            must_look: false,
+            looked: None,
+            up_to: Instant::now(),
+        };
         loop {
             tokio::select! {
-                heard = self.0.store.hear() => self.take_heard(heard, &mut heard_up_to).await,
+                heard = self.0.store.hear() => self.take_heard(heard, &mut hearing).await,
                 _ = look.tick() => {
-                    // While others say much, that nothing was missed shows by a mark of one's own.
-                    if heard_up_to.elapsed() > look.period()
-                        && let Err(error) = self.0.store.signal(&[]).await
-                    {
-                        tracing::debug!(?error, "other servers could not be told");
+                    // That nothing was missed shows by a mark of one's own.
+                    if hearing.up_to.elapsed() > look.period() {
+                        self.0.signalling.mark();
                     }
                 }
             }
         }
     }
 
-    async fn take_heard(&self, heard: Heard, heard_up_to: &mut Instant) {
+    async fn take_heard(&self, heard: Heard, hearing: &mut Hearing) {
         match heard {
             Heard::Signals(from, signals) => {
                 for signal in signals {
-                    if let Err(error) = self.take_signal(from, signal).await {
-                        tracing::warn!(?error, "what another server signalled was not taken in");
-                    }
+                    hearing.must_look |= signal == Signal::Everything;
+                    self.take_signal(from, signal);
                 }
             }
             Heard::UpTo(moment) => {
                 let moment = Instant::from_std(moment);
-                if self.0.trust.holds() {
-                    self.0.trust.renew(moment);
+                hearing.up_to = moment;
+                let trust = &self.0.trust;
+                let has_looked = hearing.looked.is_some_and(|looked| looked <= moment);
+                if !hearing.must_look && (trust.holds() || has_looked) {
+                    trust.renew(moment);
+                    hearing.looked.take_if(|_| trust.holds());
                 } else {
-                    self.look_again().await;
+                    self.look_again(hearing).await;
                 }
-                *heard_up_to = moment;
             }
             Heard::Missed(moment) => {
-                self.look_again().await;
-                *heard_up_to = Instant::from_std(moment);
+                hearing.up_to = Instant::from_std(moment);
+                self.look_again(hearing).await;
             }
         }
     }
 
     /// Takes in anew what may have changed, after which it is relied upon again.
-    async fn look_again(&self) {
+    async fn look_again(&self, hearing: &mut Hearing) {
+        hearing.must_look = true;
         let begun = Instant::now();
         match self.look_at_everything().await {
-            Ok(()) => self.0.trust.renew(begun),
+            Ok(()) => {
+                hearing.must_look = false;
+                hearing.looked = Some(begun);
+                self.0.trust.renew(begun);
+            }
             Err(error) => {
                 tracing::warn!(
                     ?error,
@@ -120,7 +155,7 @@ impl Chat {
         Ok(())
     }
 
-    async fn take_signal(&self, from: ProcessId, signal: Signal) -> Result<()> {
+    fn take_signal(&self, from: ProcessId, signal: Signal) {
         match signal {
             Signal::Wrote(position) => {
                 if !self.0.hub.stand().progress.covers(position) {
@@ -132,7 +167,10 @@ impl Chat {
                 conversation_id,
                 user_id,
                 typing,
-            } => self.heard_typing(conversation_id, user_id, typing).await?,
+            } => self.read_aside(Aside::Typing {
+                typist: (conversation_id, user_id),
+                typing,
+            }),
             Signal::Sockets {
                 user_id,
                 count,
@@ -143,44 +181,75 @@ impl Chat {
             }
             Signal::Gone(process, at) => self.0.presence.gone(process, at),
             Signal::SessionEnded(id) => self.0.sessions.heard_end(id),
-            Signal::Apart(pair, apart) => self.heard_of_block(pair, apart).await?,
+            Signal::Apart(pair) => {
+                self.0.blocks.forget(pair);
+                self.read_aside(Aside::Block(pair));
+            }
             Signal::ProfileChanged(id) => self.0.directory.forget_user(id),
             Signal::Spent(spent) => {
                 if let Some(throttles) = &self.0.throttles {
                     throttles.heard(spent);
                 }
             }
-            Signal::Everything => self.look_at_everything().await?,
+            // A look follows.
+            Signal::Everything => {}
         }
-        Ok(())
     }
 
-    async fn heard_typing(
-        &self,
-        conversation_id: ConversationId,
-        user_id: UserId,
-        typing: bool,
-    ) -> Result<()> {
-        let typist = (conversation_id, user_id);
+    /// Typing is left out when too much waits; what a block shows there is seen with the next look, or when one asks.
+    fn read_aside(&self, aside: Aside) {
+        if self.0.asides.try_send(aside).is_err() {
+            tracing::debug!("more is heard than can be read");
+        }
+    }
+
+    /// Does what takes reading the store.
+    pub(super) async fn follow_asides(self, mut asides: mpsc::Receiver<Aside>) {
+        while let Some(aside) = asides.recv().await {
+            let done = match aside {
+                Aside::Typing { typist, typing } => self.heard_typing(typist, typing).await,
+                Aside::Block(pair) => self.heard_of_block(pair).await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(?error, "what another server signalled was not taken in");
+            }
+        }
+    }
+
+    async fn heard_typing(&self, typist: Typist, typing: bool) -> Result<()> {
+        let (conversation_id, user_id) = typist;
+        let conversation = self.0.directory.conversation(conversation_id).await?;
+        let Some(conversation) = conversation else {
+            return Ok(());
+        };
+        let members = conversation.members.iter().map(|member| member.user_id);
+        if !self.0.hub.reaches(members) {
+            return Ok(());
+        }
         let is_news = if typing {
             self.0.typing.start(typist) == Sign::First
         } else {
             self.0.typing.stop(typist)
         };
-        if is_news
-            && let Some(conversation) = self.0.directory.conversation(conversation_id).await?
-        {
+        if is_news {
             self.tell_typing(&conversation, user_id, typing).await?;
         }
         Ok(())
     }
 
-    async fn heard_of_block(&self, pair: Pair, apart: bool) -> Result<()> {
-        self.0.blocks.forget(pair);
+    /// The store says what holds by now: blocks that two processes made and took back may be heard of in any order.
+    async fn heard_of_block(&self, pair: Pair) -> Result<()> {
+        let pairs = self.0.store.estranged_pairs(&[pair.low()]).await?;
+        let apart = pairs.contains(&pair);
         self.0.presence.set_apart(pair, apart);
         if apart {
             self.stop_typing_to_each_other(pair).await?;
         }
         Ok(())
     }
+}
+
+/// What waits to be read, and who reads it.
+pub(super) fn asides() -> (mpsc::Sender<Aside>, mpsc::Receiver<Aside>) {
+    mpsc::channel(ASIDES)
 }

@@ -34,7 +34,7 @@ use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use moka::sync::Cache;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use account::{SignedIn, Signup};
@@ -66,6 +66,7 @@ use cursor::CursorKey;
 use directory::Directory;
 use fingerprint::FingerprintKey;
 use following::Prepared;
+use hearing::Aside;
 use outbox::Outbox;
 use reading::ToldReads;
 use rounds::Rounds;
@@ -100,6 +101,7 @@ struct Inner {
     blocks: Blocks,
     outbox: Outbox,
     signalling: Arc<Signalling>,
+    asides: mpsc::Sender<Aside>,
     trust: Trust,
     throttles: Option<Throttles>,
     cursors: CursorKey,
@@ -170,6 +172,7 @@ impl Chat {
             .map_err(|error| crate::error::Error::Internal(error.to_string()))??;
         let (outbox, inbox) = outbox::outbox(limits.waiting_sends);
         let signalling = Arc::new(Signalling::new(store.is_shared()));
+        let (asides, to_read) = hearing::asides();
         // In this order: a seal that is written in between would be part of what was told, but not known.
         let heads = store.heads().await?;
         let reads = store.newest_stamp().await?;
@@ -202,6 +205,7 @@ impl Chat {
                 Trust::alone()
             },
             signalling,
+            asides,
             cursors: CursorKey::new(&secrets),
             fingerprints: FingerprintKey::new(&secrets),
             index: Index::new(store.clone()),
@@ -228,6 +232,7 @@ impl Chat {
         }
         chat.spawn(&chat.0.writing, "writing the log", writer.write());
         chat.spawn_until_stopped("hearing other servers", Self::follow_others);
+        chat.spawn_until_stopped("reading what was heard", |chat| chat.follow_asides(to_read));
         chat.spawn_until_stopped("telling other servers", Self::signal);
         chat.spawn_until_stopped("following sessions", Self::follow_sessions);
         chat.spawn_until_stopped("keeping the lease", Self::keep_lease);
@@ -295,7 +300,9 @@ impl Chat {
         self.0.tasks.wait().await;
         let owed = self.0.presence.shut_down();
         self.0.signalling.tell(owed.signals());
-        self.signal_what_waits().await;
+        if let Err(error) = self.signal_what_waits().await {
+            tracing::debug!(?error, "other servers were not told of the end");
+        }
         if !owed.offline.is_empty()
             && let Err(error) = self.0.store.record_offline(&owed.offline).await
         {

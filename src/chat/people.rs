@@ -93,7 +93,8 @@ impl Chat {
             if self.0.presence.is_online(*id) {
                 seen.remove(id);
             } else if let Some(closed_at) = self.0.presence.closed_at(*id) {
-                seen.insert(*id, closed_at);
+                let at = seen.entry(*id).or_insert(closed_at);
+                *at = closed_at.max(*at);
             }
         }
         Ok(seen)

@@ -1,6 +1,6 @@
 //! Telling other processes what they cannot know yet: gathered, a few times a second at most while there is much.
 
-use std::{collections::HashMap, mem};
+use std::{collections::HashMap, mem, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -11,12 +11,16 @@ use tokio::{
 use super::Chat;
 use crate::{
     domain::{Position, Signal, Spent, Timestamp},
+    error::Result,
     realtime::{presence::Owed, typing::Typist},
 };
 
 /// How many signals may wait. Of more than that only this is told, that there were more; typing is left out before.
 const WAITING: usize = 50_000;
 const WAITING_WITH_TYPING: usize = 5_000;
+
+/// How long to wait before another try.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// How many signals are told at a time.
 const AT_ONCE: usize = 2_000;
@@ -31,6 +35,8 @@ pub(super) struct Signalling {
 
 #[derive(Default)]
 struct Waiting {
+    /// A mark is wanted, if there is nothing else to tell.
+    mark: bool,
     wrote: Option<Position>,
     read: bool,
     typing: HashMap<Typist, bool>,
@@ -40,7 +46,8 @@ struct Waiting {
 
 impl Waiting {
     fn is_empty(&self) -> bool {
-        self.wrote.is_none()
+        !self.mark
+            && self.wrote.is_none()
             && !self.read
             && self.typing.is_empty()
             && self.spent.is_empty()
@@ -56,13 +63,17 @@ impl Waiting {
     /// Everything that waits, in the order in which it is to be told.
     fn take(&mut self) -> Vec<Signal> {
         let Self {
+            mark: _,
             wrote,
             read,
             typing,
             spent,
             others,
         } = mem::take(self);
-        let mut signals = others;
+        let spent = spent.into_iter();
+        let spent = spent.map(|(spent, times)| Signal::Spent(Spent { times, ..spent }));
+        let mut signals: Vec<Signal> = spent.collect();
+        signals.extend(others);
         signals.extend(wrote.map(Signal::Wrote));
         signals.extend(read.then_some(Signal::Read));
         let typing = typing.into_iter();
@@ -73,8 +84,6 @@ impl Waiting {
                 typing,
             }),
         );
-        let spent = spent.into_iter();
-        signals.extend(spent.map(|(spent, times)| Signal::Spent(Spent { times, ..spent })));
         signals
     }
 }
@@ -94,6 +103,11 @@ impl Signalling {
             add(&mut self.waiting.lock());
             self.woken.notify_one();
         }
+    }
+
+    /// Tells a mark soon.
+    pub(super) fn mark(&self) {
+        self.add(|waiting| waiting.mark = true);
     }
 
     /// The log was written up to here.
@@ -163,24 +177,34 @@ impl Chat {
                 continue;
             }
             let begun = Instant::now();
-            self.signal_what_waits().await;
-            sleep_until(begun + self.0.limits.signal_gather).await;
+            let pause = match self.signal_what_waits().await {
+                Ok(()) => self.0.limits.signal_gather,
+                Err(error) => {
+                    tracing::debug!(?error, "other servers could not be told; trying again");
+                    AGAIN
+                }
+            };
+            sleep_until(begun + pause).await;
         }
     }
 
-    /// Tells other processes what waits by now.
-    pub(super) async fn signal_what_waits(&self) {
-        let signals = self.0.signalling.waiting.lock().take();
-        for (number, part) in signals.chunks(AT_ONCE).enumerate() {
-            if let Err(error) = self.0.store.signal(part).await {
-                tracing::debug!(?error, "other servers could not be told; trying again");
-                // What is told twice does no harm. What came meanwhile is newer.
+    /// Tells other processes what waits by now. What could not be told waits again: whoever hears it twice hears the
+    /// later one.
+    pub(super) async fn signal_what_waits(&self) -> Result<()> {
+        let mut signals = self.0.signalling.waiting.lock().take();
+        loop {
+            let part = signals.len().min(AT_ONCE);
+            let told = self.0.store.signal(&signals[..part]).await;
+            if told.is_err() {
                 let mut waiting = self.0.signalling.waiting.lock();
-                let newer = mem::take(&mut waiting.others);
-                waiting.others = signals[number * AT_ONCE..].to_vec();
-                waiting.others.extend(newer);
+                signals.append(&mut waiting.others);
+                waiting.others = signals;
                 waiting.bound();
-                return;
+                return told;
+            }
+            signals.drain(..part);
+            if signals.is_empty() {
+                return Ok(());
             }
         }
     }

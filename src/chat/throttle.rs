@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     net::{IpAddr, Ipv6Addr},
     sync::Arc,
     time::Duration,
@@ -21,7 +22,7 @@ use crate::{
 /// A limit with over this many keys, and over twice what was left the last time, is cleared of those at rest.
 const KEYS_BEFORE_CLEARING: usize = 10_000;
 
-/// Of a burst, the part that someone may use before other processes are told, where there is much of it.
+/// Of what there is much of, other processes are told by so many parts of a burst.
 const TOLD_FROM: u32 = 4;
 
 /// One limit a verb and a key.
@@ -89,12 +90,11 @@ impl Throttles {
 
     fn check(&self, limit: RateLimit, key: u128, message: &str) -> Result<()> {
         let checked = self.limits[limit as usize].check(key);
-        let is_told = checked.map_err(|retry_after| Error::RateLimited {
+        let times = checked.map_err(|retry_after| Error::RateLimited {
             message: message.to_owned(),
             retry_after: retry_after.max(Duration::from_millis(1)),
         })?;
-        if is_told {
-            let times = 1;
+        if times > 0 {
             self.signalling.spent(Spent { limit, key, times });
         }
         Ok(())
@@ -129,20 +129,28 @@ struct Throttle {
     every: Duration,
     /// How much may be done at once.
     burst: u32,
-    /// Other processes are told of what lies behind the first of so many parts of a burst.
+    /// Other processes are told of one of so many parts of a burst at a time.
     told_from: u32,
     keys: Mutex<Keys>,
 }
 
 struct Keys {
-    at_rest: HashMap<u128, Instant>,
+    of: HashMap<u128, Key>,
     clear_above: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Key {
+    /// When it would be at rest again.
+    at_rest: Instant,
+    /// How much was done of which other processes do not know.
+    untold: u32,
 }
 
 impl Throttle {
     fn new(every: Duration, burst: u32, told_from: u32) -> Self {
         let keys = Keys {
-            at_rest: HashMap::new(),
+            of: HashMap::new(),
             clear_above: KEYS_BEFORE_CLEARING,
         };
         Self {
@@ -153,18 +161,21 @@ impl Throttle {
         }
     }
 
-    /// Counts one more, and says whether other processes are to know of it; or how long to wait for it.
-    fn check(&self, key: u128) -> Result<bool, Duration> {
+    /// Counts one more, and says of how much other processes are to know now; or how long to wait for it.
+    fn check(&self, key: u128) -> Result<u32, Duration> {
         let now = Instant::now();
         let mut keys = self.keys.lock();
-        keys.clear(now);
-        let at_rest = keys.at_rest.entry(key).or_insert(now);
-        let next = (*at_rest).max(now) + self.every;
+        let key = keys.at(key, now);
+        let next = key.at_rest.max(now) + self.every;
         let most = self.every * self.burst;
         match (next - now).checked_sub(most) {
             None | Some(Duration::ZERO) => {
-                *at_rest = next;
-                Ok(next - now > most / self.told_from)
+                key.at_rest = next;
+                key.untold += 1;
+                if key.untold < self.burst / self.told_from {
+                    return Ok(0);
+                }
+                Ok(mem::take(&mut key.untold))
             }
             Some(wait) => Err(wait),
         }
@@ -174,21 +185,24 @@ impl Throttle {
     fn heard(&self, key: u128, times: u32) {
         let now = Instant::now();
         let mut keys = self.keys.lock();
-        keys.clear(now);
-        let at_rest = keys.at_rest.entry(key).or_insert(now);
-        let most = 2 * self.burst;
-        let next = (*at_rest).max(now) + self.every * times.min(most);
-        *at_rest = next.min(now + self.every * most);
+        let key = keys.at(key, now);
+        let most = self.burst.saturating_mul(2);
+        let next = key.at_rest.max(now) + self.every * times.min(most);
+        key.at_rest = next.min(now + self.every * most);
     }
 }
 
 impl Keys {
-    /// Forgets those at rest when there are many.
-    fn clear(&mut self, now: Instant) {
-        if self.at_rest.len() > self.clear_above {
-            self.at_rest.retain(|_, at_rest| *at_rest > now);
-            self.clear_above = (self.at_rest.len() * 2).max(KEYS_BEFORE_CLEARING);
+    /// A key, with some room: those at rest are forgotten when there are many.
+    fn at(&mut self, key: u128, now: Instant) -> &mut Key {
+        if self.of.len() > self.clear_above {
+            self.of.retain(|_, key| key.at_rest > now);
+            self.clear_above = (self.of.len() * 2).max(KEYS_BEFORE_CLEARING);
         }
+        self.of.entry(key).or_insert(Key {
+            at_rest: now,
+            untold: 0,
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{ConversationId, Pair, Position, SessionId, Timestamp, UserId};
 
 /// One process among those on a store, for as long as it is not taken for dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProcessId(pub Uuid);
 
 /// What one process tells the others. Each can come twice.
@@ -32,8 +32,8 @@ pub enum Signal {
     Gone(ProcessId, Timestamp),
     /// A session was ended.
     SessionEnded(SessionId),
-    /// Two people see nothing of each other any more, or do again.
-    Apart(Pair, bool),
+    /// One of two people has blocked the other, or no longer.
+    Apart(Pair),
     /// A profile was changed, or its account deleted.
     ProfileChanged(UserId),
     /// So much was done of what is limited in rate.
@@ -46,7 +46,7 @@ pub enum Signal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Spent {
     pub limit: RateLimit,
-    /// Whose, in no way that others could read.
+    /// Whose: a user's id, or what stands for an address or a name and cannot be read.
     pub key: u128,
     pub times: u32,
 }

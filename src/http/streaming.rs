@@ -3,8 +3,10 @@
 
 use std::{
     convert::Infallible,
+    future::poll_fn,
     pin::{Pin, pin},
     sync::Arc,
+    task::ready,
     time::Duration,
 };
 
@@ -162,10 +164,16 @@ async fn next<S: Stream>(
     connection: Option<&Connection>,
     mut events: Pin<&mut S>,
 ) -> Option<S::Item> {
-    if let Some(connection) = connection {
-        connection.can_tell().await;
-    }
-    events.next().await
+    let mut silence = None;
+    poll_fn(|context| {
+        if let Some(connection) = connection.filter(|connection| !connection.may_tell()) {
+            let silence = silence.get_or_insert_with(|| Box::pin(connection.can_tell()));
+            ready!(silence.as_mut().poll(context));
+        }
+        silence = None;
+        events.as_mut().poll_next(context)
+    })
+    .await
 }
 
 /// The client is gone, or does not read.
@@ -216,15 +224,16 @@ impl Events {
         let stopping = self.http.0.stopping.clone();
         loop {
             tokio::select! {
+                biased;
+                () = &mut session_over => {
+                    return self.fail(vec![ErrorReply::from(&Error::signed_out())]).await;
+                }
                 outcome = next(connection.as_deref(), outcomes.as_mut()) => match outcome {
                     Some(Outcome::Next(payload)) => self.send(event(self.format, &payload)).await?,
                     Some(Outcome::Error(errors)) => return self.fail(errors).await,
                     None => return self.send(closing(self.format)).await,
                 },
                 () = sleep(self.http.0.limits.ping_interval) => self.send(heartbeat(self.format)).await?,
-                () = &mut session_over => {
-                    return self.fail(vec![ErrorReply::from(&Error::signed_out())]).await;
-                }
                 () = stopping.cancelled() => return Ok(()),
                 () = self.sender.closed() => return Err(Gone),
             }

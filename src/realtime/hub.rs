@@ -270,6 +270,12 @@ impl<T> Hub<T> {
         }
     }
 
+    /// Whether any of `users` would be told of anything.
+    pub fn reaches(&self, mut users: impl Iterator<Item = UserId>) -> bool {
+        let channels = self.0.channels.read();
+        users.any(|user| channels.contains_key(&user))
+    }
+
     /// Tells `users` that a conversation of theirs changed.
     pub fn conversation_changed(
         &self,

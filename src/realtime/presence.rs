@@ -102,7 +102,8 @@ impl Entry {
     /// About how many sockets are open at other processes.
     fn sockets_elsewhere(&self) -> usize {
         let counts = self.elsewhere.iter().map(|(_, count)| *count);
-        usize::try_from(counts.sum::<u32>()).unwrap_or(usize::MAX)
+        let sum = counts.fold(0, u32::saturating_add);
+        usize::try_from(sum).unwrap_or(usize::MAX)
     }
 }
 
@@ -255,7 +256,7 @@ impl Presence {
         state
             .users
             .get(&user)
-            .filter(|entry| !entry.online)
+            .filter(|entry| !entry.online && entry.closed_at > Timestamp(0))
             .map(|entry| entry.closed_at)
     }
 
@@ -314,9 +315,12 @@ impl Presence {
     pub fn still_owed(&self, owed: Owed) {
         let mut state = self.0.state.lock();
         let newer = mem::take(&mut state.owed);
-        let in_newer = |user: UserId| {
-            newer.online.contains(&user) || newer.offline.iter().any(|(other, _)| *other == user)
-        };
+        let changed = newer.online.iter();
+        let changed = changed.chain(newer.offline.iter().map(|(user, _)| user));
+        let changed: HashSet<UserId> = changed.copied().collect();
+        let counted = newer.sockets.iter().map(|(user, _)| *user);
+        let counted: HashSet<UserId> = counted.collect();
+        let in_newer = |user: UserId| changed.contains(&user);
         let mut merged = Owed {
             online: owed
                 .online
@@ -328,7 +332,11 @@ impl Presence {
                 .into_iter()
                 .filter(|(user, _)| !in_newer(*user))
                 .collect(),
-            sockets: owed.sockets,
+            sockets: {
+                let old = owed.sockets.into_iter();
+                old.filter(|(user, _)| !in_newer(*user) && !counted.contains(user))
+                    .collect()
+            },
         };
         merged.online.extend(newer.online);
         merged.offline.extend(newer.offline);

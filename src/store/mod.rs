@@ -473,8 +473,9 @@ pub struct Lease {
     pub others: Vec<ProcessId>,
     /// Those whose lease ran out, with their last renewal.
     pub buried: Vec<(ProcessId, Timestamp)>,
-    /// Whether this process was taken for dead, so that the others have forgotten what it signalled.
-    pub was_buried: bool,
+    /// As whom the others know this process. It is another one once it was taken for dead, when the others have forgotten
+    /// what it signalled.
+    pub name: ProcessId,
 }
 
 /// What passes between the processes on one store; see [`crate::domain::signal`].

@@ -2,6 +2,7 @@
 //! one it is said again and again that something may have been missed.
 
 use std::{
+    mem,
     sync::Weak,
     time::{Duration, Instant},
 };
@@ -11,7 +12,10 @@ use mongodb::{
     change_stream::{ChangeStream, event::ChangeStreamEvent, event::ResumeToken},
     error::ErrorKind,
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Inner, error};
@@ -59,20 +63,29 @@ impl Inner {
             let (stop, is_new) = (inner.stop.clone(), token.is_none());
             let ended = match inner.open_stream(token.take()).await {
                 Ok(stream) => {
-                    let missed = Heard::Missed(Instant::now());
-                    if is_new && inner.signalling.ears.send(missed).await.is_err() {
-                        return;
-                    }
-                    is_well = true;
+                    let ears = inner.signalling.ears.clone();
                     drop(inner);
-                    Self::listen(&store, &stop, stream).await
+                    is_well = true;
+                    let missed = is_new.then(|| Heard::Missed(Instant::now()));
+                    match say(&ears, &stop, missed).await {
+                        Some(Ended::Closed) => return,
+                        _ => Self::listen(&store, &stop, stream).await,
+                    }
                 }
                 Err(ended) => ended,
             };
             match ended {
                 Ended::Closed => return,
                 Ended::Deaf => return Self::stay_deaf(store).await,
-                Ended::Lost => {}
+                Ended::Lost => {
+                    if let Some(inner) = store.upgrade()
+                        && let Some(Err(failure)) =
+                            in_time(async move { inner.make_signals().await }).await
+                    {
+                        let detail = error::detail(&error::from_driver(&failure));
+                        tracing::warn!(detail, "MongoDB: the collection signals cannot be made");
+                    }
+                }
                 Ended::Broken(failure, place) => {
                     if is_well {
                         let detail = error::detail(&failure);
@@ -122,6 +135,7 @@ impl Inner {
     }
 
     async fn listen(store: &Weak<Self>, stop: &CancellationToken, mut stream: Stream) -> Ended {
+        let mut is_first = true;
         loop {
             let asked = Instant::now();
             let token = stream.resume_token();
@@ -145,15 +159,18 @@ impl Inner {
                     };
                 }
                 Ok(None) if !stream.is_alive() => return Ended::Lost,
+                // The first answer may be older than the question. And with others there, it takes a mark of one's own: a
+                // server that has lost its office can have no news for long.
+                Ok(None) if mem::take(&mut is_first) || inner.has_company() => None,
                 Ok(None) => Some(Heard::UpTo(asked)),
                 Ok(Some(event)) => event
                     .full_document
                     .and_then(|document| inner.read_heard(&document)),
             };
-            if let Some(heard) = heard
-                && inner.signalling.ears.send(heard).await.is_err()
-            {
-                return Ended::Closed;
+            let ears = inner.signalling.ears.clone();
+            drop(inner);
+            if let Some(ended) = say(&ears, stop, heard).await {
+                return ended;
             }
         }
     }
@@ -177,15 +194,26 @@ impl Inner {
                 Heard::UpTo(now)
             };
             let (stop, pause) = (inner.stop.clone(), inner.limits.alone);
-            if inner.signalling.ears.send(heard).await.is_err() {
+            let ears = inner.signalling.ears.clone();
+            drop(inner);
+            if say(&ears, &stop, Some(heard)).await.is_some() {
                 return;
             }
-            drop(inner);
             if stop.run_until_cancelled(sleep(pause)).await.is_none() {
                 return;
             }
         }
     }
+}
+
+/// Lets something be heard, if there is something; the end of it, when there is nobody to hear.
+async fn say(
+    ears: &mpsc::Sender<Heard>,
+    stop: &CancellationToken,
+    heard: Option<Heard>,
+) -> Option<Ended> {
+    let sent = stop.run_until_cancelled(ears.send(heard?)).await;
+    (!matches!(sent, Some(Ok(())))).then_some(Ended::Closed)
 }
 
 /// Waits for a call, which runs on by itself when it is late, as the driver's futures must not be dropped half way: its

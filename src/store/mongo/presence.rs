@@ -1,10 +1,15 @@
 //! Who is online at which process, for those that begin; and when a process dies, the others can say when its users
 //! were last seen.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use mongodb::bson::{DateTime, RawDocument, RawDocumentBuf, doc};
+use tokio::{sync::MutexGuard, time::timeout_at};
 use uuid::Uuid;
 
 use super::{
@@ -22,12 +27,21 @@ use crate::{
 /// The unique index that keeps a user from standing at one process twice.
 pub(super) const PROCESS_USER: &str = "process_user";
 
+/// For how long a write that was given up may still land.
+const LATE: Duration = Duration::from_mins(1);
+
 /// What this process has told of itself.
 #[derive(Default)]
 pub(super) struct Here {
     online: HashSet<UserId>,
-    /// Whether a write failed, so that the rows may differ from `online`.
-    in_doubt: bool,
+    /// Until then rows may come to differ from `online`, as a write failed.
+    in_doubt: Option<Instant>,
+}
+
+impl Here {
+    fn doubt(&mut self) {
+        self.in_doubt = Some(Instant::now() + LATE);
+    }
 }
 
 impl Inner {
@@ -80,51 +94,62 @@ impl Inner {
         Ok(())
     }
 
+    /// Holds what this process has told of itself. Nobody holds it for long, as calls are given up.
+    async fn here(&self, deadline: Instant) -> Result<MutexGuard<'_, Here>> {
+        let here = timeout_at(deadline.into(), self.here.lock());
+        here.await.map_err(|_| error::late())
+    }
+
     /// Brings the rows in line with what is so, after a failure.
-    async fn reconcile(&self, here: &mut Here) -> Result<()> {
+    async fn reconcile(self: &Arc<Self>, here: &Here) -> Result<()> {
         let former = self.registration.former();
+        let online: Vec<UserId> = here.online.iter().copied().collect();
         let gone = doc! { "$or": [
             {
                 "process": document::id(self.name()),
-                "user": { "$nin": document::ids(here.online.iter().map(|user| user.0)) },
+                "user": { "$nin": document::ids(online.iter().map(|user| user.0)) },
             },
             // Rows that came after a burial.
             { "process": { "$in": document::ids(former.iter().copied()) } },
         ] };
-        self.twice("mongodb.delete", || {
-            self.collections.online.delete_many(gone.clone())
+        self.attempt(Purpose::Upkeep, self.patience(), move |inner| async move {
+            inner
+                .twice("mongodb.delete", || {
+                    inner.collections.online.delete_many(gone.clone())
+                })
+                .await?;
+            inner.enter_online(online).await
         })
         .await?;
-        self.enter_online(here.online.iter().copied()).await?;
         self.registration.forget(&former);
-        here.in_doubt = false;
         Ok(())
     }
 
     async fn renew(self: &Arc<Self>) -> Result<Lease> {
-        let mut here = self.here.lock().await;
+        let deadline = self.deadline();
+        // Whatever else hangs, this process lives.
         let name = self.name();
-        let alive = doc! { "_id": document::id(name), "buried": { "$exists": false } };
-        let now = doc! { "$currentDate": { "aliveAt": true } };
-        let renewed = self
-            .timed(
-                "mongodb.update",
-                self.collections.processes.update_one(alive, now),
-            )
-            .await?;
-        if renewed.matched_count == 0 {
+        let renewed = self.insist(Purpose::Upkeep, deadline, move |inner| async move {
+            let alive = doc! { "_id": document::id(name), "buried": { "$exists": false } };
+            let now = doc! { "$currentDate": { "aliveAt": true } };
+            let update = inner.collections.processes.update_one(alive, now);
+            inner.timed("mongodb.update", update).await
+        });
+        if renewed.await?.matched_count == 0 {
             // Taken for dead, after a pause say.
-            self.be_registered(self.deadline()).await?;
+            self.be_registered(deadline).await?;
         }
-        if here.in_doubt || !self.registration.former().is_empty() {
-            self.reconcile(&mut here).await?;
+        let mut here = self.here(deadline).await?;
+        if here.in_doubt.is_some() || !self.registration.former().is_empty() {
+            self.reconcile(&here).await?;
+            here.in_doubt.take_if(|until| *until < Instant::now());
         }
         drop(here);
         let buried = self.bury_the_dead().await?;
         Ok(Lease {
             others: self.others().await?,
             buried,
-            was_buried: self.name() != name,
+            name: ProcessId(self.name()),
         })
     }
 
@@ -185,7 +210,7 @@ impl Inner {
 
     /// Takes this process off the list, with whoever is still online at it.
     pub(super) async fn leave(&self) -> Result<()> {
-        let _here = self.here.lock().await;
+        let _here = self.here(self.deadline()).await?;
         let process = self.name();
         self.take_offline(process, Timestamp::now()).await
     }
@@ -196,10 +221,15 @@ impl Presence for MongoStore {
     async fn record_online(&self, users: &[UserId]) -> Result<()> {
         let users = users.to_vec();
         self.bounded(|inner| async move {
-            let mut here = inner.here.lock().await;
+            let mut here = inner.here(inner.deadline()).await?;
             here.online.extend(&users);
-            let result = inner.enter_online(users).await;
-            here.in_doubt |= result.is_err();
+            let write = inner.attempt(Purpose::Upkeep, inner.patience(), |inner| async move {
+                inner.enter_online(users).await
+            });
+            let result = write.await;
+            if result.is_err() {
+                here.doubt();
+            }
             result
         })
         .await
@@ -208,13 +238,18 @@ impl Presence for MongoStore {
     async fn record_offline(&self, users: &[(UserId, Timestamp)]) -> Result<()> {
         let users = users.to_vec();
         self.bounded(|inner| async move {
-            let mut here = inner.here.lock().await;
+            let mut here = inner.here(inner.deadline()).await?;
             for (user, _) in &users {
                 here.online.remove(user);
             }
             let process = inner.name();
-            let result = inner.enter_offline(process, &users).await;
-            here.in_doubt |= result.is_err();
+            let write = inner.attempt(Purpose::Upkeep, inner.patience(), move |inner| async move {
+                inner.enter_offline(process, &users).await
+            });
+            let result = write.await;
+            if result.is_err() {
+                here.doubt();
+            }
             result
         })
         .await

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::{Inner, attempt::Purpose, document, error, open::VERSION};
-use crate::error::Result;
+use crate::{error::Result, store::Heard};
 
 pub(super) struct Registration {
     names: Mutex<Names>,
@@ -85,9 +85,27 @@ impl Inner {
         if mem::replace(&mut names.is_registered, true) {
             names.former.push(former);
         }
+        if !names.former.is_empty() {
+            self.look_anew_later();
+        }
         let has_others = others.filter(|other| !names.former.contains(other)).count() > 0;
         names.writes_from = has_others.then(|| registered + 2 * self.limits.alone);
         Ok(())
+    }
+
+    /// Says that something may have been missed, once all others have had the time to see that this process is back:
+    /// until then they have no reason to signal anything.
+    fn look_anew_later(&self) {
+        let (ears, stop) = (self.signalling.ears.clone(), self.stop.clone());
+        let pause = 2 * self.limits.alone;
+        self.beside(async move {
+            let say = async {
+                tokio::time::sleep(pause).await;
+                // Nobody hears at the end.
+                let _ = ears.send(Heard::Missed(Instant::now())).await;
+            };
+            stop.run_until_cancelled(say).await;
+        });
     }
 
     /// Whether a process of an older version is there.

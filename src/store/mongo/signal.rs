@@ -2,7 +2,7 @@
 //! each process follows.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::atomic::{AtomicI64, Ordering},
     time::Instant,
 };
@@ -14,6 +14,7 @@ use mongodb::{
 };
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::{
     Inner, MongoStore,
@@ -37,11 +38,17 @@ const NAMESPACE_EXISTS: i32 = 48;
 /// Marks of which it is not known yet that they were heard; of more than that the first are forgotten.
 const MARKS: usize = 1_000;
 
+/// Processes of which is remembered what was heard last: far more than there are at a time.
+const OTHERS: usize = 1_000;
+
 /// What this process has told, and hears.
 pub(super) struct Signalling {
     last_mark: AtomicI64,
     /// When what was told with each mark was about to be told.
     marks: Mutex<VecDeque<(i64, Instant)>>,
+    /// The last mark of each other process that was heard. What comes with an earlier one was given up by its process,
+    /// which has told it again since.
+    others: Mutex<HashMap<Uuid, i64>>,
     pub(super) ears: mpsc::Sender<Heard>,
     heard: tokio::sync::Mutex<mpsc::Receiver<Heard>>,
 }
@@ -53,6 +60,7 @@ impl Default for Signalling {
         Self {
             last_mark: AtomicI64::new(0),
             marks: Mutex::default(),
+            others: Mutex::default(),
             ears,
             heard: tokio::sync::Mutex::new(heard),
         }
@@ -70,6 +78,18 @@ impl Signalling {
         mark
     }
 
+    /// Whether what comes with a mark is told again by a later one that was heard.
+    fn is_late(&self, by: Uuid, mark: i64) -> bool {
+        let mut others = self.others.lock();
+        if others.len() >= OTHERS {
+            others.clear();
+        }
+        let last = others.entry(by).or_insert(mark);
+        let is_late = mark < *last;
+        *last = mark.max(*last);
+        is_late
+    }
+
     /// From before when everything was heard, once a mark is.
     fn marked_at(&self, heard: i64) -> Option<Instant> {
         let mut marks = self.marks.lock();
@@ -82,8 +102,18 @@ impl Signalling {
 }
 
 impl Inner {
-    /// Makes the collection of signals.
+    /// Makes the collection of signals. One that is not bounded came to be by a signal, after it was dropped, and goes.
     pub(super) async fn make_signals(&self) -> mongodb::error::Result<()> {
+        let signals = self
+            .db
+            .list_collections()
+            .filter(doc! { "name": "signals" });
+        let mut signals = signals.await?;
+        while signals.advance().await? {
+            if signals.deserialize_current()?.options.capped != Some(true) {
+                self.collections.signals.drop().await?;
+            }
+        }
         let create = self.db.create_collection("signals").capped(true);
         match create.size(KEPT).await {
             Err(failure) if matches!(&*failure.kind, ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS) => {
@@ -95,9 +125,12 @@ impl Inner {
 
     /// What a document of signals says, to this process.
     pub(super) fn heard(&self, document: &RawDocument) -> Result<Option<Heard>> {
-        if document.id("by")? == self.instance {
-            let heard = self.signalling.marked_at(document.number("mark")?);
-            return Ok(heard.map(Heard::UpTo));
+        let (by, mark) = (document.id("by")?, document.number("mark")?);
+        if by == self.instance {
+            return Ok(self.signalling.marked_at(mark).map(Heard::UpTo));
+        }
+        if self.signalling.is_late(by, mark) {
+            return Ok(None);
         }
         let from = ProcessId(document.id("from")?);
         let signals = document.array("signals")?.into_iter();
@@ -140,11 +173,10 @@ fn encode(signal: &Signal) -> Document {
             "at": document::time(*at),
         },
         Signal::SessionEnded(id) => doc! { "is": "ended", "session": document::id(id.0) },
-        Signal::Apart(pair, apart) => doc! {
+        Signal::Apart(pair) => doc! {
             "is": "apart",
             "low": document::id(pair.low().0),
             "high": document::id(pair.high().0),
-            "apart": *apart,
         },
         Signal::ProfileChanged(user_id) => {
             doc! { "is": "profile", "user": document::id(user_id.0) }
@@ -152,7 +184,7 @@ fn encode(signal: &Signal) -> Document {
         Signal::Spent(spent) => doc! {
             "is": "spent",
             "limit": spent.limit as i64,
-            "key": document::id(uuid::Uuid::from_u128(spent.key)),
+            "key": document::id(Uuid::from_u128(spent.key)),
             "times": i64::from(spent.times),
         },
         Signal::Everything => doc! { "is": "everything" },
@@ -189,7 +221,7 @@ fn decode(signal: &RawDocument) -> Result<Option<Signal>> {
         "ended" => Signal::SessionEnded(SessionId(signal.id("session")?)),
         "apart" => {
             let pair = Pair::new(UserId(signal.id("low")?), UserId(signal.id("high")?));
-            Signal::Apart(pair.ok_or_else(|| unreadable("low"))?, is("apart")?)
+            Signal::Apart(pair.ok_or_else(|| unreadable("low"))?)
         }
         "profile" => Signal::ProfileChanged(user_id()?),
         "spent" => {
@@ -269,9 +301,9 @@ mod tests {
                 count: 4,
                 closed_at: Timestamp(9),
             },
-            Signal::Gone(ProcessId(uuid::Uuid::new_v4()), Timestamp(9)),
+            Signal::Gone(ProcessId(Uuid::new_v4()), Timestamp(9)),
             Signal::SessionEnded(SessionId::new()),
-            Signal::Apart(pair, false),
+            Signal::Apart(pair),
             Signal::ProfileChanged(ann),
             Signal::Everything,
         ];

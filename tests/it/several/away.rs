@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{hears_only, moved};
+use super::{change, hears_only, moved, watch};
 use crate::support::{
     Reader, TestApp, acts::with, app::Place, eventually, feed::Feed, json as at, link::Link,
     mongod::own, or_skipped,
@@ -77,4 +77,38 @@ async fn connections_that_go_dead_are_left_behind() {
     }
     app.stop().await;
     stranded.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_taken_for_dead_and_comes_back_has_its_people_online_again() {
+    let Some(mongod) = or_skipped("mongod", own().await) else {
+        return;
+    };
+    let link = Link::to(mongod.address()).await;
+    let through = format!("mongodb://{}/chat?directConnection=true", link.address);
+    let short_lease = |config: &mut chinwag::app::Config| {
+        hears_only(config);
+        config.limits.lease_renewal = Duration::from_millis(200);
+        config.store_limits.lease = Duration::from_secs(3);
+    };
+    let app = TestApp::at(Place::mongo(&mongod.uri_for("chat")), short_lease).await;
+    let away = TestApp::at(Place::mongo(&through), short_lease).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let (mut here, _) = watch(&app, &ann).await;
+    let (mut there, mut joined) = watch(&away, &bob).await;
+    while joined.len() < 2 {
+        joined.extend(change(&mut there).await.0);
+    }
+    assert_eq!(change(&mut here).await, (vec!["bob".to_owned()], vec![]));
+    link.hold();
+    assert_eq!(change(&mut here).await, (vec![], vec!["bob".to_owned()]));
+    // Nobody signals this to a process that is dead.
+    let cem = app.user("cem").await;
+    let _cems = app.socket(&cem).await;
+    assert_eq!(change(&mut here).await, (vec!["cem".to_owned()], vec![]));
+    link.release();
+    assert_eq!(change(&mut here).await, (vec!["bob".to_owned()], vec![]));
+    while !change(&mut there).await.0.contains(&"cem".to_owned()) {}
+    app.stop().await;
+    away.stop().await;
 }
