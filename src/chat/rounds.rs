@@ -28,7 +28,7 @@ const LOG_PAGE: usize = 500;
 const SHORTEST: Duration = Duration::from_millis(2);
 
 /// How often the log is read at most because other processes have written.
-const PACE: Duration = Duration::from_millis(10);
+const PACE: Duration = Duration::from_millis(20);
 
 /// How long to wait before what is missing is looked for again.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

@@ -122,7 +122,7 @@ impl Default for Limits {
             sockets_per_user: 50,
             replay: 5_000,
             sweep_interval: Duration::from_secs(2),
-            signal_gather: Duration::from_millis(5),
+            signal_gather: Duration::from_millis(20),
             hearing_lasts: Duration::from_secs(2),
             hole_patience: Duration::from_secs(10),
             lease_renewal: Duration::from_secs(5),

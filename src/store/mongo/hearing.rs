@@ -23,12 +23,12 @@ use crate::{error::Error, store::Heard};
 
 type Stream = ChangeStream<ChangeStreamEvent<RawDocumentBuf>>;
 
-/// How long the server keeps a question for what is new when there is nothing: so often it is known that nothing was
-/// missed.
-const AWAIT: Duration = Duration::from_millis(250);
+/// How long the server keeps a question for what is new when there is nothing. Without others, so often it is known that
+/// nothing was missed.
+const AWAIT: Duration = Duration::from_secs(1);
 
 /// How long an answer may take before its connection is left behind.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_millis(200);

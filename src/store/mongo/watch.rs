@@ -61,7 +61,13 @@ impl Inner {
             }
             is_well = result.is_ok();
             let stop = inner.stop.clone();
-            let pause = tokio::time::sleep(inner.limits.alone / 2);
+            // Where there are others, a look shows less that is new.
+            let pause = if inner.has_company() {
+                inner.limits.alone * 2
+            } else {
+                inner.limits.alone / 2
+            };
+            let pause = tokio::time::sleep(pause);
             drop(inner);
             if stop.run_until_cancelled(pause).await.is_none() {
                 return;
