@@ -230,6 +230,8 @@ impl OwnMongod {
                 "127.0.0.1",
                 "--nounixsocket",
             ])
+            // Many tests, each with a database of its own, have more files than may be open at a time.
+            .args(["--setParameter", "wiredTigerFileHandleCloseIdleTime=20"])
             .args(["--wiredTigerCacheSizeGB", "0.25", "--dbpath"])
             .arg(&data)
             .args(&self.arguments)
