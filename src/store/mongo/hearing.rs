@@ -25,7 +25,7 @@ type Stream = ChangeStream<ChangeStreamEvent<RawDocumentBuf>>;
 
 /// How long the server keeps a question for what is new when there is nothing. Without others, so often it is known that
 /// nothing was missed.
-const AWAIT: Duration = Duration::from_secs(1);
+const AWAIT: Duration = Duration::from_millis(500);
 
 /// How long an answer may take before its connection is left behind.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -221,4 +221,16 @@ async fn say(
 async fn in_time<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let call = timeout(PATIENCE, tokio::spawn(call)).await;
     call.ok()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Limits;
+
+    #[test]
+    fn what_was_heard_counts_until_the_next_answer_however_little_happens() {
+        // An answer says what was so when it was asked for, and the next one comes as much later.
+        assert!(3 * AWAIT <= Limits::default().hearing_lasts);
+    }
 }
