@@ -182,9 +182,9 @@ impl Chat {
         let _turn = blocks.turn.lock().await;
         let removed = self.0.store.unblock(viewer, other.id).await;
         blocks.forget(pair);
-        // The other one may have blocked the viewer, too.
         self.0.signalling.tell([Signal::Apart(pair)]);
         removed?;
+        // The other one may have blocked the viewer, too.
         if !self.estranged(viewer).await?.contains(&other.id) {
             self.0.presence.set_apart(pair, false);
         }

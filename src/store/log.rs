@@ -18,8 +18,8 @@ pub trait Log: Send + Sync {
     /// and [`Log::log_after`] shows it. It is sealed again and goes on where no other process has it by now.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it could not be done in time; another call takes it up again. Anything else is a
-    /// reason not to go on: every lane is held by a living process, say.
+    /// [`Unavailable`](super::Error::Unavailable) when it could not be done in time; another call takes it up again.
+    /// Anything else is a reason not to go on: every lane is held by a living process, say.
     async fn begin_term(&self, over: Option<Lane>) -> Result<Seal>;
 
     /// Writes entries in this order as one ordered write, and what follows from them. They are of one lane and follow
