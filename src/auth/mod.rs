@@ -1,5 +1,6 @@
 //! Who is asking: passwords, tokens, sessions.
 
+mod hs256;
 pub mod password;
 pub mod session;
 pub mod token;

@@ -1,12 +1,11 @@
 //! Who a request is from: tokens, the header, the cookie.
 
 use async_graphql::parser::types::OperationType;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{Response, header};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::support::{Client, TestApp, json as at, schema, store::StoreKind};
+use crate::support::{Client, TestApp, json as at, jwt::signed, schema, store::StoreKind};
 
 const SECRET: &str = "a secret of at least thirty-two bytes!!";
 const LOGIN: &str = "mutation($input: LoginInput!) { login(input: $input) { token } }";
@@ -81,20 +80,12 @@ async fn whatever_is_not_a_live_token_of_ours_counts_as_none() {
         serde_json::from_str::<Value>(&text(head)).expect("JSON")["alg"],
         "HS256"
     );
-    let forged = |algorithm, secret: &str, claims: &Value| {
-        encode(
-            &Header::new(algorithm),
-            claims,
-            &EncodingKey::from_secret(secret.as_bytes()),
-        )
-        .expect("a token")
-    };
     assert_eq!(
         who(
             &app,
             &[(
                 "authorization",
-                format!("Bearer {}", forged(Algorithm::HS256, SECRET, &payload))
+                format!("Bearer {}", signed("HS256", SECRET, &payload))
             )]
         )
         .await,
@@ -108,23 +99,19 @@ async fn whatever_is_not_a_live_token_of_ours_counts_as_none() {
     other["sid"] = json!(uuid::Uuid::new_v4().to_string());
     let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}");
     for bad in [
-        forged(
-            Algorithm::HS256,
-            "another secret of thirty-two bytes!!!",
-            &payload,
-        ),
-        forged(Algorithm::HS384, SECRET, &payload),
-        forged(Algorithm::HS512, SECRET, &payload),
-        forged(Algorithm::HS256, SECRET, &expired),
-        forged(Algorithm::HS256, SECRET, &endless),
-        forged(Algorithm::HS256, SECRET, &other),
-        forged(Algorithm::HS256, SECRET, &json!({ "exp": payload["exp"] })),
-        forged(
-            Algorithm::HS256,
+        signed("HS256", "another secret of thirty-two bytes!!!", &payload),
+        signed("HS384", SECRET, &payload),
+        signed("HS512", SECRET, &payload),
+        signed("HS256", SECRET, &expired),
+        signed("HS256", SECRET, &endless),
+        signed("HS256", SECRET, &other),
+        signed("HS256", SECRET, &json!({ "exp": payload["exp"] })),
+        signed(
+            "HS256",
             SECRET,
             &json!({ "exp": payload["exp"], "iat": 0, "sid": { "$ne": null } }),
         ),
-        forged(Algorithm::HS256, "", &payload),
+        signed("HS256", "", &payload),
         format!("{none}."),
         format!("{none}.{signature}"),
         format!("{head}.{claims}"),

@@ -5,6 +5,7 @@ pub mod app;
 pub mod client;
 pub mod feed;
 pub mod frames;
+pub mod jwt;
 pub mod launch;
 pub mod link;
 pub mod mongod;
