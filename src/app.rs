@@ -1,4 +1,6 @@
 //! The whole server: the only place that knows everything.
+//!
+//! What it gives to wait for is boxed: so it is compiled here, once, and not again in every program that waits for it.
 
 use std::{
     fmt,
@@ -8,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     net::TcpListener,
@@ -117,7 +120,11 @@ impl App {
     ///
     /// # Errors
     /// One line for the person who starts it. Nothing is left behind.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(config: Config) -> BoxFuture<'static, Result<Self, StartError>> {
+        Box::pin(Self::start_whole(config))
+    }
+
+    async fn start_whole(config: Config) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
         let whole = open(&config, &metrics).await.map_err(StartError::new)?;
         let store: DynStore = whole.clone();
@@ -210,10 +217,26 @@ impl App {
     ///
     /// # Errors
     /// One line that says why it could not go on serving; it has stopped then.
-    pub async fn run(
+    pub fn run(
         self,
         listener: TcpListener,
-        shutdown: impl Future<Output = ()>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> BoxFuture<'static, Result<(), RunError>> {
+        self.run_until(listener, Box::pin(shutdown))
+    }
+
+    fn run_until(
+        self,
+        listener: TcpListener,
+        shutdown: BoxFuture<'static, ()>,
+    ) -> BoxFuture<'static, Result<(), RunError>> {
+        Box::pin(self.serve_until(listener, shutdown))
+    }
+
+    async fn serve_until(
+        self,
+        listener: TcpListener,
+        shutdown: BoxFuture<'static, ()>,
     ) -> Result<(), RunError> {
         let Self {
             chat,

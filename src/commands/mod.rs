@@ -14,6 +14,8 @@ mod whole_file;
 
 use std::io::Write;
 
+use futures_util::future::LocalBoxFuture;
+
 pub use failure::Failure;
 
 use crate::settings::{Command, Settings};
@@ -22,7 +24,11 @@ use crate::settings::{Command, Settings};
 ///
 /// # Errors
 /// One line that says what went wrong.
-pub async fn run(settings: &Settings) -> Result<(), Failure> {
+pub fn run(settings: &Settings) -> LocalBoxFuture<'_, Result<(), Failure>> {
+    Box::pin(carry_out(settings))
+}
+
+async fn carry_out(settings: &Settings) -> Result<(), Failure> {
     let config = settings.config();
     let said = match &settings.command {
         None => return Ok(()),
