@@ -38,7 +38,7 @@ pub(super) struct Blocks {
     /// Counts the changes that were made here: what was read before one may be out of date.
     changes: Mutex<u64>,
     /// Blocks change one by one, so that watchers hear of them in the order in which they came to be.
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 impl Blocks {

@@ -1,5 +1,7 @@
 //! What other processes signal, and what it does here.
 
+use std::collections::HashSet;
+
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, timeout},
@@ -9,7 +11,10 @@ use super::Chat;
 use crate::{
     domain::{Pair, ProcessId, Signal, UserId},
     error::Result,
-    realtime::typing::{Sign, Typist},
+    realtime::{
+        presence::Estrangements,
+        typing::{Sign, Typist},
+    },
     store::Heard,
 };
 
@@ -135,7 +140,6 @@ impl Chat {
     async fn look_at_everything(&self) -> Result<()> {
         self.0.sessions.look_again().await?;
         self.0.directory.forget_users();
-        self.0.blocks.forget_all();
         let here: Vec<UserId> = self
             .0
             .presence
@@ -143,15 +147,29 @@ impl Chat {
             .into_iter()
             .map(|(id, _)| id)
             .collect();
-        for users in here.chunks(BLOCKS_AT_ONCE) {
-            for pair in self.0.store.estranged_pairs(users).await? {
-                self.0.presence.set_apart(pair, true);
-            }
-        }
+        self.look_at_blocks(&here).await?;
         let elsewhere = self.0.store.online_elsewhere().await?;
         self.0.presence.heard_all(&elsewhere);
         self.0.rounds.want();
         self.0.reads_rung.notify_one();
+        Ok(())
+    }
+
+    async fn look_at_blocks(&self, here: &[UserId]) -> Result<()> {
+        let _turn = self.0.blocks.turn.lock().await;
+        self.0.blocks.forget_all();
+        let mut estranged: Estrangements =
+            here.iter().map(|user| (*user, HashSet::new())).collect();
+        for users in here.chunks(BLOCKS_AT_ONCE) {
+            for pair in self.0.store.estranged_pairs(users).await? {
+                for (user, other) in [(pair.low(), pair.high()), (pair.high(), pair.low())] {
+                    if let Some(others) = estranged.get_mut(&user) {
+                        others.insert(other);
+                    }
+                }
+            }
+        }
+        self.0.presence.set_all_apart(estranged);
         Ok(())
     }
 
@@ -239,9 +257,13 @@ impl Chat {
 
     /// The store says what holds by now: blocks that two processes made and took back may be heard of in any order.
     async fn heard_of_block(&self, pair: Pair) -> Result<()> {
-        let pairs = self.0.store.estranged_pairs(&[pair.low()]).await?;
-        let apart = pairs.contains(&pair);
-        self.0.presence.set_apart(pair, apart);
+        let apart = {
+            let _turn = self.0.blocks.turn.lock().await;
+            let pairs = self.0.store.estranged_pairs(&[pair.low()]).await?;
+            let apart = pairs.contains(&pair);
+            self.0.presence.set_apart(pair, apart);
+            apart
+        };
         if apart {
             self.stop_typing_to_each_other(pair).await?;
         }

@@ -1,6 +1,7 @@
 //! Who is online: sockets counted per user, here and as other processes tell; a grace for reloads; changes gathered
 //! before anyone is told.
 
+mod apart;
 mod elsewhere;
 mod owed;
 mod watcher;
@@ -18,9 +19,11 @@ use tokio::{
     time::Instant,
 };
 
+pub use apart::Estrangements;
 pub use owed::Owed;
 pub use watcher::PresenceReceiver;
 
+use self::apart::{Apart, GatheredApart};
 use super::timeouts::Timeouts;
 use crate::domain::{OnlineChange, Pair, ProcessId, Timestamp, UserId};
 
@@ -53,8 +56,7 @@ struct State {
     graces: Timeouts<(UserId, u64)>,
     /// Who went offline, with the version of that.
     forgetting: Timeouts<(UserId, u64)>,
-    /// What became of pairs, by version, for watchers that fall behind.
-    apart: Timeouts<(u64, Pair, bool)>,
+    apart: Apart,
     owed: Owed,
 }
 
@@ -65,8 +67,7 @@ struct Gathering {
     tell_at: Option<Instant>,
     /// Whether a snapshot already told of some of it, so that its watcher waits for the version to settle.
     foretold: bool,
-    /// Pairs that see nothing of each other any more, or do again.
-    apart: HashMap<Pair, bool>,
+    apart: GatheredApart,
 }
 
 struct Entry {
@@ -119,7 +120,8 @@ fn about(sockets: usize) -> u32 {
 struct VersionedChange {
     version: u64,
     change: Arc<OnlineChange>,
-    parted: Vec<Parted>,
+    /// None when each watcher has to compare what was looked up with what it knows.
+    parted: Option<Vec<Parted>>,
 }
 
 /// Two people who see nothing of each other any more, or do again; and who of them is online then.
@@ -141,7 +143,7 @@ impl Presence {
             turns: 0,
             graces: Timeouts::new(grace),
             forgetting: Timeouts::new(LEFT_KEPT),
-            apart: Timeouts::new(LEFT_KEPT),
+            apart: Apart::new(),
             owed: Owed::default(),
         };
         Self(Arc::new(Inner {
@@ -220,11 +222,25 @@ impl Presence {
     /// Lets two people see nothing of each other any more, or again. Watchers must ask for what holds when they begin.
     pub fn set_apart(&self, pair: Pair, apart: bool) {
         let mut state = self.0.state.lock();
-        let gathering = &mut state.gathering;
-        gathering.apart.insert(pair, apart);
-        gathering
-            .tell_at
-            .get_or_insert_with(|| Instant::now() + self.0.gather);
+        state.apart.may_differ();
+        state.gathering.apart.set(pair, apart);
+        self.tell_soon(&mut state);
+    }
+
+    /// Lets those who are named see nothing of just these, whatever watchers know by now.
+    pub fn set_all_apart(&self, found: Estrangements) {
+        let mut state = self.0.state.lock();
+        let State {
+            apart, gathering, ..
+        } = &mut *state;
+        if apart.look_up(found, &mut gathering.apart) {
+            self.tell_soon(&mut state);
+        }
+    }
+
+    fn tell_soon(&self, state: &mut State) {
+        let tell_at = &mut state.gathering.tell_at;
+        tell_at.get_or_insert_with(|| Instant::now() + self.0.gather);
         self.0.woken.notify_one();
     }
 
@@ -306,18 +322,15 @@ impl Presence {
                 state.users.remove(&user);
             }
         }
-        while state.apart.pop_due(now).is_some() {}
+        let forget_apart = state.apart.forget(now);
         if state.gathering.tell_at.is_some_and(|due| due <= now) {
             let gathered = mem::take(&mut state.gathering);
             let changes = !gathered.joined.is_empty() || !gathered.left.is_empty();
             if gathered.foretold || changes || !gathered.apart.is_empty() {
                 state.version += 1;
                 let version = state.version;
-                let parted = gathered.apart.into_iter().map(|(pair, apart)| {
-                    state.apart.push((version, pair, apart));
-                    state.parted(pair, apart)
-                });
-                let parted = parted.collect();
+                let parted = state.apart.tell(version, gathered.apart);
+                let parted = parted.map(|pairs| state.parted(pairs));
                 let change = OnlineChange {
                     joined: gathered.joined.into_iter().collect(),
                     left: gathered.left.into_iter().collect(),
@@ -335,7 +348,7 @@ impl Presence {
             state.graces.next(),
             state.gathering.tell_at,
             state.forgetting.next(),
-            state.apart.next(),
+            forget_apart,
         ]
         .into_iter()
         .flatten()
@@ -360,13 +373,14 @@ impl State {
         (online && !self.gathering.joined.contains(&user)) || self.gathering.left.contains(&user)
     }
 
-    fn parted(&self, pair: Pair, apart: bool) -> Parted {
-        Parted {
+    fn parted(&self, pairs: impl IntoIterator<Item = (Pair, bool)>) -> Vec<Parted> {
+        let parted = pairs.into_iter().map(|(pair, apart)| Parted {
             pair,
             apart,
             low_online: self.is_told_online(pair.low()),
             high_online: self.is_told_online(pair.high()),
-        }
+        });
+        parted.collect()
     }
 
     fn online(&self) -> impl Iterator<Item = UserId> {

@@ -310,3 +310,49 @@ async fn sockets_elsewhere_count_to_within_a_factor_of_two() {
     assert_eq!(presence.owed().await.sockets, [(ann, 1)]);
     assert_eq!(presence.here(), [(ann, 1)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_up_takes_the_place_of_what_watchers_know() {
+    let (presence, ann) = (presence(), UserId::new());
+    let (bob, cleo, dave) = (UserId::new(), UserId::new(), UserId::new());
+    let pair = |other| Pair::new(ann, other).expect("two people");
+    let from = |others: &[UserId]| Estrangements::from([(ann, others.iter().copied().collect())]);
+    for user in [bob, cleo] {
+        presence.opened(user);
+    }
+    let mut anns = watch_as(&presence, ann, &[bob]);
+    assert_eq!(next(&presence, &mut anns).await, joined(&[cleo]));
+    presence.set_all_apart(from(&[cleo]));
+    let change = next(&presence, &mut anns).await;
+    assert_eq!((change.joined, change.left), (vec![bob], vec![cleo]));
+    // What everyone knows is told to nobody.
+    presence.set_all_apart(from(&[cleo]));
+    presence.opened(dave);
+    assert_eq!(next(&presence, &mut anns).await, joined(&[dave]));
+    // Whoever begins with something else is told the difference, even if all is as it was.
+    let mut late = watch_as(&presence, ann, &[dave]);
+    next(&presence, &mut late).await;
+    presence.set_all_apart(from(&[cleo]));
+    let change = next(&presence, &mut late).await;
+    assert_eq!((change.joined, change.left), (vec![dave], vec![cleo]));
+    // A pair that parts behind the look is apart, and one that parted before it is as the look says.
+    presence.set_apart(pair(dave), true);
+    presence.set_all_apart(from(&[]));
+    presence.set_apart(pair(bob), true);
+    let change = next(&presence, &mut anns).await;
+    assert_eq!((change.joined, change.left), (vec![cleo], vec![bob]));
+    // Whoever falls behind learns it, too.
+    presence.set_all_apart(from(&[cleo]));
+    let mut fast = presence.watch();
+    next(&presence, &mut fast).await;
+    let eve = UserId::new();
+    for _ in 0..CHANGE_RING {
+        presence.opened(eve);
+        assert_eq!(next(&presence, &mut fast).await, joined(&[eve]));
+        presence.closed(eve, true);
+        assert_eq!(next(&presence, &mut fast).await, left(&[eve]));
+    }
+    let change = next(&presence, &mut anns).await;
+    assert!(change.joined.contains(&bob) && !change.left.contains(&bob));
+    assert!(change.left.contains(&cleo) && !change.joined.contains(&cleo));
+}

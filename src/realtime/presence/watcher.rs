@@ -27,6 +27,7 @@ impl PresenceReceiver {
     pub fn show_to(&mut self, viewer: UserId, estranged: &HashSet<UserId>) {
         self.viewer = Some(viewer);
         self.estranged.clone_from(estranged);
+        self.presence.0.state.lock().apart.may_differ();
     }
 
     /// First everyone online as `joined`; then waits for changes. The same `Arc` goes to every watcher that is up
@@ -44,18 +45,18 @@ impl PresenceReceiver {
         loop {
             let change = match self.receiver.recv().await {
                 Ok(told) if told.version <= self.version => continue,
-                Ok(told) => {
-                    self.version = told.version;
-                    let change = match self.foretold.take() {
-                        Some(foretold) => Arc::new(without(&told.change, &foretold)),
-                        None => told.change.clone(),
-                    };
-                    self.visible(change, &told.parted, false)
-                }
-                Err(broadcast::error::RecvError::Lagged(_)) => {
-                    let (change, parted) = self.catch_up();
-                    self.visible(Arc::new(change), &parted, true)
-                }
+                Ok(told) => match &told.parted {
+                    Some(parted) => {
+                        self.version = told.version;
+                        let change = match self.foretold.take() {
+                            Some(foretold) => Arc::new(without(&told.change, &foretold)),
+                            None => told.change.clone(),
+                        };
+                        self.visible(change, parted, false)
+                    }
+                    None => self.caught_up(),
+                },
+                Err(broadcast::error::RecvError::Lagged(_)) => self.caught_up(),
                 Err(broadcast::error::RecvError::Closed) => return None,
             };
             if !change.joined.is_empty() || !change.left.is_empty() {
@@ -100,6 +101,11 @@ impl PresenceReceiver {
         Arc::new(change)
     }
 
+    fn caught_up(&mut self) -> Arc<OnlineChange> {
+        let (change, parted) = self.catch_up();
+        self.visible(Arc::new(change), &parted, true)
+    }
+
     /// The difference between what this watcher was told and what holds at the latest version, with what became of
     /// pairs in between. Someone who left and came back in between may be named as joined once more.
     fn catch_up(&mut self) -> (OnlineChange, Vec<Parted>) {
@@ -129,12 +135,9 @@ impl PresenceReceiver {
         for user in &state.gathering.joined {
             change.left.push(*user);
         }
-        let parted = state
-            .apart
-            .iter()
-            .filter(|(version, ..)| *version > self.version)
-            .map(|(_, pair, apart)| state.parted(*pair, *apart));
-        let parted = parted.collect();
+        let apart = &state.apart;
+        let pairs = apart.since(self.version, self.viewer, &self.estranged);
+        let parted = state.parted(pairs);
         self.version = state.version;
         (change, parted)
     }

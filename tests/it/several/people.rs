@@ -13,6 +13,7 @@ use crate::support::{
     eventually,
     mongod::{fresh_database, standalone},
     store::{StoreKind, mongo_is_there},
+    ws::Ws,
 };
 
 const SEEN: &str =
@@ -145,17 +146,22 @@ async fn a_block_on_one_shows_on_the_other() {
     while joined.len() < 2 {
         joined.extend(change(&mut watcher).await.0);
     }
-    ann.block(&bob).await;
-    assert_eq!(change(&mut watcher).await, (vec![], vec!["ann".to_owned()]));
-    let shown = seen(&moved(&bob, &apps[1]), &ann).await;
+    blocks_and_unblocks(&ann, &bob, &moved(&bob, &apps[1]), &mut watcher).await;
+    stop(apps).await;
+}
+
+/// Someone blocks another one, who watches on another server, and takes it back.
+async fn blocks_and_unblocks(ann: &Client, bob: &Client, there: &Client, watcher: &mut Ws) {
+    ann.block(bob).await;
+    assert_eq!(change(watcher).await, (vec![], vec!["ann".to_owned()]));
+    let shown = seen(there, ann).await;
     assert_eq!(
         shown["user"],
         json!({ "online": false, "lastSeenAt": null })
     );
     let unblock = "mutation($id: ID!) { unblockUser(userId: $id) { id } }";
     ann.ok(unblock, json!({ "id": bob.id })).await;
-    assert_eq!(change(&mut watcher).await, (vec!["ann".to_owned()], vec![]));
-    stop(apps).await;
+    assert_eq!(change(watcher).await, (vec!["ann".to_owned()], vec![]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -175,6 +181,11 @@ async fn without_change_streams_a_second_one_sees_by_sweeping() {
         seen(&there, &ann).await["user"]["online"] == true
     })
     .await;
+    let (mut watcher, mut joined) = watch(&beside, &bob).await;
+    while joined.len() < 2 {
+        joined.extend(change(&mut watcher).await.0);
+    }
+    blocks_and_unblocks(&ann, &bob, &there, &mut watcher).await;
     let mut socket = beside.socket(&bob).await;
     let ended = "mutation { logout }";
     bob.ok(ended, json!({})).await;
