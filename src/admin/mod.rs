@@ -15,7 +15,7 @@ pub use order::{Answer, Order, Totals};
 use crate::{
     auth::Hasher,
     chat::Chat,
-    domain::{Password, Timestamp, User, UserId, Username},
+    domain::{Password, Signal, Timestamp, User, UserId, Username},
     error::{Error, Result},
     store::WholeStore,
 };
@@ -140,8 +140,9 @@ impl Desk {
             }
         }
         let ended = self.end_sessions_of(&user).await;
-        if let Some(chat) = &self.chat {
-            chat.account_is_deleted(user.id).await?;
+        match &self.chat {
+            Some(chat) => chat.account_is_deleted(user.id).await?,
+            None => self.signal(&[Signal::ProfileChanged(user.id)]).await,
         }
         let sessions = ended?;
         tracing::info!(
@@ -183,7 +184,10 @@ impl Desk {
 
     async fn end_sessions_of(&self, user: &User) -> Result<usize> {
         let Some(chat) = &self.chat else {
-            return Ok(self.store.end_sessions_of(user.id, None).await?.len());
+            let ended = self.store.end_sessions_of(user.id, None).await?;
+            let signals = ended.iter().copied().map(Signal::SessionEnded);
+            self.signal(&signals.collect::<Vec<_>>()).await;
+            return Ok(ended.len());
         };
         let live = self
             .store
@@ -191,6 +195,16 @@ impl Desk {
         let live = live.await?.len();
         chat.end_all_sessions(user.id).await?;
         Ok(live)
+    }
+
+    /// Tells the servers on the store, if there are any. Those that do not hear it see it when they look around.
+    async fn signal(&self, signals: &[Signal]) {
+        if let Err(error) = self.store.signal(signals).await {
+            tracing::warn!(
+                ?error,
+                "servers could not be told; they see it within seconds"
+            );
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod admin;
 mod backend;
 mod keeping;
 mod own;
+mod upgrade;
 
 use std::path::Path;
 

@@ -11,14 +11,17 @@ use std::time::Duration;
 use chinwag::app::Config;
 use serde_json::json;
 
-use crate::support::{
-    Client, Reader, TestApp,
-    acts::with,
-    eventually,
-    feed::Feed,
-    json as at,
-    store::{StoreKind, mongo_is_there},
-    ws::Ws,
+use crate::{
+    moving::launch,
+    support::{
+        Client, Reader, TestApp,
+        acts::with,
+        eventually,
+        feed::Feed,
+        json as at,
+        store::{StoreKind, mongo_is_there},
+        ws::Ws,
+    },
 };
 
 /// Such that nothing is found by looking for it now and then.
@@ -169,6 +172,27 @@ async fn a_session_that_ends_on_one_ends_on_the_other() {
     }
     let reply = there.run("{ sessions { id } }", json!({})).await;
     assert_eq!(at(&reply, "errors.0.extensions.code"), "UNAUTHENTICATED");
+    stop(apps).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_operator_ends_ends_on_all() {
+    let Some(apps) = two(|_| {}).await else {
+        return;
+    };
+    for (order, username) in [
+        ("end-sessions", "bob"),
+        ("reset-password", "carol"),
+        ("delete-user", "dave"),
+    ] {
+        let user = apps[0].user(username).await;
+        let mut sockets = [apps[0].socket(&user).await, apps[1].socket(&user).await];
+        let ended = launch(&apps[0].place).args(&["admin", order, username]);
+        assert_eq!(ended.ends().await.code, Some(0));
+        for socket in &mut sockets {
+            assert_eq!(socket.closed().await, Some(4403));
+        }
+    }
     stop(apps).await;
 }
 
