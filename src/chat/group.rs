@@ -47,7 +47,8 @@ impl Chat {
         let group = Arc::new(group);
         let by = self.active(viewer).await?;
         let made = self.propose(by, group, at, Proposed::Make, deadline);
-        Ok(made.await?.conversation)
+        let made = made.await?.conversation;
+        self.without_deleted(viewer, made, &others, deadline).await
     }
 
     /// Gives a group of the viewer's another title.
@@ -82,8 +83,9 @@ impl Chat {
         let group = self.group(viewer, id).await?;
         owners_only(&group, viewer)?;
         let users = self.people("userIds", users).await?;
-        let (by, add) = (self.active(viewer).await?, Proposed::Add(users));
-        self.change_group(by, group, add, deadline).await
+        let (by, add) = (self.active(viewer).await?, Proposed::Add(users.clone()));
+        let group = self.change_group(by, group, add, deadline).await?;
+        self.without_deleted(viewer, group, &users, deadline).await
     }
 
     /// Removes a member of a group; everyone may remove itself, its owner all others. Gives nothing to who has left.
@@ -156,6 +158,27 @@ impl Chat {
             self.leave_all_groups(user, deadline).await?;
         }
         Ok(())
+    }
+
+    /// Takes those of `joined` out of a group again whose accounts were deleted while they came in. Whoever deletes one
+    /// after this look finds the group among those to leave.
+    async fn without_deleted(
+        &self,
+        viewer: UserId,
+        group: Arc<Conversation>,
+        joined: &[UserId],
+        deadline: Instant,
+    ) -> Result<Arc<Conversation>> {
+        let mut users = self.0.store.users(joined).await?;
+        users.retain(User::is_deleted);
+        if users.is_empty() {
+            return Ok(group);
+        }
+        for user in users {
+            self.leave_all_groups(user.id, deadline).await?;
+        }
+        let left = self.conversation(viewer, group.id).await?;
+        left.ok_or_else(|| Error::no_conversation("conversationId"))
     }
 
     async fn change_group(

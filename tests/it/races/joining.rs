@@ -12,6 +12,7 @@ on_both_stores!(
     when_the_owner_and_the_next_leave_at_once_there_is_one_owner,
     who_is_removed_while_they_write_has_written_what_was_acknowledged_and_nothing_after,
     an_account_that_is_deleted_while_it_writes_has_written_what_was_acknowledged,
+    who_is_added_while_their_account_is_deleted_is_in_no_group,
     renames_at_once_leave_one_name,
     of_many_who_are_added_at_once_as_many_come_in_as_there_is_room_for,
 );
@@ -249,6 +250,31 @@ async fn race_account(apps: &[&TestApp]) {
     // The two who are left read the same to the end.
     feeds.retain(|reading| reading.is_of(&[0, 1]));
     crowd.ends(&group, &mut feeds).await;
+}
+
+async fn who_is_added_while_their_account_is_deleted_is_in_no_group(kind: StoreKind) {
+    over_servers(kind, race_addition).await;
+}
+
+async fn race_addition(apps: &[&TestApp]) {
+    let crowd = Crowd::of(apps, 6).await;
+    let group = crowd.at(0, 0).group("tea", &[&crowd.at(1, 0)]).await;
+    for person in 2..6 {
+        let added = crowd.at(person, 0);
+        let adding = (0..4).map(|number| {
+            let (owner, added, group) = (crowd.at(0, number), &added, &group);
+            async move { while owner.add(group, &[added]).await.code().is_none() {} }
+        });
+        let deleting = async {
+            let delete = "mutation { deleteAccount(password: \"password1\") }";
+            added.ok(delete, json!({})).await;
+        };
+        tokio::join!(join_all(adding), deleting);
+        for turn in 0..apps.len() {
+            let shown = crowd.at(1, turn).conversation(&group).await;
+            assert_eq!(members(&shown), "person000* person001");
+        }
+    }
 }
 
 async fn renames_at_once_leave_one_name(kind: StoreKind) {
