@@ -28,7 +28,7 @@ impl StoreKind {
 }
 
 /// A start of the program over what is at a place.
-fn launch(place: &Place) -> Launch {
+pub fn launch(place: &Place) -> Launch {
     let launch = Launch::bare().env("BCRYPT_COST", "10");
     match &place.store {
         StoreConfig::Embedded { dir } => launch.env("DATA_DIR", dir.to_str().expect("UTF-8")),
