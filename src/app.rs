@@ -65,6 +65,16 @@ pub enum StoreConfig {
     Mongo { uri: SecretString },
 }
 
+impl StoreConfig {
+    /// Which kind of store it is, for those who count.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Embedded { .. } => "embedded",
+            Self::Mongo { .. } => "mongodb",
+        }
+    }
+}
+
 impl Config {
     /// What the program runs with when nothing is set, over this store.
     pub fn new(store: StoreConfig) -> Self {
@@ -125,7 +135,7 @@ impl App {
     }
 
     async fn start_whole(config: Config) -> Result<Self, StartError> {
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::new(config.store.kind()));
         let whole = open(&config, &metrics).await.map_err(StartError::new)?;
         let store: DynStore = whole.clone();
         let unused = config.unused_dir.clone();
@@ -281,7 +291,8 @@ impl App {
 
 async fn open(config: &Config, metrics: &Arc<Metrics>) -> Result<WholeStore, OpenError> {
     let metrics = metrics.clone();
-    let observer: Observer = Arc::new(move |call, took| metrics.store_call(call, took));
+    let observer: Observer =
+        Arc::new(move |call, ended| metrics.store_call(call, ended.took, ended.failed));
     open_store(&config.store, config.store_limits, observer).await
 }
 

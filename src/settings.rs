@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     app::{Config, StoreConfig},
     domain::{AvatarHost, AvatarHosts, Limits},
-    http::{AllowedOrigin, HttpSettings},
+    http::{AllowedOrigin, HttpSettings, MetricsAccess},
     store::StoreLimits,
 };
 
@@ -23,7 +23,7 @@ pub use command::{
 };
 pub use unreadable::Unreadable;
 pub use values::LogFilter;
-use values::{host, jwt_secrets, log_filter, mongodb_uri, network, session_ttl};
+use values::{host, jwt_secrets, log_filter, metrics_token, mongodb_uri, network, session_ttl};
 
 /// A self-hosted chat backend that speaks GraphQL.
 ///
@@ -82,6 +82,9 @@ pub struct Settings {
     /// Whether /metrics answers other machines too
     #[arg(long, env, value_enum, default_value_t = Switch::Off, hide_env_values = true)]
     pub public_metrics: Switch,
+    /// What another machine needs to read /metrics, at least 16 characters: it sends `Authorization: Bearer TOKEN`
+    #[arg(long, env, value_parser = metrics_token, hide_env_values = true)]
+    pub metrics_token: Option<SecretString>,
     /// Whether anyone may sign up
     #[arg(long, env, value_enum, default_value_t = Signup::Open, hide_env_values = true)]
     pub signup: Signup,
@@ -175,7 +178,10 @@ impl Settings {
                 trusted_proxies: self.trusted_proxies.clone(),
                 secure_cookies: on(self.secure_cookies),
                 graphiql: on(self.introspection),
-                public_metrics: on(self.public_metrics),
+                metrics: MetricsAccess {
+                    public: on(self.public_metrics),
+                    token: self.metrics_token.clone(),
+                },
             },
             limits: Limits::default(),
             store_limits: StoreLimits::default(),

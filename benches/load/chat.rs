@@ -58,10 +58,10 @@ struct Writes {
 
 impl Writes {
     async fn until_now(bench: &Bench, server: &Server) -> Result<Self> {
-        const COMMITS: &str = r#"chinwag_store_call_seconds_count{call="sqlite.write"}"#;
+        const COMMITS: &str = r#"chinwag_store_call_duration_seconds_count{call="sqlite.write"}"#;
         Ok(Self {
-            messages: server.metric("chinwag_batch_size_sum").await?,
-            batches: server.metric("chinwag_batch_size_count").await?,
+            messages: server.metric("chinwag_batch_entries_sum").await?,
+            batches: server.metric("chinwag_batch_entries_count").await?,
             commits: match bench.store {
                 Store::Embedded => Some(server.metric(COMMITS).await?),
                 Store::Mongo => None,

@@ -22,6 +22,8 @@ struct Inner {
     cores: Semaphore,
     /// Those hashing and those waiting for a core.
     places: Semaphore,
+    /// How many places there are.
+    most: usize,
     /// What an unknown user's password is verified against, so that it takes as long as a known one's.
     decoy: String,
 }
@@ -38,9 +40,16 @@ impl Hasher {
             cost,
             cores: Semaphore::new(cores),
             places: Semaphore::new(cores + waiting),
+            most: cores + waiting,
             decoy,
         };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// How many hash or wait for a core, and how many may.
+    pub fn waiting(&self) -> (usize, usize) {
+        let most = self.0.most;
+        (most.saturating_sub(self.0.places.available_permits()), most)
     }
 
     /// The hash to store, unless `needless`, asked once a core is free, finds that it is no longer wanted.

@@ -98,6 +98,7 @@ impl Chat {
         if !self.0.store.create_user(&user, &hash).await? {
             return Err(taken());
         }
+        self.0.metrics.signups.inc();
         log_attempt("signed up", origin, Some(&user.username));
         let signed_in = self.sign_in(Arc::new(user), &hash, device).await?;
         signed_in.ok_or(Error::signed_out())
@@ -148,10 +149,12 @@ impl Chat {
             };
             let id = user.id;
             if let Some(signed_in) = self.sign_in(Arc::new(user), &hash, device.clone()).await? {
+                self.0.metrics.logins.inc();
                 self.renew_hash(id, &hash, password).await;
                 return Ok(signed_in);
             }
         }
+        self.0.metrics.login_failures.inc();
         log_attempt("login failed", origin, username.as_ref());
         if !password.fits() {
             return Err(Password::too_long("input.password"));

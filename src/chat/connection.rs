@@ -95,6 +95,7 @@ impl Chat {
         resume: Vec<String>,
     ) -> Result<Connection, TooManySockets> {
         if !self.0.presence.opened(viewer.user_id) {
+            self.0.metrics.refused_by("sockets_of_user").inc();
             return Err(TooManySockets);
         }
         Ok(Connection {

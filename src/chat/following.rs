@@ -3,11 +3,12 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::{Chat, proposal::Written};
+use super::{Chat, proposal::Written, writing::clock};
 use crate::{
     domain::{
         Conversation, ConversationId, ConversationKind, DisplayName, Entry, Happening, Message,
@@ -76,6 +77,10 @@ impl Chat {
 
     fn take_lease(&self, known: &[ProcessId], lease: Lease) {
         let Lease { others, buried, .. } = lease;
+        *self.0.renewed.lock() = Instant::now();
+        let servers = others.len() + 1;
+        let servers = i64::try_from(servers).unwrap_or(i64::MAX);
+        self.0.metrics.servers.set(servers);
         for (process, at) in &buried {
             self.0.presence.gone(*process, *at);
         }
@@ -196,6 +201,7 @@ impl Chat {
         mut prepared: Prepared,
         before: Option<Arc<Conversation>>,
     ) -> Telling {
+        self.0.metrics.delay.observe(age(entry).as_secs_f64());
         prepared.conversation = before.or(prepared.conversation);
         let mut conversation = prepared
             .conversation
@@ -344,6 +350,12 @@ impl Chat {
             }
         }
     }
+}
+
+/// How long ago an entry was numbered; nothing where the clocks of two servers say that it has yet to be.
+fn age(entry: &Entry) -> Duration {
+    let age = clock().saturating_sub(entry.rank);
+    Duration::from_micros(u64::try_from(age).unwrap_or(0))
 }
 
 /// What telling of an entry takes, loaded before its turn comes.

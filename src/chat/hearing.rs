@@ -92,6 +92,7 @@ impl Chat {
     async fn take_heard(&self, heard: Heard, hearing: &mut Hearing) {
         match heard {
             Heard::Signals(from, signals) => {
+                self.0.metrics.signals.inc_by(signals.len() as u64);
                 for signal in signals {
                     hearing.must_look |= signal == Signal::Everything;
                     self.take_signal(from, signal);
@@ -110,6 +111,7 @@ impl Chat {
                 }
             }
             Heard::Missed(moment) => {
+                self.0.metrics.signal_gaps.inc();
                 hearing.up_to = Instant::from_std(moment);
                 self.look_again(hearing).await;
             }

@@ -27,6 +27,7 @@ mod stream;
 mod throttle;
 mod trust;
 mod turns;
+mod vitals;
 mod writing;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -34,7 +35,10 @@ use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use moka::sync::Cache;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::Instant,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use account::{SignedIn, Signup};
@@ -84,6 +88,7 @@ pub struct Chat(Arc<Inner>);
 
 struct Inner {
     store: DynStore,
+    metrics: Arc<Metrics>,
     hub: Hub<Prepared>,
     rounds: Rounds,
     told_reads: Mutex<ToldReads>,
@@ -102,6 +107,8 @@ struct Inner {
     outbox: Outbox,
     signalling: Arc<Signalling>,
     asides: mpsc::Sender<Aside>,
+    /// When it was said for the last time that this process lives.
+    renewed: Mutex<Instant>,
     trust: Trust,
     throttles: Option<Throttles>,
     cursors: CursorKey,
@@ -170,7 +177,8 @@ impl Chat {
         let hasher = tokio::task::spawn_blocking(move || Hasher::new(bcrypt_cost, waiting_hashes))
             .await
             .map_err(|error| crate::error::Error::Internal(error.to_string()))??;
-        let (outbox, inbox) = outbox::outbox(limits.waiting_sends);
+        let turned_away = metrics.refused_by("waiting_sends");
+        let (outbox, inbox) = outbox::outbox(limits.waiting_sends, turned_away);
         let signalling = Arc::new(Signalling::new(store.is_shared()));
         let (asides, to_read) = hearing::asides();
         // In this order: a seal that is written in between would be part of what was told, but not known.
@@ -198,7 +206,8 @@ impl Chat {
             directory: Directory::new(store.clone(), limits.profile_cache),
             blocks: Blocks::new(store.clone(), limits.block_cache),
             outbox,
-            throttles: rate_limits.then(|| Throttles::new(&limits, &secrets, signalling.clone())),
+            throttles: rate_limits
+                .then(|| Throttles::new(&limits, &secrets, signalling.clone(), &metrics)),
             trust: if store.is_shared() {
                 Trust::among_others(limits.hearing_lasts)
             } else {
@@ -206,6 +215,7 @@ impl Chat {
             },
             signalling,
             asides,
+            renewed: Mutex::new(Instant::now()),
             cursors: CursorKey::new(&secrets),
             fingerprints: FingerprintKey::new(&secrets),
             index: Index::new(store.clone()),
@@ -217,11 +227,12 @@ impl Chat {
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             failed: watch::Sender::new(None),
+            metrics,
             store,
         }));
         chat.0.store.renew_lease().await?;
         chat.spawn_until_stopped("following the log", Self::follow_log);
-        let mut writer = Writer::new(chat.clone(), inbox, metrics);
+        let mut writer = Writer::new(chat.clone(), inbox);
         if let Err(error) = writer.begin().await {
             chat.stop().await;
             return Err(error);

@@ -13,6 +13,7 @@ use super::proposal::{ClientKey, Proposal, Written};
 use crate::{
     domain::Message,
     error::{Error, Result},
+    metrics::Counter,
 };
 
 /// Latest messages with a client's id that are remembered, so that quick retries never reach the store.
@@ -27,6 +28,8 @@ pub(super) struct Waiting {
 /// Where proposals are handed in.
 pub(super) struct Outbox {
     queue: mpsc::Sender<Waiting>,
+    /// Counts what is turned away.
+    turned_away: Counter,
     recent: Cache<ClientKey, Written>,
     closed: CancellationToken,
 }
@@ -38,11 +41,12 @@ pub(super) struct Inbox {
 }
 
 /// Both ends of a queue for at most `waiting` proposals; one more is turned away.
-pub(super) fn outbox(waiting: usize) -> (Outbox, Inbox) {
+pub(super) fn outbox(waiting: usize, turned_away: Counter) -> (Outbox, Inbox) {
     let (sender, queue) = mpsc::channel(waiting);
     let closed = CancellationToken::new();
     let outbox = Outbox {
         queue: sender,
+        turned_away,
         recent: Cache::new(RECENT),
         closed: closed.clone(),
     };
@@ -61,10 +65,13 @@ impl Outbox {
         self.queue
             .try_send(Waiting { proposal, answer })
             .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(_) => Error::RateLimited {
-                    message: "Too much is waiting to be written; try again soon.".into(),
-                    retry_after: Duration::from_secs(1),
-                },
+                mpsc::error::TrySendError::Full(_) => {
+                    self.turned_away.inc();
+                    Error::RateLimited {
+                        message: "Too much is waiting to be written; try again soon.".into(),
+                        retry_after: Duration::from_secs(1),
+                    }
+                }
                 mpsc::error::TrySendError::Closed(_) => {
                     Error::Unavailable("the server is stopping".into())
                 }
@@ -86,6 +93,12 @@ impl Outbox {
             let key = (message.sender_id, called.clone());
             self.recent.invalidate(&key);
         }
+    }
+
+    /// How many wait, and how many may.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let most = self.queue.max_capacity();
+        (most - self.queue.capacity(), most)
     }
 
     /// Takes no more; what was handed in is still written.

@@ -41,6 +41,8 @@ pub(super) struct Rounds {
     rung: Notify,
     /// When the last round began.
     begun: Mutex<Instant>,
+    /// When the last round began that came to its end.
+    read: Mutex<Instant>,
     done: watch::Sender<Done>,
     /// Whether something was read that may not have been told yet.
     under_way: AtomicBool,
@@ -60,6 +62,7 @@ impl Default for Rounds {
             bell: Notify::new(),
             rung: Notify::new(),
             begun: Mutex::new(Instant::now()),
+            read: Mutex::new(Instant::now()),
             done: watch::Sender::new(Done {
                 up_to: 0,
                 outcome: Ok(()),
@@ -83,6 +86,11 @@ impl Rounds {
     /// Takes note that another process has written.
     pub(super) fn ring(&self) {
         self.rung.notify_one();
+    }
+
+    /// How long ago everything was told that had been written by then.
+    pub(super) fn lag(&self) -> Duration {
+        self.read.lock().elapsed()
     }
 
     /// Completes when another process has written, some time after the last round, so that a round brings more than
@@ -148,8 +156,11 @@ impl Chat {
         rounds.under_way.store(true, Ordering::Release);
         let outcome = self.catch_up().await;
         rounds.under_way.store(outcome.is_err(), Ordering::Release);
-        if let Err(error) = &outcome {
-            tracing::warn!(?error, "reading the log failed; it is tried again soon");
+        match &outcome {
+            Ok(()) => *rounds.read.lock() = begun,
+            Err(error) => {
+                tracing::warn!(?error, "reading the log failed; it is tried again soon");
+            }
         }
         rounds.done.send_replace(Done { up_to, outcome });
         sleep_until(begun + SHORTEST).await;

@@ -143,7 +143,9 @@ impl Chat {
             Some(known) => known,
             None => self.catalogue(&stand.progress).await?,
         };
-        if follower.has_to_index(&stand, &known, index.leads(&known)) {
+        let has_to_index = follower.has_to_index(&stand, &known, index.leads(&known));
+        self.0.metrics.unindexed.set(follower.count_waiting(&stand));
+        if has_to_index {
             let number = known.number;
             known = index.catalogue().await?;
             let is_at_work = known.number != number && !index.leads(&known);
@@ -240,6 +242,15 @@ impl Follower {
         let patience = if leads { GATHER } else { GATHER + PATIENCE };
         let is_much = leads && stand.index >= waiting.index + MANY;
         is_much || waiting.since.elapsed() >= patience
+    }
+
+    /// How many entries wait, at least one where any do.
+    fn count_waiting(&self, stand: &Stand) -> i64 {
+        let waiting = self.waiting.as_ref();
+        waiting.map_or(0, |waiting| {
+            let since = stand.index.saturating_sub(waiting.index) + 1;
+            i64::try_from(since).unwrap_or(i64::MAX)
+        })
     }
 
     /// Whether it waits for longer than another process that is at work would let it.

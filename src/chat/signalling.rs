@@ -105,6 +105,13 @@ impl Signalling {
         }
     }
 
+    /// How much waits, and how much may; what is gathered into one is one.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let waiting = self.waiting.lock();
+        let length = waiting.others.len() + waiting.typing.len() + waiting.spent.len();
+        (length, WAITING)
+    }
+
     /// Tells a mark soon.
     pub(super) fn mark(&self) {
         self.add(|waiting| waiting.mark = true);

@@ -383,6 +383,7 @@ impl LogStream {
     /// Skips nothing: what the receiver lost is read elsewhere, behind which a new receiver goes on. The old one is full
     /// of what is read by then, and would lag again with the next message.
     async fn fell_behind(&mut self) -> Result<()> {
+        self.chat.0.metrics.subscription_lags.inc();
         let had = self.stand.progress;
         self.catch_hold();
         if let Some(Target::Unstarted(pair)) = self.target

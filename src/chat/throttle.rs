@@ -17,6 +17,7 @@ use super::{Origin, signalling::Signalling};
 use crate::{
     domain::{Limits, RateLimit, Spent, UserId},
     error::{Error, Result},
+    metrics::{Counter, Metrics},
 };
 
 /// A limit with over this many keys, and over twice what was left the last time, is cleared of those at rest.
@@ -28,13 +29,19 @@ const TOLD_FROM: u32 = 4;
 /// One limit a verb and a key.
 pub(super) struct Throttles {
     limits: [Throttle; RateLimit::ALL.len()],
+    refused: [Counter; RateLimit::ALL.len()],
     mac: Hmac<Sha256>,
     signalling: Arc<Signalling>,
 }
 
 impl Throttles {
     /// `secrets` are what all processes know, and nobody else.
-    pub(super) fn new(limits: &Limits, secrets: &[String], signalling: Arc<Signalling>) -> Self {
+    pub(super) fn new(
+        limits: &Limits,
+        secrets: &[String],
+        signalling: Arc<Signalling>,
+        metrics: &Metrics,
+    ) -> Self {
         let secret = secrets.first().map_or(&[][..], |secret| secret.as_bytes());
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret)
             .unwrap_or_else(|_| unreachable!("a key of any length does"));
@@ -49,6 +56,7 @@ impl Throttles {
         };
         Self {
             limits: RateLimit::ALL.map(limit),
+            refused: RateLimit::ALL.map(|limit| metrics.refused_by(name(limit))),
             mac,
             signalling,
         }
@@ -90,9 +98,12 @@ impl Throttles {
 
     fn check(&self, limit: RateLimit, key: u128, message: &str) -> Result<()> {
         let checked = self.limits[limit as usize].check(key);
-        let times = checked.map_err(|retry_after| Error::RateLimited {
-            message: message.to_owned(),
-            retry_after: retry_after.max(Duration::from_millis(1)),
+        let times = checked.map_err(|retry_after| {
+            self.refused[limit as usize].inc();
+            Error::RateLimited {
+                message: message.to_owned(),
+                retry_after: retry_after.max(Duration::from_millis(1)),
+            }
         })?;
         if times > 0 {
             self.signalling.spent(Spent { limit, key, times });
@@ -112,6 +123,18 @@ impl Throttles {
 
     fn key_of_address(&self, origin: Origin) -> u128 {
         self.key(&network(origin).to_string())
+    }
+}
+
+/// What a limit is called for those who count what it refuses.
+fn name(limit: RateLimit) -> &'static str {
+    match limit {
+        RateLimit::LoginFromAddress => "login_from_address",
+        RateLimit::LoginOfUsername => "login_of_username",
+        RateLimit::SignupFromAddress => "signup_from_address",
+        RateLimit::SignupOfUsername => "signup_of_username",
+        RateLimit::PasswordOfUser => "password_of_user",
+        RateLimit::SendOfUser => "send_of_user",
     }
 }
 
@@ -217,7 +240,8 @@ mod tests {
             ..Limits::default()
         };
         let signalling = Arc::new(Signalling::new(true));
-        Throttles::new(&limits, &["a secret".to_owned()], signalling)
+        let metrics = Metrics::new("embedded");
+        Throttles::new(&limits, &["a secret".to_owned()], signalling, &metrics)
     }
 
     #[test]

@@ -32,7 +32,6 @@ use crate::{
         Tail,
     },
     error::{Error, Result},
-    metrics::Metrics,
     store::{Appended, Stopped},
 };
 
@@ -62,7 +61,6 @@ impl Pending {
 /// The one task that writes.
 pub(super) struct Writer {
     chat: Chat,
-    metrics: Arc<Metrics>,
     queue: mpsc::Receiver<Waiting>,
     closed: CancellationToken,
     pending: VecDeque<Pending>,
@@ -88,12 +86,11 @@ struct Offered {
 }
 
 impl Writer {
-    pub(super) fn new(chat: Chat, inbox: Inbox, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(chat: Chat, inbox: Inbox) -> Self {
         let Inbox { queue, closed } = inbox;
         let turns = Turns::new(chat.0.store.clone());
         Self {
             chat,
-            metrics,
             queue,
             closed,
             pending: VecDeque::new(),
@@ -224,7 +221,7 @@ impl Writer {
             return Ok(self.pending.is_empty());
         }
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
-        self.metrics.batch_size.observe(offer.len() as f64);
+        self.chat.0.metrics.batch.observe(offer.len() as f64);
         let entries: Vec<Entry> = offer.iter().map(|(entry, _)| entry.clone()).collect();
         let catches_up = !self.unread.is_empty();
         let (appended, caught_up) = tokio::join!(self.chat.0.store.append(&entries), async {
@@ -253,6 +250,7 @@ impl Writer {
     async fn take_up_lane(&mut self) -> Result<()> {
         let chat = &self.chat;
         let seal = chat.0.store.begin_term(self.over).await?;
+        chat.0.metrics.terms.inc();
         // Should what follows fail, it is this lane that is taken up again.
         self.over = Some(seal.position.lane());
         let sealed = [seal.position].into_iter().collect();
@@ -272,6 +270,7 @@ impl Writer {
             let found: HashMap<_, _> = found.iter().map(|entry| (entry.id, entry)).collect();
             for (last, Offered { pending, written }) in self.doubtful.drain(..).rev() {
                 if found.contains_key(&last.id) {
+                    chat.count_written(&last.what);
                     pending.answer(&Ok(written));
                 } else {
                     self.pending.push_front(pending);
@@ -406,6 +405,7 @@ impl Writer {
             if self.turns.won(entry.conversation_id) {
                 self.unread.insert(entry.conversation_id);
             }
+            self.chat.count_written(&entry.what);
             let known = offered[for_whom].as_ref().map(|offered| &offered.written);
             let prepared = known.map(Prepared::from).unwrap_or_default();
             // What makes a conversation comes before the message that it is made for.
@@ -476,8 +476,22 @@ impl Writer {
     }
 }
 
+impl Chat {
+    fn count_written(&self, what: &Happening) {
+        let written = &self.0.metrics.written;
+        let count = match what {
+            Happening::Sent(_) => &written.messages,
+            Happening::MessageChanged(_) => &written.message_changes,
+            Happening::Reacted(_) => &written.reactions,
+            Happening::ConversationChanged(_) => &written.conversation_changes,
+            Happening::Estranged(_) => &written.blocks,
+        };
+        count.inc();
+    }
+}
+
 /// The clock as ranks count: microseconds since the Unix epoch.
-fn clock() -> Rank {
+pub(super) fn clock() -> Rank {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)

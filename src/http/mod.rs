@@ -3,6 +3,7 @@
 mod accept;
 mod cookie;
 mod cors;
+mod metrics;
 mod origin;
 mod over_http;
 mod pages;
@@ -13,7 +14,7 @@ mod streaming;
 use std::sync::Arc;
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
@@ -23,6 +24,7 @@ use axum::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
+pub use metrics::MetricsAccess;
 pub use origin::{AllowedOrigin, Peer};
 pub use pages::GRAPHIQL_BUNDLED;
 pub use serve::{listen, serve};
@@ -47,8 +49,8 @@ pub struct HttpSettings {
     pub secure_cookies: bool,
     /// Whether GraphiQL is served.
     pub graphiql: bool,
-    /// Whether `/metrics` answers other machines too.
-    pub public_metrics: bool,
+    /// Who may read `/metrics` besides this machine.
+    pub metrics: MetricsAccess,
 }
 
 /// What every handler needs. Cheap to clone.
@@ -63,7 +65,7 @@ struct Inner {
     cookies: CookiePolicy,
     chat_page: ChatPage,
     graphiql: bool,
-    public_metrics: bool,
+    metrics_access: MetricsAccess,
     /// Cancelled when the server stops taking work.
     stopping: CancellationToken,
     sockets: TaskTracker,
@@ -83,7 +85,7 @@ impl Http {
             trusted_proxies,
             secure_cookies,
             graphiql,
-            public_metrics,
+            metrics: metrics_access,
         } = settings;
         let limits = api.chat().limits().clone();
         Self(Arc::new(Inner {
@@ -94,7 +96,7 @@ impl Http {
             cookies: CookiePolicy::new(secure_cookies),
             chat_page: ChatPage::new(avatar_hosts),
             graphiql,
-            public_metrics,
+            metrics_access,
             stopping,
             sockets: TaskTracker::new(),
         }))
@@ -116,7 +118,7 @@ impl Http {
             )
             .route("/healthz", get(|| async { "ok" }))
             .route("/readyz", get(ready))
-            .route("/metrics", get(metrics))
+            .route("/metrics", get(metrics::metrics))
             .merge(pages::router())
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
             .with_state(self.clone());
@@ -159,33 +161,6 @@ async fn ready(State(http): State<Http>) -> Response {
         Err(error) => {
             tracing::warn!(?error, "not ready");
             (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer").into_response()
-        }
-    }
-}
-
-async fn metrics(
-    State(http): State<Http>,
-    Extension(peer): Extension<Peer>,
-    request: Request,
-) -> Response {
-    if !http.0.public_metrics && !http.0.origins.is_this_machine(peer, request.headers()) {
-        return (StatusCode::FORBIDDEN, "Metrics are for this machine only.").into_response();
-    }
-    let (chat, metrics) = (http.0.api.chat(), &http.0.metrics);
-    for (gauge, count) in [
-        (&metrics.online, chat.online().len()),
-        (&metrics.channels, chat.channels()),
-    ] {
-        gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-    match metrics.render() {
-        Ok(page) => {
-            let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            ([(header::CONTENT_TYPE, openmetrics)], page).into_response()
-        }
-        Err(error) => {
-            tracing::error!(%error, "metrics could not be written");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }

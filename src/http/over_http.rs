@@ -293,7 +293,7 @@ fn token(http: &Http, headers: &HeaderMap) -> Option<String> {
         .or_else(|| http.0.cookies.token(headers))
 }
 
-fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     bearer(headers.get(header::AUTHORIZATION)?.to_str().ok()?)
 }
 

@@ -53,7 +53,9 @@ enum Happened {
 /// Why the loop ends.
 enum End {
     Close(Goodbye),
-    /// The client is gone, or the link is dead: there is nobody to say anything to.
+    /// The client is gone: there is nobody to say anything to.
+    Gone,
+    /// The link is dead, or its client does not read: it would not hear anything.
     Cut,
 }
 
@@ -157,17 +159,21 @@ impl Socket {
     }
 
     async fn run(mut self: Box<Self>) {
-        let sockets = self.http.0.metrics.sockets.clone();
-        sockets.inc();
+        let metrics = self.http.0.metrics.clone();
+        metrics.sockets.inc();
         let end = self.serve().await;
         // Before the goodbye: whoever sees the close finds the presence given up.
         self.operations.clear();
         self.greeted = None;
         match end {
-            End::Close(goodbye) => Box::pin(say_goodbye(self.wire, goodbye, self.id)).await,
-            End::Cut => {}
+            End::Close(goodbye) => {
+                metrics.socket_closed(goodbye.frame().0);
+                Box::pin(say_goodbye(self.wire, goodbye, self.id)).await;
+            }
+            End::Gone => metrics.socket_closed("gone"),
+            End::Cut => metrics.socket_closed("cut"),
         }
-        sockets.dec();
+        metrics.sockets.dec();
     }
 
     async fn serve(&mut self) -> End {
@@ -235,7 +241,7 @@ impl Socket {
             }
             let was_full = !self.wire.has_room();
             if self.wire.poll_write(context, now).is_err() {
-                return Poll::Ready(Happened::End(End::Cut));
+                return Poll::Ready(Happened::End(End::Gone));
             }
             if was_full && self.wire.has_room() {
                 continue;
@@ -290,6 +296,7 @@ impl Socket {
         if let Some(since) = self.wire.stuck_since() {
             let cut = since + limits.write_stall;
             if cut <= now {
+                self.http.0.metrics.slow_readers.websocket.inc();
                 return Err(End::Cut);
             }
             next = next.min(cut);

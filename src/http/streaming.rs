@@ -194,6 +194,7 @@ impl Events {
             && !self.sender.is_closed()
             && let Some(Cut(connection)) = cut
         {
+            metrics.slow_readers.http.inc();
             tracing::debug!(?stall, "cutting a client that does not read");
             connection.cancel();
         }

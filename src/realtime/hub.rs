@@ -193,6 +193,11 @@ impl<T> Hub<T> {
         taken_in
     }
 
+    /// How many records could not be told yet.
+    pub fn waiting(&self) -> usize {
+        self.0.log.lock().intake.waiting()
+    }
+
     /// What entries that could not be told yet wait for.
     pub fn missing(&self) -> Vec<Position> {
         self.0.log.lock().intake.missing().collect()

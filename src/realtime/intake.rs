@@ -46,6 +46,11 @@ impl<T> Intake<T> {
         self.rank
     }
 
+    /// How many records wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.iter().map(VecDeque::len).sum()
+    }
+
     /// What need not be read again. A lane of which `page` records wait counts as read to its end: no more of it is
     /// wanted for now.
     pub fn known(&self, page: usize) -> Progress {

@@ -37,6 +37,14 @@ const LEFT_KEPT: Duration = Duration::from_mins(2);
 #[derive(Clone)]
 pub struct Presence(Arc<Inner>);
 
+/// How many are online.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnlineCount {
+    pub anywhere: usize,
+    /// At this process.
+    pub here: usize,
+}
+
 struct Inner {
     state: Mutex<State>,
     changes: broadcast::Sender<Arc<VersionedChange>>,
@@ -257,6 +265,16 @@ impl Presence {
     /// Everyone who is online now.
     pub fn online(&self) -> Vec<UserId> {
         self.0.state.lock().online().collect()
+    }
+
+    /// How many are online now.
+    pub fn count(&self) -> OnlineCount {
+        let state = self.0.state.lock();
+        let entries = || state.users.values();
+        OnlineCount {
+            anywhere: entries().filter(|entry| entry.online).count(),
+            here: entries().filter(|entry| entry.here).count(),
+        }
     }
 
     /// When a user who just went offline was last online; `None` when that is the store's to say.

@@ -15,6 +15,7 @@ mod log;
 pub mod mongo;
 mod signal;
 mod transfer;
+mod vitals;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -33,6 +34,7 @@ use crate::{
 pub use log::{Appended, Call, Log, SEALS, Stopped};
 pub use signal::{Heard, Signals};
 pub use transfer::Transfer;
+pub use vitals::{CallEnd, Queue, Vitals};
 
 /// The store, whichever it is, with what moves it elsewhere.
 pub type WholeStore = Arc<dyn Whole>;
@@ -98,8 +100,8 @@ impl Default for StoreLimits {
     }
 }
 
-/// Told of each call to the engine below: what it was (a fixed name, never a client's) and how long it took.
-pub type Observer = Arc<dyn Fn(&'static str, Duration) + Send + Sync>;
+/// Told of each call to the engine below: what it was (a fixed name, never a client's) and how it ended.
+pub type Observer = Arc<dyn Fn(&'static str, CallEnd) + Send + Sync>;
 
 /// Why a store could not be opened: one line for the person who starts the server, without any secret.
 #[derive(Debug, thiserror::Error)]
@@ -397,6 +399,9 @@ pub trait Upkeep: Send + Sync {
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<()>;
+
+    /// How it stands, without asking the engine below. May look at files, and block for that.
+    fn vitals(&self) -> Vitals;
 
     /// Writes what is still owed, forgets what has expired.
     async fn tidy(&self) -> Result<()>;

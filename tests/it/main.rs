@@ -20,6 +20,7 @@ mod layers;
 mod licences;
 mod limits;
 mod messages;
+mod metrics;
 mod model;
 mod mongo;
 mod moving;

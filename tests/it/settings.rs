@@ -11,6 +11,7 @@ async fn help_lists_every_setting_and_tells_no_value() {
     let ended = Launch::bare()
         .env("JWT_SECRET", "canary-of-at-least-thirty-two-bytes!")
         .env("MONGODB_URI", "mongodb://ann:canary@localhost/db")
+        .env("METRICS_TOKEN", "canary-of-sixteen-characters")
         .env("PORT", "4711")
         .args(&["--help"])
         .ends()
@@ -33,6 +34,7 @@ async fn help_lists_every_setting_and_tells_no_value() {
         ("--log-format", "LOG_FORMAT", "text"),
         ("--signup", "SIGNUP", "open"),
         ("--public-metrics", "PUBLIC_METRICS", "off"),
+        ("--metrics-token", "METRICS_TOKEN", ""),
         ("--avatar-hosts", "AVATAR_HOSTS", ""),
     ] {
         let from = ended
@@ -138,6 +140,18 @@ async fn a_bad_setting_is_one_line_that_names_it() {
         ("--log-format", "LOG_FORMAT", "canary"),
         ("--signup", "SIGNUP", "canary"),
         ("--public-metrics", "PUBLIC_METRICS", "canary"),
+        ("--metrics-token", "METRICS_TOKEN", ""),
+        ("--metrics-token", "METRICS_TOKEN", "canary-of-15-ch"),
+        (
+            "--metrics-token",
+            "METRICS_TOKEN",
+            "canary of sixteen characters",
+        ),
+        (
+            "--metrics-token",
+            "METRICS_TOKEN",
+            "canary-of-sixteen-characters-é",
+        ),
         ("--mongodb-uri", "MONGODB_URI", "canary"),
         ("--mongodb-uri", "MONGODB_URI", ""),
         (

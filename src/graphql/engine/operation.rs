@@ -208,7 +208,7 @@ impl Api {
     }
 
     /// Notes how an operation went.
-    pub(super) fn count(&self, root_field: &str, errors: &[ErrorReply], took: Duration) {
+    fn count(&self, root_field: &'static str, errors: &[ErrorReply], took: Duration) {
         let outcome = errors.first().map_or("ok", |error| error.extensions.code);
         self.0.metrics.operation(root_field, outcome, took);
     }

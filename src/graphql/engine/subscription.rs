@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Instant,
 };
 
 use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream::BoxStream};
@@ -93,7 +92,6 @@ struct Subscription {
     /// None before it began and when it is over.
     events: Option<Events>,
     making: Option<BoxFuture<'static, Told<Payload>>>,
-    began: Instant,
 }
 
 /// The errors are the response's.
@@ -134,7 +132,6 @@ impl Api {
             readers: None,
             events: None,
             making: None,
-            began: Instant::now(),
         }
     }
 }
@@ -193,14 +190,16 @@ impl Subscription {
     }
 
     fn outcome(&mut self, next: Told<Payload>) -> Outcome {
-        let Reader { api, operation, .. } = &*self.reader;
+        let metrics = &self.reader.api.0.metrics;
         match next {
             Ok(payload) => {
-                api.0.metrics.deliveries.inc();
+                metrics.deliveries.inc();
                 Outcome::Next(payload)
             }
             Err(errors) => {
-                api.count(operation.root_field(), &errors, self.began.elapsed());
+                if let Some(error) = errors.first() {
+                    metrics.subscription_failed(error.extensions.code);
+                }
                 self.events = None;
                 Outcome::Error(errors)
             }

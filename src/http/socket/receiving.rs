@@ -36,7 +36,7 @@ impl Socket {
             Received::TooBig => return Err(End::Close(Goodbye::TooBig)),
             Received::NotUtf8 => return Err(End::Close(Goodbye::NotUtf8)),
             Received::Malformed => return Err(End::Close(Goodbye::Malformed)),
-            Received::Gone => return Err(End::Cut),
+            Received::Gone => return Err(End::Gone),
         };
         let invalid = || End::Close(Goodbye::InvalidMessage);
         let message = serde_json::from_str::<ClientMessage<'_>>(&text).map_err(|_| invalid())?;
@@ -127,6 +127,8 @@ impl Socket {
         };
         let subscription = operation.kind() == OperationKind::Subscription;
         if self.operations.count(subscription) >= self.http.0.limits.operations_per_socket {
+            let metrics = &self.http.0.metrics;
+            metrics.refused_by("operations_of_socket").inc();
             let sentence = "Too many operations are under way on this socket.";
             self.refuse(
                 &id,

@@ -16,7 +16,11 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{failure::Watched, presence, threads::Lane};
-use crate::{domain::Timestamp, error::Result, store::Observer};
+use crate::{
+    domain::Timestamp,
+    error::Result,
+    store::{CallEnd, Observer},
+};
 
 /// How many may ask at once for the log to be emptied.
 const WAITING: usize = 8;
@@ -144,12 +148,17 @@ impl Folding {
 
     fn fold(&mut self, how: &str, changes: u64) -> Result<()> {
         let begun = Instant::now();
-        let is_whole = self.db.query_row(how, [], |row| {
+        let folded = self.db.query_row(how, [], |row| {
             let (is_busy, in_log, in_database): (bool, i64, i64) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok(!is_busy && in_log == in_database)
-        })?;
-        (self.observer)("sqlite.checkpoint", begun.elapsed());
+        });
+        let ended = CallEnd {
+            took: begun.elapsed(),
+            failed: folded.is_err(),
+        };
+        (self.observer)("sqlite.checkpoint", ended);
+        let is_whole = folded?;
         self.folded = None;
         if is_whole {
             // The next write begins the log anew, with a sync of its own for that: better this one than a message.

@@ -29,7 +29,10 @@ mod unopened;
 mod upkeep;
 mod user;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rusqlite::Connection;
 use tokio::time::timeout;
@@ -57,6 +60,7 @@ struct Lanes {
     failure: Failure,
     limits: StoreLimits,
     place: String,
+    database: PathBuf,
 }
 
 impl EmbeddedStore {
@@ -124,6 +128,7 @@ impl EmbeddedStore {
             failure,
             limits,
             place: format!("embedded store in {}", shown(dir)),
+            database: dir.join(files::DATABASE),
         })))
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     error::{Error, Result},
-    store::{Observer, broken},
+    store::{CallEnd, Observer, Queue, broken},
 };
 
 /// How many jobs may wait for a lane; who comes then waits for a place, within the time that every call has.
@@ -76,6 +76,16 @@ impl Lane {
         queue.blocking_send(task).map_err(|_| closed())?;
         drop(queue);
         answer.blocking_recv().map_err(|_| closed())?
+    }
+
+    /// How much waits; nothing once it is closed.
+    pub(super) fn queued(&self, name: &'static str) -> Option<Queue> {
+        let queue = self.queue().ok()?;
+        Some(Queue {
+            name,
+            length: queue.max_capacity() - queue.capacity(),
+            capacity: queue.max_capacity(),
+        })
     }
 
     fn queue(&self) -> Result<mpsc::Sender<Box<dyn Job>>> {
@@ -178,7 +188,11 @@ pub(super) fn write(jobs: &Jobs, mut db: Connection, observer: &Observer) {
         let failure = commit(&mut db, &mut batch)
             .err()
             .map(|error| Error::Unavailable(format!("embedded store: commit: {error}")));
-        observer("sqlite.write", begun.elapsed());
+        let ended = CallEnd {
+            took: begun.elapsed(),
+            failed: failure.is_some(),
+        };
+        observer("sqlite.write", ended);
         for job in batch {
             job.answer(failure.clone());
         }
@@ -210,14 +224,15 @@ pub(super) fn read(jobs: &Jobs, mut db: Connection, observer: &Observer) {
         }
         let begun = Instant::now();
         // One transaction, so that a job of several statements sees one state; it only reads, so its end is no matter.
-        let failure = match db.transaction() {
-            Ok(snapshot) => {
-                job.run(&snapshot);
-                None
-            }
-            Err(error) => Some(error.into()),
+        let (is_done, failure) = match db.transaction() {
+            Ok(snapshot) => (job.run(&snapshot), None),
+            Err(error) => (false, Some(error.into())),
         };
-        observer("sqlite.read", begun.elapsed());
+        let ended = CallEnd {
+            took: begun.elapsed(),
+            failed: !is_done,
+        };
+        observer("sqlite.read", ended);
         job.answer(failure);
     }
 }

@@ -4,7 +4,11 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 use super::EmbeddedStore;
-use crate::{domain::Timestamp, error::Result, store::Upkeep};
+use crate::{
+    domain::Timestamp,
+    error::Result,
+    store::{Upkeep, Vitals},
+};
 
 #[async_trait]
 impl Upkeep for EmbeddedStore {
@@ -33,6 +37,21 @@ impl Upkeep for EmbeddedStore {
         self.write(|_| Ok(())).await?;
         self.read(|db| Ok(db.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?))
             .await
+    }
+
+    fn vitals(&self) -> Vitals {
+        let lanes = &self.0;
+        let size = |file| std::fs::metadata(file).ok().map(|file| file.len());
+        let queues = [
+            lanes.writer.queued("sqlite_writes"),
+            lanes.readers.queued("sqlite_reads"),
+        ];
+        Vitals {
+            database: size(lanes.database.clone()),
+            write_ahead_log: size(lanes.database.with_extension("db-wal")),
+            queues: queues.into_iter().flatten().collect(),
+            ..Vitals::default()
+        }
     }
 
     async fn tidy(&self) -> Result<()> {

@@ -8,10 +8,13 @@ use mongodb::{
 };
 
 use super::{Inner, error};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    store::CallEnd,
+};
 
 impl Inner {
-    /// Makes one call to the driver, and tells the observer how long it took.
+    /// Makes one call to the driver, and tells the observer how it ended. A refusal is an answer.
     pub(super) async fn timed<T>(
         &self,
         name: &'static str,
@@ -19,8 +22,13 @@ impl Inner {
     ) -> Result<T> {
         let start = Instant::now();
         let result = call.await;
-        (self.observer)(name, start.elapsed());
-        result.map_err(|failure| error::from_driver(&failure))
+        let result = result.map_err(|failure| error::from_driver(&failure));
+        let ended = CallEnd {
+            took: start.elapsed(),
+            failed: matches!(result, Err(Error::Unavailable(_))),
+        };
+        (self.observer)(name, ended);
+        result
     }
 
     /// Everything that a query finds, read in one batch.

@@ -3,7 +3,7 @@
 
 use std::{
     mem,
-    sync::Weak,
+    sync::{Weak, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -64,6 +64,7 @@ impl Inner {
             let ended = match inner.open_stream(token.take()).await {
                 Ok(stream) => {
                     let ears = inner.signalling.ears.clone();
+                    inner.signalling.listens.store(true, Ordering::Relaxed);
                     drop(inner);
                     is_well = true;
                     let missed = is_new.then(|| Heard::Missed(Instant::now()));
@@ -74,6 +75,9 @@ impl Inner {
                 }
                 Err(ended) => ended,
             };
+            if let Some(inner) = store.upgrade() {
+                inner.signalling.listens.store(false, Ordering::Relaxed);
+            }
             match ended {
                 Ended::Closed => return,
                 Ended::Deaf => return Self::stay_deaf(store).await,

@@ -37,6 +37,7 @@ mod terms;
 mod transfer;
 mod turns;
 mod user;
+mod vitals;
 mod watch;
 
 use std::{
@@ -63,7 +64,7 @@ use self::{
     append::APPENDS, attempt::Rooms, document::Fields, mark::ReadsClock, overlay::Overlay,
     presence::Here, registration::Registration, signal::Signalling, terms::Terms, watch::Alone,
 };
-use super::{Observer, StoreLimits, Upkeep, broken};
+use super::{Observer, StoreLimits, Upkeep, Vitals, broken};
 use crate::error::Result;
 
 pub use open::{is_connection_string, open};
@@ -307,6 +308,10 @@ impl Upkeep for MongoStore {
             inner.first(schema, |_| Ok(())).await.map(drop)
         })
         .await
+    }
+
+    fn vitals(&self) -> Vitals {
+        self.inner.vitals()
     }
 
     async fn tidy(&self) -> Result<()> {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::atomic::{AtomicI64, Ordering},
+    sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::Instant,
 };
 
@@ -26,7 +26,7 @@ use crate::{
         ConversationId, Pair, Position, ProcessId, RateLimit, SessionId, Signal, Spent, UserId,
     },
     error::Result,
-    store::{Heard, Signals},
+    store::{Heard, Queue, Signals},
 };
 
 /// How many bytes of signals are kept: far more than is told while a stream that broke is taken up again.
@@ -50,6 +50,8 @@ pub(super) struct Signalling {
     /// which has told it again since.
     others: Mutex<HashMap<Uuid, i64>>,
     pub(super) ears: mpsc::Sender<Heard>,
+    /// Whether a change stream is open.
+    pub(super) listens: AtomicBool,
     heard: tokio::sync::Mutex<mpsc::Receiver<Heard>>,
 }
 
@@ -62,6 +64,7 @@ impl Default for Signalling {
             marks: Mutex::default(),
             others: Mutex::default(),
             ears,
+            listens: AtomicBool::new(false),
             heard: tokio::sync::Mutex::new(heard),
         }
     }
@@ -76,6 +79,21 @@ impl Signalling {
         }
         marks.push_back((mark, Instant::now()));
         mark
+    }
+
+    /// Whether what others signal comes by itself.
+    pub(super) fn hears(&self) -> bool {
+        self.listens.load(Ordering::Relaxed)
+    }
+
+    /// What the stream has brought and nobody has taken up yet.
+    pub(super) fn unheard(&self) -> Queue {
+        let capacity = self.ears.max_capacity();
+        Queue {
+            name: "signals_heard",
+            length: capacity - self.ears.capacity(),
+            capacity,
+        }
     }
 
     /// Whether what comes with a mark is told again by a later one that was heard.

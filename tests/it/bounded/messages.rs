@@ -131,6 +131,13 @@ async fn streams_that_nobody_reads_hold_a_few_events_each_and_are_cut() {
     talk.flood(&growth).await;
     are_cut(&program, &growth, "chinwag_subscriptions", 0.0).await;
     growth.is_at_most(most);
+    let cut = metric(
+        &program,
+        "chinwag_slow_readers_cut_total{transport=\"http\"}",
+    )
+    .await;
+    let all = f64::from(u32::try_from(deaf.len()).expect("few"));
+    assert!((cut - all).abs() < f64::EPSILON, "{cut} were cut");
 }
 
 /// A subscription by Server-Sent Events whose client takes in little, and nothing after the head of the response.

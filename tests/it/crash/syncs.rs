@@ -18,7 +18,7 @@ async fn groups(program: &Program, client: &Client) -> usize {
         .expect("a text");
     let count = page
         .lines()
-        .find_map(|line| line.strip_prefix("chinwag_batch_size_count "));
+        .find_map(|line| line.strip_prefix("chinwag_batch_entries_count "));
     count.expect("it is counted").parse().expect("a number")
 }
 

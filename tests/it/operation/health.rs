@@ -49,10 +49,10 @@ async fn metrics_hold_root_fields_and_outcomes_and_nothing_of_a_clients() {
     );
     assert!(text.ends_with("# EOF\n"));
     for sample in [
-        "chinwag_operation_seconds_count{field=\"signup\",outcome=\"ok\"} 1\n",
-        "chinwag_operation_seconds_count{field=\"onlineUsers\",outcome=\"UNAUTHENTICATED\"} 1\n",
-        "chinwag_operation_seconds_count{field=\"me\",outcome=\"ok\"} 1\n",
-        "chinwag_operation_seconds_count{field=\"other\",outcome=\"GRAPHQL_VALIDATION_FAILED\"} 2\n",
+        "chinwag_operation_duration_seconds_count{field=\"signup\",outcome=\"ok\"} 1\n",
+        "chinwag_operation_duration_seconds_count{field=\"onlineUsers\",outcome=\"UNAUTHENTICATED\"} 1\n",
+        "chinwag_operation_duration_seconds_count{field=\"me\",outcome=\"ok\"} 1\n",
+        "chinwag_operation_duration_seconds_count{field=\"other\",outcome=\"GRAPHQL_VALIDATION_FAILED\"} 2\n",
         "chinwag_sockets 0\n",
     ] {
         assert!(text.contains(sample), "{sample}: {text}");

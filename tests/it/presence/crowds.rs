@@ -117,7 +117,7 @@ async fn watchers_follow_a_crowd_that_comes_and_goes() {
         }
     }
     app.metric_becomes("chinwag_sockets", 20.0 + 8.0).await;
-    app.metric_becomes("chinwag_online", 20.0 + 1.0).await;
+    app.metric_becomes("chinwag_users_online", 20.0 + 1.0).await;
     let everyone = HashSet::from_iter(online_users(&watching).await);
     for watcher in &mut watchers {
         watcher.until(&everyone).await;

@@ -29,7 +29,7 @@ impl Process {
             let store = SimStore::new(number, shared.clone(), life.subscribe());
             let started = Chat::start(Parts {
                 store: Arc::new(store),
-                metrics: Arc::new(Metrics::new()),
+                metrics: Arc::new(Metrics::new("simulated")),
                 secrets: vec!["a secret".into()],
                 session_ttl: Duration::from_hours(1),
                 bcrypt_cost: 4,

@@ -13,7 +13,7 @@ use chinwag::{
     error::Result,
     store::{
         Blocks, Conversations, Heard, KeptBlock, Lease, Marks, Messages, Presence, Search,
-        Sessions, Signals, Upkeep, Users,
+        Sessions, Signals, Upkeep, Users, Vitals,
     },
 };
 
@@ -406,6 +406,10 @@ impl Upkeep for SimStore {
 
     async fn ping(&self) -> Result<()> {
         self.moment().await
+    }
+
+    fn vitals(&self) -> Vitals {
+        Vitals::default()
     }
 
     async fn tidy(&self) -> Result<()> {

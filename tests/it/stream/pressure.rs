@@ -66,6 +66,7 @@ async fn a_reader_that_falls_behind_gets_everything_in_order_and_holds_up_nobody
     assert_eq!(ann_said.len(), 300);
     slow.read_to(330).await;
     scoped.read_to(300).await;
+    assert!(app.metric("chinwag_subscription_lags_total").await >= 2.0);
     let last = talk(&ann, &bob, 1).await;
     slow.read_to(331).await;
     scoped.read_to(301).await;

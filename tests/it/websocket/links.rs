@@ -218,7 +218,7 @@ async fn a_thousand_sockets_that_came_and_went_leave_nothing_behind() {
     for gauge in [SOCKETS, "chinwag_subscriptions", "chinwag_channels"] {
         app.metric_becomes(gauge, 0.0).await;
     }
-    app.metric_becomes("chinwag_online", 0.0).await;
+    app.metric_becomes("chinwag_users_online", 0.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

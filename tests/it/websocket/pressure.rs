@@ -66,6 +66,16 @@ async fn a_client_that_does_not_read_is_cut_and_delays_nobody() {
         sent += 1;
     }
     assert_eq!(deaf.closed().await, None);
+    for (counter, cut) in [
+        (
+            "chinwag_slow_readers_cut_total{transport=\"websocket\"}",
+            1.0,
+        ),
+        ("chinwag_slow_readers_cut_total{transport=\"http\"}", 0.0),
+        ("chinwag_sockets_closed_total{reason=\"cut\"}", 1.0),
+    ] {
+        app.metric_becomes(counter, cut).await;
+    }
     app.metric_becomes(SUBSCRIPTIONS, 2.0).await;
     // What was missed is there for whoever comes back.
     let mut back = app.socket(&ann).await;
