@@ -2,6 +2,7 @@
 
 mod access;
 mod counts;
+mod page;
 
 use reqwest::Method;
 
