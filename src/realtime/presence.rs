@@ -128,8 +128,10 @@ fn about(sockets: usize) -> u32 {
 struct VersionedChange {
     version: u64,
     change: Arc<OnlineChange>,
-    /// None when each watcher has to compare what was looked up with what it knows.
-    parted: Option<Vec<Parted>>,
+    /// What each watcher is to compare with what it knows, and who is online then.
+    looked_up: Option<(Arc<Estrangements>, HashSet<UserId>)>,
+    /// What became of pairs behind that.
+    parted: Vec<Parted>,
 }
 
 /// Two people who see nothing of each other any more, or do again; and who of them is online then.
@@ -347,8 +349,10 @@ impl Presence {
             if gathered.foretold || changes || !gathered.apart.is_empty() {
                 state.version += 1;
                 let version = state.version;
-                let parted = state.apart.tell(version, gathered.apart);
-                let parted = parted.map(|pairs| state.parted(pairs));
+                state.apart.tell(version, &gathered.apart);
+                let GatheredApart { looked_up, pairs } = gathered.apart;
+                let looked_up = looked_up.map(|found| (found, state.online().collect()));
+                let parted = state.parted(pairs);
                 let change = OnlineChange {
                     joined: gathered.joined.into_iter().collect(),
                     left: gathered.left.into_iter().collect(),
@@ -356,6 +360,7 @@ impl Presence {
                 let told = VersionedChange {
                     version,
                     change: Arc::new(change),
+                    looked_up,
                     parted,
                 };
                 // Nobody watching is no fault.

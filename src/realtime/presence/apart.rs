@@ -24,9 +24,9 @@ pub(super) struct Apart {
 /// What is told of pairs with the next version.
 #[derive(Default)]
 pub(super) struct GatheredApart {
-    looked_up: Option<Arc<Estrangements>>,
+    pub(super) looked_up: Option<Arc<Estrangements>>,
     /// What changed behind that.
-    pairs: HashMap<Pair, bool>,
+    pub(super) pairs: HashMap<Pair, bool>,
 }
 
 impl GatheredApart {
@@ -65,21 +65,13 @@ impl Apart {
         true
     }
 
-    /// Keeps what is told with a version, and gives the pairs of it. Without them, all that is kept is to be compared.
-    pub(super) fn tell(
-        &mut self,
-        version: u64,
-        gathered: GatheredApart,
-    ) -> Option<HashMap<Pair, bool>> {
+    /// Keeps what is told with a version.
+    pub(super) fn tell(&mut self, version: u64, gathered: &GatheredApart) {
         for (pair, apart) in &gathered.pairs {
             self.pairs.push((version, *pair, *apart));
         }
-        match gathered.looked_up {
-            Some(found) => {
-                self.looked_up = Some((version, found));
-                None
-            }
-            None => Some(gathered.pairs),
+        if let Some(found) = &gathered.looked_up {
+            self.looked_up = Some((version, found.clone()));
         }
     }
 
@@ -96,11 +88,10 @@ impl Apart {
         let mut from = version + 1;
         if let Some((at, viewer, others)) = others {
             from = at;
-            let differ = others.symmetric_difference(estranged);
-            changed.extend(differ.filter_map(|other| {
-                let pair = Pair::new(viewer, *other)?;
-                Some((pair, others.contains(other)))
-            }));
+            changed.extend(
+                differences(others, estranged)
+                    .filter_map(|(other, apart)| Some((Pair::new(viewer, other)?, apart))),
+            );
         }
         let pairs = self.pairs.iter().filter(|(version, ..)| *version >= from);
         changed.extend(pairs.map(|(_, pair, apart)| (*pair, *apart)));
@@ -112,6 +103,15 @@ impl Apart {
         while self.pairs.pop_due(now).is_some() {}
         self.pairs.next()
     }
+}
+
+/// From whom someone is estranged by now, or no longer, who knew of these.
+pub(super) fn differences<'a>(
+    now: &'a HashSet<UserId>,
+    known: &'a HashSet<UserId>,
+) -> impl Iterator<Item = (UserId, bool)> + 'a {
+    let differ = now.symmetric_difference(known);
+    differ.map(|other| (*other, now.contains(other)))
 }
 
 /// Whether two say the same of everyone who is estranged from anyone.

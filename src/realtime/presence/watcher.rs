@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio::sync::broadcast;
 
-use super::{Entry, Parted, Presence, VersionedChange};
+use super::{Entry, Parted, Presence, VersionedChange, apart::differences};
 use crate::domain::{OnlineChange, UserId};
 
 /// One watcher's view of who is online.
@@ -45,18 +45,19 @@ impl PresenceReceiver {
         loop {
             let change = match self.receiver.recv().await {
                 Ok(told) if told.version <= self.version => continue,
-                Ok(told) => match &told.parted {
-                    Some(parted) => {
-                        self.version = told.version;
-                        let change = match self.foretold.take() {
-                            Some(foretold) => Arc::new(without(&told.change, &foretold)),
-                            None => told.change.clone(),
-                        };
-                        self.visible(change, parted, false)
-                    }
-                    None => self.caught_up(),
-                },
-                Err(broadcast::error::RecvError::Lagged(_)) => self.caught_up(),
+                Ok(told) => {
+                    self.version = told.version;
+                    let change = match self.foretold.take() {
+                        Some(foretold) => Arc::new(without(&told.change, &foretold)),
+                        None => told.change.clone(),
+                    };
+                    let parted = self.parted(&told);
+                    self.visible(change, &parted, false)
+                }
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    let (change, parted) = self.catch_up();
+                    self.visible(Arc::new(change), &parted, true)
+                }
                 Err(broadcast::error::RecvError::Closed) => return None,
             };
             if !change.joined.is_empty() || !change.left.is_empty() {
@@ -70,22 +71,17 @@ impl PresenceReceiver {
     fn visible(
         &mut self,
         change: Arc<OnlineChange>,
-        parted: &[Parted],
+        parted: &[Other],
         caught_up: bool,
     ) -> Arc<OnlineChange> {
-        let viewer = self.viewer;
-        let mut parted = parted
-            .iter()
-            .filter_map(|one| one.seen_by(viewer?))
-            .peekable();
-        if self.estranged.is_empty() && parted.peek().is_none() {
+        if self.estranged.is_empty() && parted.is_empty() {
             return change;
         }
         let mut change = (*change).clone();
         let OnlineChange { joined, left } = &mut change;
         joined.retain(|user| !self.estranged.contains(user));
         left.retain(|user| !self.estranged.contains(user));
-        for (other, apart, online) in parted {
+        for &(other, apart, online) in parted {
             if apart && self.estranged.insert(other) {
                 let comes = joined.iter().position(|user| *user == other);
                 if let Some(place) = comes {
@@ -101,14 +97,24 @@ impl PresenceReceiver {
         Arc::new(change)
     }
 
-    fn caught_up(&mut self) -> Arc<OnlineChange> {
-        let (change, parted) = self.catch_up();
-        self.visible(Arc::new(change), &parted, true)
+    /// Who parts from the viewer with a change or comes together again, in order.
+    fn parted(&self, told: &VersionedChange) -> Vec<Other> {
+        let Some(viewer) = self.viewer else {
+            return Vec::new();
+        };
+        let looked_up = told.looked_up.as_ref();
+        let found = looked_up.and_then(|(found, online)| Some((found.get(&viewer)?, online)));
+        let compared = found.map(|(now, online)| {
+            let differ = differences(now, &self.estranged);
+            differ.map(|(other, apart)| (other, apart, online.contains(&other)))
+        });
+        let parted = told.parted.iter().filter_map(|one| one.seen_by(viewer));
+        compared.into_iter().flatten().chain(parted).collect()
     }
 
     /// The difference between what this watcher was told and what holds at the latest version, with what became of
     /// pairs in between. Someone who left and came back in between may be named as joined once more.
-    fn catch_up(&mut self) -> (OnlineChange, Vec<Parted>) {
+    fn catch_up(&mut self) -> (OnlineChange, Vec<Other>) {
         self.foretold = None;
         let state = self.presence.0.state.lock();
         let gathering = &state.gathering;
@@ -137,15 +143,18 @@ impl PresenceReceiver {
         }
         let apart = &state.apart;
         let pairs = apart.since(self.version, self.viewer, &self.estranged);
-        let parted = state.parted(pairs);
+        let parted = state.parted(pairs).into_iter();
+        let parted = parted.filter_map(|one| one.seen_by(self.viewer?)).collect();
         self.version = state.version;
         (change, parted)
     }
 }
 
+/// Who someone else is, whether the viewer and this one are apart now, and whether this one is online.
+type Other = (UserId, bool, bool);
+
 impl Parted {
-    /// Who the other one is, whether the two are apart now, and whether the other one is online.
-    fn seen_by(&self, viewer: UserId) -> Option<(UserId, bool, bool)> {
+    fn seen_by(&self, viewer: UserId) -> Option<Other> {
         if viewer == self.pair.low() {
             Some((self.pair.high(), self.apart, self.high_online))
         } else if viewer == self.pair.high() {

@@ -66,11 +66,11 @@ impl Inner {
             .map_err(|_| error::late())?
             .map_err(broken)?;
         let call = call(Arc::clone(self));
-        let task = tokio::spawn(async move {
+        until(deadline, async move {
             let _permit = permit;
             call.await
-        });
-        until(deadline, task).await
+        })
+        .await
     }
 
     /// How long one of the attempts at a call may take.

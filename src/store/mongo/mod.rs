@@ -46,6 +46,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use mongodb::{
     Client, Collection, Database,
     bson::{RawDocumentBuf, doc},
@@ -53,8 +54,7 @@ use mongodb::{
 };
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, Semaphore, watch as told},
-    task::JoinHandle,
+    sync::{Notify, Semaphore, oneshot, watch as told},
     time::{sleep, timeout_at},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -213,17 +213,27 @@ impl MongoStore {
         .map_err(|_| error::late())?
         .map_err(broken)?;
         let call = call(Arc::clone(&self.inner));
-        let task = tokio::spawn(async move {
+        until(deadline, async move {
             let _permit = permit;
             call.await
-        });
-        until(deadline, task).await
+        })
+        .await
     }
 }
 
-/// Waits for a task that runs on by itself when it is late.
-async fn until<T>(deadline: Instant, task: JoinHandle<Result<T>>) -> Result<T> {
-    match timeout_at(deadline.into(), task).await {
+/// Waits for a call, which runs on by itself when it is late. All are tasks of one kind: a kind for each call takes long to
+/// compile.
+async fn until<T: Send + 'static>(
+    deadline: Instant,
+    call: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let (done, outcome) = oneshot::channel();
+    let task: BoxFuture<'static, ()> = Box::pin(async move {
+        // Whoever waited may be gone.
+        let _ = done.send(call.await);
+    });
+    tokio::spawn(task);
+    match timeout_at(deadline.into(), outcome).await {
         Ok(Ok(result)) => result,
         Ok(Err(failure)) => Err(broken(failure)),
         Err(_) => Err(error::late()),
@@ -339,10 +349,10 @@ impl Upkeep for MongoStore {
             tracing::warn!(detail = %error::detail(&failure), "MongoDB: not all was written at the end; another server or the next start does");
         }
         let client = self.inner.client.clone();
-        let shutdown = tokio::spawn(async move {
+        let shutdown = async move {
             client.shutdown().immediate(true).await;
             Ok(())
-        });
+        };
         // Connections that do not close in time are closed with the process.
         let _ = until(Instant::now() + GOODBYE, shutdown).await;
     }

@@ -3,6 +3,8 @@
 //! `before/` has that: the embedded store's file as SQL, the collections of MongoDB with their indexes as BSON, and what
 //! that server answered to everyone. Whoever raises the data's version puts there what a server of the old one leaves.
 
+use std::fs;
+
 use base64::{Engine, prelude::BASE64_STANDARD as BASE64};
 use chinwag::app::StoreConfig;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
@@ -27,6 +29,7 @@ async fn data_of_the_version_before_is_whole_and_shows_the_same(kind: StoreKind)
     let place = Place::fresh(kind).await;
     let seen = match &place.store {
         StoreConfig::Embedded { dir } => {
+            fs::create_dir_all(dir).expect("a folder");
             let file = Connection::open(dir.join("chinwag.db")).expect("a file");
             file.execute_batch(FILE).expect("its content");
             SEEN_ON_FILE

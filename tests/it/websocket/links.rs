@@ -239,10 +239,10 @@ async fn a_pong_waits_for_the_end_of_a_frame_that_is_half_written() {
     }
     // More is asked for than the network holds, so the server is in the middle of an answer most of the time.
     let mut tcp = socket.into_tcp();
-    let (mut complete, mut pinged) = (0, 0_u8);
+    let (mut complete, mut pinged) = (0, 0_u64);
     while complete < PAGES {
         pinged += 1;
-        write(&mut tcp, &frame(PING, &[pinged])).await;
+        write(&mut tcp, &frame(PING, &pinged.to_be_bytes())).await;
         match frames::read(&mut tcp).await.expect("it goes on") {
             (TEXT, text) => {
                 let message = serde_json::from_slice::<Value>(&text).expect("JSON");
@@ -255,7 +255,11 @@ async fn a_pong_waits_for_the_end_of_a_frame_that_is_half_written() {
                     _ => panic!("{message}"),
                 }
             }
-            (PONG, payload) => assert!((1..=pinged).contains(&payload[0]), "{payload:?}"),
+            (PONG, payload) => {
+                let number = payload.try_into().map(u64::from_be_bytes);
+                let number = number.expect("what a ping had");
+                assert!((1..=pinged).contains(&number), "{number}");
+            }
             (first, payload) => panic!("{first:#x} {}", payload.escape_ascii()),
         }
     }
