@@ -56,7 +56,7 @@ impl Apart {
     /// Gathers what was looked up; false when it is what every watcher knows.
     pub(super) fn look_up(&mut self, found: Estrangements, gathering: &mut GatheredApart) -> bool {
         let last = self.looked_up.as_ref().map(|(_, last)| &**last);
-        let is_new = last.map_or(true, |last| !is_same(last, &found));
+        let is_new = last.is_none_or(|last| !is_same(last, &found));
         if !mem::take(&mut self.differs) && !is_new {
             return false;
         }

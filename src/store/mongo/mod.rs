@@ -221,22 +221,24 @@ impl MongoStore {
     }
 }
 
-/// Waits for a call, which runs on by itself when it is late. All are tasks of one kind: a kind for each call takes long to
-/// compile.
-async fn until<T: Send + 'static>(
+/// Begins a call and waits for it; when it is late, it runs on by itself. All are tasks of one kind, as a kind for each
+/// call takes long to compile.
+fn until<T: Send + 'static>(
     deadline: Instant,
     call: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
+) -> impl Future<Output = Result<T>> {
     let (done, outcome) = oneshot::channel();
     let task: BoxFuture<'static, ()> = Box::pin(async move {
         // Whoever waited may be gone.
         let _ = done.send(call.await);
     });
     tokio::spawn(task);
-    match timeout_at(deadline.into(), outcome).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(failure)) => Err(broken(failure)),
-        Err(_) => Err(error::late()),
+    async move {
+        match timeout_at(deadline.into(), outcome).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(failure)) => Err(broken(failure)),
+            Err(_) => Err(error::late()),
+        }
     }
 }
 
