@@ -28,6 +28,9 @@ fn main() -> ExitCode {
     };
     let log_format = settings.log_format;
     telemetry::start(&settings.log, log_format);
+    if let Some(warning) = &settings.warning {
+        tracing::warn!("{warning}");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -103,7 +106,7 @@ async fn serve(settings: Settings) -> Result<(), String> {
         version = env!("CARGO_PKG_VERSION"),
         store = app.place(),
         %address,
-        settings = settings.changed,
+        settings = settings.told.changed(),
         "serving"
     );
     app.run(listener, async move {

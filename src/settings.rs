@@ -1,14 +1,16 @@
-//! Settings from flags and the environment.
+//! Settings from flags, the environment and files.
 
 mod command;
 mod declared;
+mod files;
+mod told;
 mod unreadable;
 mod values;
 
 use std::{ffi::OsString, net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{FromArgMatches, Parser, ValueEnum, parser::ValueSource};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use crate::{
     app::{Config, StoreConfig},
@@ -21,26 +23,34 @@ pub use command::{
     AdminOrder, AdminTask, BackupOrder, CheckOrder, Command, ExportOrder, ImportOrder,
     RestoreOrder, Source,
 };
+use files::Files;
+pub use told::Told;
 pub use unreadable::Unreadable;
+use unreadable::Wrong;
 pub use values::LogFilter;
-use values::{host, jwt_secrets, log_filter, metrics_token, mongodb_uri, network, session_ttl};
+use values::{
+    host, jwt_secret, log_filter, metrics_token, mongodb_uri, network, number, session_ttl,
+};
 
 /// A self-hosted chat backend that speaks GraphQL.
 ///
 /// Without settings it serves on <http://127.0.0.1:4000> and keeps everything in ./data. Each flag can be given as an
-/// environment variable instead, with `CHINWAG_` before its name or without: `CHINWAG_PORT` wins over `PORT`, and a flag
-/// over both.
+/// environment variable instead, with `CHINWAG_` before its name or without, or in a settings file, as `port = 4000`. A
+/// flag wins over the environment, there `CHINWAG_PORT` wins over `PORT`, and both win over the file.
 #[derive(Parser)]
 #[command(name = "chinwag", version, disable_help_subcommand = true)]
 pub struct Settings {
     /// Something else to do than to serve.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// File of further settings (TOML), named as the flags are
+    #[arg(long, env, global = true, value_name = "FILE", hide_env_values = true)]
+    pub config: Option<PathBuf>,
     /// Address to listen on, or a name that stands for one
     #[arg(long, env, default_value = "127.0.0.1", value_parser = host, hide_env_values = true)]
     pub host: IpAddr,
     /// Port to listen on; 0 picks a free one and prints it
-    #[arg(long, env, default_value_t = 4000, hide_env_values = true)]
+    #[arg(long, env, default_value_t = 4000, value_parser = number(0..=u16::MAX), hide_env_values = true)]
     pub port: u16,
     /// MongoDB that keeps everything; without it, an embedded store does [default database: chinwag]
     #[arg(long, env, global = true, value_parser = mongodb_uri, hide_env_values = true)]
@@ -56,13 +66,13 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Secrets that sign sessions, at least 32 bytes each, separated by commas: the first signs, all verify; without
     /// it, one is made and kept with the data
-    #[arg(long, env, value_parser = jwt_secrets, hide_env_values = true)]
-    pub jwt_secret: Option<SecretString>,
+    #[arg(long, env, value_delimiter = ',', value_parser = jwt_secret, hide_env_values = true)]
+    pub jwt_secret: Vec<SecretString>,
     /// How long a sign-in lasts, such as 15d, 12h or 30m
     #[arg(long, env, default_value = "15d", value_parser = session_ttl, hide_env_values = true)]
     pub session_ttl: Duration,
     /// Work of a password hash, 10 to 15; each step doubles it
-    #[arg(long, env, global = true, default_value_t = 12, value_parser = clap::value_parser!(u32).range(10..=15), hide_env_values = true)]
+    #[arg(long, env, global = true, default_value_t = 12, value_parser = number(10..=15_u32), hide_env_values = true)]
     pub bcrypt_cost: u32,
     /// Origins of web pages, besides this server's own, that may use it with cookies, separated by commas
     #[arg(long, env, value_delimiter = ',', hide_env_values = true)]
@@ -98,9 +108,12 @@ pub struct Settings {
     /// How it is logged
     #[arg(long, env, global = true, value_enum, default_value_t = LogFormat::Text, hide_env_values = true)]
     pub log_format: LogFormat,
-    /// The settings that are not as they are by default, for the log.
+    /// What was told of each setting, for the log.
     #[arg(skip)]
-    pub changed: String,
+    pub told: Told,
+    /// What is to be warned of once there is a log.
+    #[arg(skip)]
+    pub warning: Option<String>,
 }
 
 /// On or off.
@@ -125,29 +138,47 @@ pub enum LogFormat {
 }
 
 impl Settings {
-    /// Reads flags and the environment.
+    /// Reads flags, the environment and files.
     ///
     /// # Errors
     /// [`Unreadable`], which says what to print and how to exit.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, Unreadable> {
         let args = args.into_iter().collect::<Vec<_>>();
-        let mut command = declared::command();
-        let matches = command.try_get_matches_from_mut(&args);
-        let read = matches.and_then(|matches| {
-            let mut settings = Self::from_arg_matches(&matches)?;
-            settings.changed = declared::changed(&command, &matches);
-            // Whoever gives a command looks at what it prints, not at a log.
-            if settings.command.is_some()
-                && matches.value_source("log") == Some(ValueSource::DefaultValue)
-            {
-                settings.log = LogFilter("warn,chinwag::admin=info".to_owned());
-            }
-            Ok(settings)
-        });
-        read.map_err(|error| {
-            let log_format = declared::log_format(&command, &args);
-            Unreadable::from_clap(&error, &command, log_format)
+        let command = declared::command();
+        let mut files = Files::default();
+        let read = Self::read_over(&mut files, &command, &args);
+        read.map_err(|reason| {
+            let command = files.under(&command);
+            reason.told(&files, &command, declared::log_format(&command, &args))
         })
+    }
+
+    /// Each round knows what the one before it found. What is wrong with flags and variables is found before any file is
+    /// opened, so later on it is a file's value that cannot be read.
+    fn read_over(
+        files: &mut Files,
+        command: &clap::Command,
+        args: &[OsString],
+    ) -> Result<Self, Wrong> {
+        let matches = |files: &Files| files.under(command).try_get_matches_from(args);
+        let mut found = matches(files)?;
+        let mut warning = None;
+        if let Some(path) = found.get_one::<PathBuf>("config") {
+            warning = files.read_settings(path, command)?;
+            found = matches(files)?;
+        }
+        files.read_secrets(command, &found)?;
+        found = matches(files)?;
+        let mut settings = Self::from_arg_matches(&found)?;
+        settings.told = Told::of(command, &found);
+        settings.warning = warning;
+        // Whoever gives a command looks at what it prints, not at a log.
+        let is_told =
+            found.value_source("log") != Some(ValueSource::DefaultValue) || files.say("log");
+        if settings.command.is_some() && !is_told {
+            settings.log = LogFilter("warn,chinwag::admin=info".to_owned());
+        }
+        Ok(settings)
     }
 
     /// What the app is made of.
@@ -161,12 +192,7 @@ impl Settings {
                 },
             },
             unused_dir: self.mongodb_uri.as_ref().map(|_| self.data_dir.clone()),
-            jwt_secrets: self.jwt_secret.as_ref().map(|all| {
-                all.expose_secret()
-                    .split(',')
-                    .map(|one| SecretString::from(one.trim().to_owned()))
-                    .collect()
-            }),
+            jwt_secrets: (!self.jwt_secret.is_empty()).then(|| self.jwt_secret.clone()),
             session_ttl: self.session_ttl,
             bcrypt_cost: self.bcrypt_cost,
             signup_open: self.signup == Signup::Open,

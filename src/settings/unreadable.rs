@@ -2,7 +2,7 @@
 
 use clap::error::ErrorKind;
 
-use super::LogFormat;
+use super::{LogFormat, files::Files};
 
 /// Why settings gave nothing to run with.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,10 +13,44 @@ pub enum Unreadable {
     Wrong(String, LogFormat),
 }
 
+/// What is wrong with settings, before it is told.
+pub(super) enum Wrong {
+    Argument(clap::Error),
+    /// One sentence.
+    File(String),
+}
+
+impl From<clap::Error> for Wrong {
+    fn from(error: clap::Error) -> Self {
+        Self::Argument(error)
+    }
+}
+
+impl From<String> for Wrong {
+    fn from(reason: String) -> Self {
+        Self::File(reason)
+    }
+}
+
+impl Wrong {
+    pub(super) fn told(
+        self,
+        files: &Files,
+        command: &clap::Command,
+        log_format: LogFormat,
+    ) -> Unreadable {
+        match self {
+            Self::Argument(error) => Unreadable::from_clap(&error, files, command, log_format),
+            Self::File(reason) => Unreadable::Wrong(reason, log_format),
+        }
+    }
+}
+
 impl Unreadable {
     /// One line that names the setting; its value is left out, as it may be a secret.
-    pub(super) fn from_clap(
+    fn from_clap(
         error: &clap::Error,
+        files: &Files,
         command: &clap::Command,
         log_format: LogFormat,
     ) -> Self {
@@ -33,7 +67,10 @@ impl Unreadable {
             _ => String::new(),
         };
         let flag = name.split_whitespace().next().unwrap_or_default();
-        let variable = variable_of(flag, command);
+        let setting = match files.place_of(flag.trim_start_matches('-')) {
+            Some(place) => place.to_owned(),
+            None => format!("{flag} (or {})", variable_of(flag, command)),
+        };
         let reason = std::error::Error::source(error).map(ToString::to_string);
         let reason = match error.kind() {
             ErrorKind::UnknownArgument if flag.starts_with("--") => {
@@ -45,12 +82,9 @@ impl Unreadable {
             ErrorKind::InvalidValue if reason.is_none() && flag.starts_with("--") => {
                 match error.get(ContextKind::ValidValue) {
                     Some(ContextValue::Strings(valid)) if !valid.is_empty() => {
-                        format!(
-                            "{flag} (or {variable}) must be one of: {}",
-                            valid.join(", ")
-                        )
+                        format!("{setting} must be one of: {}", valid.join(", "))
                     }
-                    _ => format!("{flag} (or {variable}) needs a value"),
+                    _ => format!("{setting} needs a value"),
                 }
             }
             ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
@@ -62,7 +96,7 @@ impl Unreadable {
             ErrorKind::ArgumentConflict => format!("{flag} was given more than once"),
             _ => {
                 let reason = reason.unwrap_or_else(|| "its value cannot be read".into());
-                format!("{flag} (or {variable}) is wrong: {reason}")
+                format!("{setting} is wrong: {reason}")
             }
         };
         Self::Wrong(reason, log_format)

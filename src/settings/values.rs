@@ -1,7 +1,10 @@
 //! How the settings' values are read. What an error says must not quote the value, which may be a secret.
 
 use std::{
+    fmt::Display,
     net::{IpAddr, ToSocketAddrs},
+    ops::RangeInclusive,
+    str::FromStr,
     time::Duration,
 };
 
@@ -31,6 +34,16 @@ pub(super) fn host(text: &str) -> Result<IpAddr, String> {
     found.ok_or_else(|| "it is neither an address nor a name that resolves to one".into())
 }
 
+/// A number of a range.
+pub(super) fn number<Number: FromStr + PartialOrd + Display + Clone>(
+    range: RangeInclusive<Number>,
+) -> impl Fn(&str) -> Result<Number, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("it is a number from {} to {}", range.start(), range.end()))
+    }
+}
+
 pub(super) fn mongodb_uri(text: &str) -> Result<SecretString, String> {
     if mongo::is_connection_string(text) {
         Ok(SecretString::from(text.to_owned()))
@@ -39,8 +52,9 @@ pub(super) fn mongodb_uri(text: &str) -> Result<SecretString, String> {
     }
 }
 
-pub(super) fn jwt_secrets(text: &str) -> Result<SecretString, String> {
-    if text.split(',').any(|one| one.trim().len() < 32) {
+pub(super) fn jwt_secret(text: &str) -> Result<SecretString, String> {
+    let text = text.trim();
+    if text.len() < 32 {
         return Err("a secret has at least 32 bytes".into());
     }
     Ok(SecretString::from(text.to_owned()))

@@ -1,5 +1,7 @@
 //! What the program can be told, and what it says to nonsense.
 
+mod files;
+
 use std::{collections::BTreeSet, fs};
 
 use serde_json::json;
@@ -18,11 +20,14 @@ async fn help_lists_every_setting_and_tells_no_value() {
         .await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
     for (flag, variable, default) in [
+        ("--config", "CONFIG", ""),
         ("--host", "HOST", "127.0.0.1"),
         ("--port", "PORT", "4000"),
         ("--mongodb-uri", "MONGODB_URI", ""),
+        ("--mongodb-uri-file", "MONGODB_URI_FILE", ""),
         ("--data-dir", "DATA_DIR", "./data"),
         ("--jwt-secret", "JWT_SECRET", ""),
+        ("--jwt-secret-file", "JWT_SECRET_FILE", ""),
         ("--session-ttl", "SESSION_TTL", "15d"),
         ("--bcrypt-cost", "BCRYPT_COST", "12"),
         ("--allowed-origins", "ALLOWED_ORIGINS", ""),

@@ -1,0 +1,59 @@
+//! What was told of each setting, from wherever, for the log.
+
+use std::{ffi::OsString, fmt};
+
+use clap::{ArgMatches, Command};
+
+use super::declared;
+
+/// What every setting is.
+#[derive(Clone, Default)]
+pub struct Told(Vec<Setting>);
+
+/// What one setting is; shown as `PORT=8080`, or `JWT_SECRET=(set)`.
+#[derive(Clone, PartialEq, Eq)]
+struct Setting {
+    name: String,
+    given: Vec<OsString>,
+    is_default: bool,
+    is_plain: bool,
+}
+
+impl Told {
+    /// `command` has the defaults that hold where nothing is told.
+    pub(super) fn of(command: &Command, matches: &ArgMatches) -> Self {
+        let setting = |setting| {
+            let given = matches.get_raw(clap::Arg::get_id(setting).as_str());
+            let given = given.unwrap_or_default().map(ToOwned::to_owned);
+            let given = given.collect::<Vec<OsString>>();
+            Setting {
+                name: declared::name(setting),
+                is_default: given == setting.get_default_values(),
+                is_plain: declared::is_plain(setting),
+                given,
+            }
+        };
+        Self(declared::settings(command).map(setting).collect())
+    }
+
+    /// The settings that differ from their defaults, as `PORT=8080 JWT_SECRET=(set)`.
+    pub fn changed(&self) -> String {
+        let changed = self.0.iter().filter(|setting| !setting.is_default);
+        changed
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, given, .. } = self;
+        if !self.is_plain {
+            return write!(f, "{name}=(set)");
+        }
+        let given = given.iter().map(|value| value.to_string_lossy());
+        let given = given.collect::<Vec<_>>().join(",");
+        write!(f, "{name}={}", given.escape_debug())
+    }
+}
