@@ -23,7 +23,7 @@ use crate::{
     chat::{Chat, Parts},
     domain::{AvatarHosts, Limits},
     graphql::Api,
-    http::{self, Http, HttpSettings},
+    http::{self, AllowedOrigins, Http, HttpSettings},
     metrics::Metrics,
     store::{self, DynStore, Observer, OpenError, StoreLimits, WholeStore, embedded::Unopened},
 };
@@ -151,6 +151,11 @@ impl App {
     /// Where everything is kept, for people: the folder, or the address without any secret.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The origins of other pages that are let in, to be replaced while it runs.
+    pub fn allowed_origins(&self) -> AllowedOrigins {
+        self.http.allowed_origins()
     }
 
     async fn start_over(

@@ -1,16 +1,19 @@
 //! The program: read settings, start, run until a signal.
 
 mod banner;
+mod rereading;
+mod service;
 
-use std::{io::Write, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{ffi::OsString, io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
 use banner::Banner;
 use chinwag::{
     app::App,
     commands,
     settings::{LogFormat, Settings, Unreadable},
-    telemetry,
+    telemetry::{self, LogGate},
 };
+use rereading::Rereading;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Answers are made of many short texts, which it makes and drops in less time than the system's.
@@ -18,7 +21,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let settings = match Settings::read(std::env::args_os()) {
+    let args = std::env::args_os().collect::<Vec<_>>();
+    let settings = match Settings::read(args.clone()) {
         Ok(settings) => settings,
         Err(Unreadable::Asked(text)) => {
             say(&text);
@@ -27,7 +31,7 @@ fn main() -> ExitCode {
         Err(Unreadable::Wrong(reason, log_format)) => return failed(&reason, log_format),
     };
     let log_format = settings.log_format;
-    telemetry::start(&settings.log, log_format);
+    let log = telemetry::start(&settings.log, log_format);
     if let Some(warning) = &settings.warning {
         tracing::warn!("{warning}");
     }
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
     };
     let served = runtime.block_on(async {
         match settings.command {
-            None => serve(settings).await,
+            None => serve(settings, args, log).await,
             Some(_) => carry_out(settings).await,
         }
     });
@@ -80,12 +84,15 @@ fn signals() -> Result<(Signal, Signal), String> {
     ))
 }
 
-async fn serve(settings: Settings) -> Result<(), String> {
+async fn serve(settings: Settings, args: Vec<OsString>, log: LogGate) -> Result<(), String> {
     let line = |error: chinwag::app::StartError| error.to_string();
     let (mut terminate, mut interrupt) = signals()?;
     let starting = async {
         // The address first: a store that a running server uses is left alone.
-        let listener = App::listen(SocketAddr::new(settings.host, settings.port)).map_err(line)?;
+        let listener = match service::listener()? {
+            Some(listener) => listener,
+            None => App::listen(SocketAddr::new(settings.host, settings.port)).map_err(line)?,
+        };
         let app = App::start(settings.config()).await.map_err(line)?;
         Ok::<_, String>((app, listener))
     };
@@ -106,19 +113,26 @@ async fn serve(settings: Settings) -> Result<(), String> {
         version = env!("CARGO_PKG_VERSION"),
         store = app.place(),
         %address,
-        settings = settings.told.changed(),
+        settings = settings.told.changed().to_string(),
         "serving"
     );
-    app.run(listener, async move {
+    let rereading = Rereading::prepare(args, &settings, log, app.allowed_origins())
+        .map_err(|error| format!("no signals: {error}"))?;
+    let running = app.run(listener, async move {
         either(&mut terminate, &mut interrupt).await;
         tracing::info!("stopping");
+        service::is_stopping();
         tokio::spawn(async move {
             either(&mut terminate, &mut interrupt).await;
             std::process::exit(1);
         });
-    })
-    .await
-    .map_err(|error| error.to_string())
+    });
+    service::is_ready();
+    tokio::select! {
+        outcome = running => outcome.map_err(|error| error.to_string()),
+        never = rereading.run() => match never {},
+        never = service::lives() => match never {},
+    }
 }
 
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) {

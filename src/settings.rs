@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub use command::{
-    AdminOrder, AdminTask, BackupOrder, CheckOrder, Command, ExportOrder, ImportOrder,
+    AdminOrder, AdminTask, BackupOrder, CheckOrder, Command, ExportOrder, HealthOrder, ImportOrder,
     RestoreOrder, Source,
 };
 use files::Files;
@@ -47,10 +47,10 @@ pub struct Settings {
     #[arg(long, env, global = true, value_name = "FILE", hide_env_values = true)]
     pub config: Option<PathBuf>,
     /// Address to listen on, or a name that stands for one
-    #[arg(long, env, default_value = "127.0.0.1", value_parser = host, hide_env_values = true)]
+    #[arg(long, env, global = true, default_value = "127.0.0.1", value_parser = host, hide_env_values = true)]
     pub host: IpAddr,
     /// Port to listen on; 0 picks a free one and prints it
-    #[arg(long, env, default_value_t = 4000, value_parser = number(0..=u16::MAX), hide_env_values = true)]
+    #[arg(long, env, global = true, default_value_t = 4000, value_parser = number(0..=u16::MAX), hide_env_values = true)]
     pub port: u16,
     /// MongoDB that keeps everything; without it, an embedded store does [default database: chinwag]
     #[arg(long, env, global = true, value_parser = mongodb_uri, hide_env_values = true)]

@@ -6,32 +6,26 @@ use std::{
 };
 
 use serde_json::json;
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+};
 
 use crate::settings::{LogFilter, LogFormat};
 
+/// What the log lets through, to be changed while the program runs.
+pub struct LogGate(reload::Handle<EnvFilter, Registry>);
+
+impl LogGate {
+    /// From now on it lets through what `filter` does.
+    pub fn set(&self, filter: &LogFilter) {
+        // A host that logs already goes on as it does.
+        let _ = self.0.reload(env_filter(filter));
+    }
+}
+
 /// Starts logging what `filter` lets through. A second call changes nothing.
-pub fn start(LogFilter(filter): &LogFilter, format: LogFormat) {
-    // Libraries that could show what people send are kept to what is wrong with them, whatever the level.
-    let quiet = [
-        "hyper",
-        "h2",
-        "tungstenite",
-        "tokio_tungstenite",
-        "mongodb",
-        "rustls",
-        "async_graphql",
-    ];
-    let quiet = quiet
-        .iter()
-        .filter(|name| !filter.contains(*name))
-        .map(|name| format!("{name}=warn"));
-    let filter = EnvFilter::new(
-        std::iter::once(filter.to_owned())
-            .chain(quiet)
-            .collect::<Vec<_>>()
-            .join(","),
-    );
+pub fn start(filter: &LogFilter, format: LogFormat) -> LogGate {
+    let (filter, gate) = reload::Layer::new(env_filter(filter));
     // A line that cannot be written is lost; to say so on the same stderr would panic.
     let lines = fmt::layer().with_writer(stderr).log_internal_errors(false);
     let started = match format {
@@ -52,6 +46,30 @@ pub fn start(LogFilter(filter): &LogFilter, format: LogFormat) {
             tracing::error!(at, reason, "panicked");
         }));
     }
+    LogGate(gate)
+}
+
+fn env_filter(LogFilter(filter): &LogFilter) -> EnvFilter {
+    // Libraries that could show what people send are kept to what is wrong with them, whatever the level.
+    let quiet = [
+        "hyper",
+        "h2",
+        "tungstenite",
+        "tokio_tungstenite",
+        "mongodb",
+        "rustls",
+        "async_graphql",
+    ];
+    let quiet = quiet
+        .iter()
+        .filter(|name| !filter.contains(*name))
+        .map(|name| format!("{name}=warn"));
+    EnvFilter::new(
+        std::iter::once(filter.to_owned())
+            .chain(quiet)
+            .collect::<Vec<_>>()
+            .join(","),
+    )
 }
 
 /// Whether stderr is a terminal whose user did not ask for none (no-color.org).

@@ -7,6 +7,7 @@ mod check;
 mod export;
 mod failure;
 mod format;
+mod health;
 mod import;
 mod opened;
 mod progress;
@@ -38,6 +39,7 @@ async fn carry_out(settings: &Settings) -> Result<(), Failure> {
         Some(Command::Backup(order)) => backup::back_up(&config, order).await?,
         Some(Command::Restore(order)) => backup::restore(&config, order).await?,
         Some(Command::Check(_)) => check::run(&config).await?,
+        Some(Command::Health(_)) => health::run((settings.host, settings.port).into()).await?,
         Some(Command::Import(order)) => import::run(&config, order).await?,
     };
     say(&said);

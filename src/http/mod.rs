@@ -22,10 +22,11 @@ use axum::{
     routing::{any, get},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower_http::cors::CorsLayer;
 use tracing::Instrument;
 
 pub use metrics::MetricsAccess;
-pub use origin::{AllowedOrigin, Peer};
+pub use origin::{AllowedOrigin, AllowedOrigins, Peer};
 pub use pages::GRAPHIQL_BUNDLED;
 pub use serve::{listen, serve};
 
@@ -62,6 +63,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     limits: Limits,
     origins: OriginPolicy,
+    cors: CorsLayer,
     cookies: CookiePolicy,
     chat_page: ChatPage,
     graphiql: bool,
@@ -88,11 +90,13 @@ impl Http {
             metrics: metrics_access,
         } = settings;
         let limits = api.chat().limits().clone();
+        let origins = OriginPolicy::new(allowed_origins, trusted_proxies, secure_cookies);
         Self(Arc::new(Inner {
             api,
             metrics,
             limits,
-            origins: OriginPolicy::new(allowed_origins, trusted_proxies, secure_cookies),
+            cors: cors::layer(origins.allowed().clone()),
+            origins,
             cookies: CookiePolicy::new(secure_cookies),
             chat_page: ChatPage::new(avatar_hosts),
             graphiql,
@@ -100,6 +104,11 @@ impl Http {
             stopping,
             sockets: TaskTracker::new(),
         }))
+    }
+
+    /// The origins that are let in, to be replaced.
+    pub fn allowed_origins(&self) -> AllowedOrigins {
+        self.0.origins.allowed().clone()
     }
 
     /// Waits until all sockets are closed, after the server was told to stop.
@@ -110,7 +119,7 @@ impl Http {
 
     /// All addresses.
     pub fn router(&self) -> Router {
-        let mut router = Router::new()
+        Router::new()
             .route("/graphql", any(over_http::graphql))
             .route(
                 "/",
@@ -121,12 +130,8 @@ impl Http {
             .route("/metrics", get(metrics::metrics))
             .merge(pages::router())
             .fallback(|| async { (StatusCode::NOT_FOUND, "There is nothing here.") })
-            .with_state(self.clone());
-        if let Some(cors) = cors::layer(&self.0.origins) {
-            router = router.layer(cors);
-        }
-        router
-            .layer(from_fn_with_state(self.clone(), cors::refuse_foreign))
+            .with_state(self.clone())
+            .layer(from_fn_with_state(self.clone(), cors::answer))
             .layer(from_fn(with_request_id))
     }
 }

@@ -4,10 +4,12 @@ use std::{
     fmt,
     net::{IpAddr, SocketAddr},
     str::FromStr,
+    sync::Arc,
 };
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
+use parking_lot::RwLock;
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -45,13 +47,37 @@ impl fmt::Display for AllowedOrigin {
     }
 }
 
+/// The origins besides our own that are let in. All clones hold the same ones, which may be replaced while the server runs.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedOrigins(Arc<RwLock<Vec<AllowedOrigin>>>);
+
+impl AllowedOrigins {
+    pub(super) fn new(origins: Vec<AllowedOrigin>) -> Self {
+        Self(Arc::new(RwLock::new(origins)))
+    }
+
+    /// Lets these in from now on, and no others; a socket that is open stays so.
+    pub fn replace(&self, origins: Vec<AllowedOrigin>) {
+        *self.0.write() = origins;
+    }
+
+    /// Whether nobody but our own pages is let in.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.read().is_empty()
+    }
+
+    pub(super) fn contains(&self, origin: &str) -> bool {
+        self.0.read().iter().any(|allowed| allowed.0 == origin)
+    }
+}
+
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whom to believe, and whom to let in.
 pub(super) struct OriginPolicy {
-    allowed: Vec<AllowedOrigin>,
+    allowed: AllowedOrigins,
     proxies: Vec<IpNet>,
     secure: bool,
 }
@@ -59,18 +85,14 @@ pub(super) struct OriginPolicy {
 impl OriginPolicy {
     pub(super) fn new(allowed: Vec<AllowedOrigin>, proxies: Vec<IpNet>, secure: bool) -> Self {
         Self {
-            allowed,
+            allowed: AllowedOrigins::new(allowed),
             proxies,
             secure,
         }
     }
 
-    /// The allowed origins as `Origin` headers carry them.
-    pub(super) fn allowed_headers(&self) -> Vec<HeaderValue> {
-        self.allowed
-            .iter()
-            .filter_map(|origin| HeaderValue::from_str(&origin.0).ok())
-            .collect()
+    pub(super) fn allowed(&self) -> &AllowedOrigins {
+        &self.allowed
     }
 
     fn is_proxy(&self, address: IpAddr) -> bool {
@@ -119,8 +141,7 @@ impl OriginPolicy {
         let Ok(origin) = origin.to_str() else {
             return true;
         };
-        !(self.allowed.iter().any(|allowed| allowed.0 == origin)
-            || self.own(peer, headers).as_deref() == Some(origin))
+        !(self.allowed.contains(origin) || self.own(peer, headers).as_deref() == Some(origin))
     }
 
     fn own(&self, Peer(peer): Peer, headers: &HeaderMap) -> Option<String> {

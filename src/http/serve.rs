@@ -18,6 +18,8 @@ const BACKLOG: u32 = 4_096;
 const HEAD_BUFFER: usize = 64 * 1024;
 /// How long to wait when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a server that stops waits for the first request of whoever has just connected.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Listens on an address.
 ///
@@ -96,8 +98,10 @@ async fn serve_connection(
         return;
     }
     let (peer, cut) = (Peer(peer), CancellationToken::new());
-    let cut_off = cut.clone();
+    let (cut_off, asked) = (cut.clone(), CancellationToken::new());
+    let has_asked = asked.clone();
     let service = service_fn(move |request: Request<Incoming>| {
+        asked.cancel();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(Cut(cut.clone()));
@@ -107,10 +111,16 @@ async fn serve_connection(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
+    // A connection without a request is closed by hyper at once, and the request may be on its way: with a socket that was
+    // handed over, the next process would have taken it.
+    let stops = async {
+        stopping.cancelled().await;
+        let _ = tokio::time::timeout(FIRST_REQUEST, has_asked.cancelled()).await;
+    };
     let outcome = tokio::select! {
         outcome = connection.as_mut() => outcome,
         () = cut_off.cancelled() => return,
-        () = stopping.cancelled() => {
+        () = stops => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 outcome = connection => outcome,

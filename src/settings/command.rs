@@ -9,6 +9,7 @@ use secrecy::SecretString;
 #[derive(Subcommand)]
 pub enum Command {
     /// Print the GraphQL schema
+    #[command(after_help = "Example:\n  chinwag schema > schema.graphql")]
     Schema,
     /// Write everything into one file, to keep or to move elsewhere
     Export(ExportOrder),
@@ -22,7 +23,17 @@ pub enum Command {
     Check(CheckOrder),
     /// List people, help the one who forgot the password, see how much there is
     Admin(AdminOrder),
+    /// Ask the server that runs with these settings whether it is ready
+    Health(HealthOrder),
 }
+
+/// Ask the server that runs with these settings whether it is ready.
+///
+/// It is asked at its host and port for /readyz; where it listens on all addresses, on this machine's own. Prints `ready`
+/// and ends with 0, or ends with 1 where there is no server, it is not ready, or does not answer within 5 seconds.
+#[derive(Args)]
+#[command(after_help = "Example:\n  chinwag health --port 4000")]
+pub struct HealthOrder {}
 
 /// Copy the embedded store's database into a file, beside the server that runs.
 ///

@@ -36,13 +36,54 @@ impl Told {
         Self(declared::settings(command).map(setting).collect())
     }
 
-    /// The settings that differ from their defaults, as `PORT=8080 JWT_SECRET=(set)`.
-    pub fn changed(&self) -> String {
-        let changed = self.0.iter().filter(|setting| !setting.is_default);
-        changed
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(" ")
+    /// The settings that differ from their defaults.
+    pub fn changed(&self) -> Self {
+        self.where_it(|setting| !setting.is_default)
+    }
+
+    /// The settings that are not as in `others`.
+    pub fn unlike(&self, others: &Self) -> Self {
+        self.where_it(|setting| !others.0.contains(setting))
+    }
+
+    /// Those whose names are among `names`, and the rest.
+    pub fn split(&self, names: &[&str]) -> (Self, Self) {
+        let is_named = |setting: &Setting| names.contains(&setting.name.as_str());
+        (
+            self.where_it(is_named),
+            self.where_it(|setting| !is_named(setting)),
+        )
+    }
+
+    /// Their names, one behind the other.
+    pub fn names(&self) -> String {
+        let names = self.0.iter().map(|setting| setting.name.as_str());
+        names.collect::<Vec<_>>().join(" ")
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn where_it(&self, holds: impl Fn(&Setting) -> bool) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|setting| holds(setting))
+                .cloned()
+                .collect(),
+        )
+    }
+}
+
+/// One behind the other, as `PORT=8080 JWT_SECRET=(set)`.
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, setting) in self.0.iter().enumerate() {
+            let space = if n == 0 { "" } else { " " };
+            write!(f, "{space}{setting}")?;
+        }
+        Ok(())
     }
 }
 

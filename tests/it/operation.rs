@@ -6,6 +6,9 @@ mod health;
 mod lines;
 mod logs;
 mod origins;
+mod readiness;
+mod rereading;
+mod service;
 mod stopping;
 
 use crate::support::{

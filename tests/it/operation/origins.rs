@@ -9,7 +9,7 @@ use crate::support::{launch::Serving, store::StoreKind, ws::Ws};
 const EVIL: &str = "https://evil.example";
 
 /// Asks as a browser does before a page of this origin may post.
-async fn preflight(serving: &Serving, origin: &[u8]) -> (u16, String) {
+pub(super) async fn preflight(serving: &Serving, origin: &[u8]) -> (u16, String) {
     let answer = serving
         .anonymous()
         .raw(Method::OPTIONS, &serving.url("/graphql"))

@@ -35,7 +35,7 @@ impl Desk {
     /// The program with this settings file, which says where the data is.
     fn with(&self, text: &str) -> Launch {
         let data = self.data();
-        let text = format!("{text}\nport = 0\ndata-dir = {data:?}\n");
+        let text = format!("{text}\nport = 0\ndata-dir = '{}'\n", data.display());
         Launch::bare().env("CONFIG", &self.file("chinwag.toml", &text))
     }
 }

@@ -163,6 +163,11 @@ impl Serving {
         self.stdout.lock().clone()
     }
 
+    /// What it logged so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().clone()
+    }
+
     /// Waits until it ends, now that it was told to.
     pub async fn ended(mut self) -> Ended {
         let code = exit(&mut self.child).await;
