@@ -27,6 +27,7 @@ mod moving;
 mod nodes;
 mod operation;
 mod over_http;
+mod packages;
 mod parting;
 mod presence;
 mod races;

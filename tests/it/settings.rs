@@ -67,7 +67,7 @@ async fn help_lists_every_setting_and_tells_no_value() {
 }
 
 /// Every setting of the help: flag, variable, default.
-async fn listed() -> BTreeSet<(String, String, Option<String>)> {
+pub async fn listed() -> BTreeSet<(String, String, Option<String>)> {
     let help = Launch::bare().args(&["--help"]).ends().await.stdout;
     let after = |entry: &str, label: &str| {
         let (_, rest) = entry.split_once(label)?;

@@ -320,7 +320,8 @@ impl Running {
     }
 }
 
-fn free_port() -> Result<u16, String> {
+/// A port that nobody listens on just now.
+pub fn free_port() -> Result<u16, String> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|failure| failure.to_string())?;
     listener
