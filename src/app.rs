@@ -119,6 +119,7 @@ pub struct App {
     chat: Chat,
     http: Http,
     place: String,
+    is_unused: bool,
     limits: Limits,
     stopping: CancellationToken,
     /// Hears an operator's orders, where they come through this server.
@@ -158,6 +159,11 @@ impl App {
         self.http.allowed_origins()
     }
 
+    /// Whether nobody had an account when it started.
+    pub fn is_unused(&self) -> bool {
+        self.is_unused
+    }
+
     async fn start_over(
         store: WholeStore,
         config: Config,
@@ -178,6 +184,7 @@ impl App {
         let mut limits = config.limits.clone();
         limits.shutdown = limits.shutdown.saturating_sub(CLOSING);
         let place = store.place().to_owned();
+        let is_unused = store.count_users().await.map_err(unready)? == 0;
         let operators = match &config.store {
             StoreConfig::Embedded { dir } => hear_operators(dir),
             StoreConfig::Mongo { .. } => None,
@@ -212,6 +219,7 @@ impl App {
             chat,
             http,
             place,
+            is_unused,
             limits,
             stopping,
             operators,

@@ -107,6 +107,7 @@ async fn serve(settings: Settings, args: Vec<OsString>, log: LogGate) -> Result<
         address,
         store: app.place(),
         graphiql: settings.config().http.graphiql,
+        is_unused: app.is_unused(),
     };
     say(&banner.render(settings.log_format));
     tracing::info!(

@@ -37,6 +37,27 @@ async fn it_prints_where_it_serves() {
 }
 
 #[tokio::test]
+async fn it_says_what_to_do_next_until_someone_has_an_account() {
+    let dir = TempDir::new();
+    let steps = |said: &str, address| {
+        let (_, next) = said.split_once("What to do next:\n")?;
+        let here = format!("http://{address}/");
+        Some(next.lines().filter(|step| step.contains(&here)).count())
+    };
+    let serving = Launch::over(dir.path()).serves().await;
+    let address = serving.address;
+    serving.anonymous().sign_up("ann").await;
+    serving.signal("-TERM");
+    let said = serving.ended().await.stdout;
+    assert_eq!(steps(&said, address), Some(3), "{said}");
+    let serving = Launch::over(dir.path()).serves().await;
+    let address = serving.address;
+    serving.signal("-TERM");
+    let said = serving.ended().await.stdout;
+    assert_eq!(steps(&said, address), None, "{said}");
+}
+
+#[tokio::test]
 async fn it_says_that_graphiql_is_off_or_stood_in_for() {
     let dir = TempDir::new();
     let serving = Launch::over(dir.path())
