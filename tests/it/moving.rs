@@ -2,6 +2,7 @@
 
 mod admin;
 mod backend;
+mod failing;
 mod keeping;
 mod own;
 mod upgrade;

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rusqlite::{Connection, OpenFlags, backup::Backup};
@@ -26,7 +26,8 @@ pub fn back_up(dir: &Path, to: &Path) -> Result<(), OpenError> {
     }
     let copy = || {
         let from = files::connection(&from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let mut to = Connection::open(to)?;
+        // It is there, or whoever wanted it has taken it away again.
+        let mut to = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Until it has its name, it is nothing that anybody would go on with.
         to.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
         // All at once: what is written meanwhile would have it begin anew.
@@ -58,9 +59,14 @@ pub fn restore(from: &Path, dir: &Path) -> Result<(), OpenError> {
     })
 }
 
+/// What a restore writes in a data directory until it is whole.
+pub fn unfinished(dir: &Path) -> PathBuf {
+    dir.join(format!("{DATABASE}.unfinished"))
+}
+
 fn put(from: &Path, dir: &Path) -> io::Result<()> {
     files::make_private(dir)?;
-    let unfinished = dir.join(format!("{DATABASE}.unfinished"));
+    let unfinished = unfinished(dir);
     for entry in fs::read_dir(dir)? {
         // That is what a restore left that was stopped.
         if entry?.path() != unfinished {

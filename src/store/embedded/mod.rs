@@ -43,7 +43,7 @@ use self::{
     files::Files,
     threads::{Jobs, Lane},
 };
-pub use backup::{back_up, restore};
+pub use backup::{back_up, restore, unfinished};
 pub use unopened::Unopened;
 
 use super::{Observer, OpenError, StoreLimits};
