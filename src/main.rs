@@ -87,6 +87,8 @@ fn signals() -> Result<(Signal, Signal), String> {
 async fn serve(settings: Settings, args: Vec<OsString>, log: LogGate) -> Result<(), String> {
     let line = |error: chinwag::app::StartError| error.to_string();
     let (mut terminate, mut interrupt) = signals()?;
+    let rereading =
+        Rereading::prepare(args, &settings, log).map_err(|error| format!("no signals: {error}"))?;
     let starting = async {
         // The address first: a store that a running server uses is left alone.
         let listener = match service::listener()? {
@@ -117,8 +119,7 @@ async fn serve(settings: Settings, args: Vec<OsString>, log: LogGate) -> Result<
         settings = settings.told.changed().to_string(),
         "serving"
     );
-    let rereading = Rereading::prepare(args, &settings, log, app.allowed_origins())
-        .map_err(|error| format!("no signals: {error}"))?;
+    let origins = app.allowed_origins();
     let running = app.run(listener, async move {
         either(&mut terminate, &mut interrupt).await;
         tracing::info!("stopping");
@@ -131,7 +132,7 @@ async fn serve(settings: Settings, args: Vec<OsString>, log: LogGate) -> Result<
     service::is_ready();
     tokio::select! {
         outcome = running => outcome.map_err(|error| error.to_string()),
-        never = rereading.run() => match never {},
+        never = rereading.run(origins) => match never {},
         never = service::lives() => match never {},
     }
 }

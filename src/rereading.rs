@@ -20,7 +20,6 @@ pub struct Rereading {
     /// None where there is no settings file: then SIGHUP is the end, as when a terminal is closed.
     hangups: Option<Signal>,
     log: LogGate,
-    origins: AllowedOrigins,
     /// With what the server was started.
     started: Told,
     /// What holds now.
@@ -28,13 +27,14 @@ pub struct Rereading {
 }
 
 impl Rereading {
+    /// From now on SIGHUP waits to be heard.
+    ///
     /// # Errors
     /// The system's.
     pub fn prepare(
         args: Vec<OsString>,
         settings: &Settings,
         log: LogGate,
-        origins: AllowedOrigins,
     ) -> std::io::Result<Self> {
         let hangups = settings.config.as_ref();
         let hangups = hangups.map(|_| signal(SignalKind::hangup())).transpose()?;
@@ -42,30 +42,29 @@ impl Rereading {
             args,
             hangups,
             log,
-            origins,
             started: settings.told.clone(),
             holding: settings.told.clone(),
         })
     }
 
-    /// Reads them at each SIGHUP.
-    pub async fn run(mut self) -> Infallible {
+    /// Reads them at each SIGHUP; `origins` are those that the server lets in.
+    pub async fn run(mut self, origins: AllowedOrigins) -> Infallible {
         let Some(mut hangups) = self.hangups.take() else {
             return future::pending().await;
         };
         while hangups.recv().await.is_some() {
             service::is_reloading();
-            self.once().await;
+            self.once(&origins).await;
             service::is_ready();
         }
         future::pending().await
     }
 
-    async fn once(&mut self) {
+    async fn once(&mut self, origins: &AllowedOrigins) {
         let args = self.args.clone();
         let read = tokio::task::spawn_blocking(|| Settings::read(args)).await;
         let reason = match read {
-            Ok(Ok(settings)) => return self.apply(&settings),
+            Ok(Ok(settings)) => return self.apply(&settings, origins),
             Ok(Err(Unreadable::Wrong(reason, _))) => reason,
             Ok(Err(Unreadable::Asked(_))) => return,
             Err(error) => error.to_string(),
@@ -76,7 +75,7 @@ impl Rereading {
         );
     }
 
-    fn apply(&mut self, settings: &Settings) {
+    fn apply(&mut self, settings: &Settings, origins: &AllowedOrigins) {
         let (changed, _) = settings.told.unlike(&self.holding).split(&AT_ONCE);
         let (_, later) = settings.told.unlike(&self.started).split(&AT_ONCE);
         let tell = || {
@@ -97,7 +96,7 @@ impl Rereading {
             tell();
         }
         self.log.set(&settings.log);
-        self.origins.replace(settings.allowed_origins.clone());
+        origins.replace(settings.allowed_origins.clone());
         if !is_shown {
             tell();
         }
