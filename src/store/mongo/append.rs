@@ -58,14 +58,14 @@ impl MongoStore {
         let doubt = self.inner.terms.doubt(lane);
         let (inner, entries) = (Arc::clone(&self.inner), entries.to_vec());
         // Not one of the bounded calls: reads that are stuck must not keep entries out.
-        until(deadline, async move {
+        let task = tokio::spawn(async move {
             let _permit = permit;
             inner.make_room(lane, entries.len()).await?;
             let result = inner.append(&entries, deadline).await?;
             inner.terms.no_doubt(lane, doubt);
             Ok(result)
-        })
-        .await
+        });
+        until(deadline, task).await
     }
 }
 

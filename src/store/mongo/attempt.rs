@@ -66,11 +66,11 @@ impl Inner {
             .map_err(|_| error::late())?
             .map_err(broken)?;
         let call = call(Arc::clone(self));
-        until(deadline, async move {
+        let task = tokio::spawn(async move {
             let _permit = permit;
             call.await
-        })
-        .await
+        });
+        until(deadline, task).await
     }
 
     /// How long one of the attempts at a call may take.

@@ -46,7 +46,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
 use mongodb::{
     Client, Collection, Database,
     bson::{RawDocumentBuf, doc},
@@ -54,7 +53,8 @@ use mongodb::{
 };
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, Semaphore, oneshot, watch as told},
+    sync::{Notify, Semaphore, watch as told},
+    task::JoinHandle,
     time::{sleep, timeout_at},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -213,32 +213,20 @@ impl MongoStore {
         .map_err(|_| error::late())?
         .map_err(broken)?;
         let call = call(Arc::clone(&self.inner));
-        until(deadline, async move {
+        let task = tokio::spawn(async move {
             let _permit = permit;
             call.await
-        })
-        .await
+        });
+        until(deadline, task).await
     }
 }
 
-/// Begins a call and waits for it; when it is late, it runs on by itself. All are tasks of one kind, as a kind for each
-/// call takes long to compile.
-fn until<T: Send + 'static>(
-    deadline: Instant,
-    call: impl Future<Output = Result<T>> + Send + 'static,
-) -> impl Future<Output = Result<T>> {
-    let (done, outcome) = oneshot::channel();
-    let task: BoxFuture<'static, ()> = Box::pin(async move {
-        // Whoever waited may be gone.
-        let _ = done.send(call.await);
-    });
-    tokio::spawn(task);
-    async move {
-        match timeout_at(deadline.into(), outcome).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(failure)) => Err(broken(failure)),
-            Err(_) => Err(error::late()),
-        }
+/// Waits for a task that runs on by itself when it is late.
+async fn until<T>(deadline: Instant, task: JoinHandle<Result<T>>) -> Result<T> {
+    match timeout_at(deadline.into(), task).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(failure)) => Err(broken(failure)),
+        Err(_) => Err(error::late()),
     }
 }
 
@@ -351,10 +339,10 @@ impl Upkeep for MongoStore {
             tracing::warn!(detail = %error::detail(&failure), "MongoDB: not all was written at the end; another server or the next start does");
         }
         let client = self.inner.client.clone();
-        let shutdown = async move {
+        let shutdown = tokio::spawn(async move {
             client.shutdown().immediate(true).await;
             Ok(())
-        };
+        });
         // Connections that do not close in time are closed with the process.
         let _ = until(Instant::now() + GOODBYE, shutdown).await;
     }
