@@ -5,10 +5,11 @@
 //! the store. Whatever lost a race, or whose fate was unknown and turned out to be "not written", goes back to those who
 //! wait, and is numbered anew.
 
+mod settling;
+
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map},
     mem,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Chat, Prepared,
+    Chat,
     outbox::{Inbox, Waiting, late},
     proposal::{ClientKey, Proposal, Proposed, Written},
     standing::{Decision, Standing},
@@ -28,11 +29,9 @@ use super::{
 };
 use crate::{
     domain::{
-        ConversationId, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank, Record, Stretch,
-        Tail,
+        ConversationId, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank, Stretch, Tail,
     },
     error::{Error, Result},
-    store::{Appended, Stopped},
 };
 
 /// How long to wait when nothing could be done; doubles up to [`LONGEST_PAUSE`].
@@ -387,106 +386,6 @@ impl Writer {
             offered.push(Offered { pending, written });
         }
         Ok((offer, offered))
-    }
-
-    /// Tells what was written, and lets the rest wait again.
-    fn settle(&mut self, offer: Offer, offered: Vec<Offered>, appended: Appended) {
-        let Appended { written, stopped } = appended;
-        let mut offered: Vec<Option<Offered>> = offered.into_iter().map(Some).collect();
-        let mut rest = offer;
-        let done: Offer = rest.drain(..written.min(rest.len())).collect();
-        if let Some((last, _)) = done.last() {
-            self.pen = Some(Pen::new(last.position, last.rank));
-        }
-        let mut answers = Vec::new();
-        let mut records = Vec::with_capacity(done.len());
-        let mut done = done.into_iter().peekable();
-        while let Some((entry, for_whom)) = done.next() {
-            if self.turns.won(entry.conversation_id) {
-                self.unread.insert(entry.conversation_id);
-            }
-            self.chat.count_written(&entry.what);
-            let known = offered[for_whom].as_ref().map(|offered| &offered.written);
-            let prepared = known.map(Prepared::from).unwrap_or_default();
-            // What makes a conversation comes before the message that it is made for.
-            let next = done.peek().or(rest.first());
-            if next.is_none_or(|(_, next)| *next != for_whom)
-                && let Some(done) = offered[for_whom].take()
-            {
-                // Before it is told: whoever changes it then lets it be forgotten.
-                if let Some(key) = done.pending.proposal.client_key() {
-                    self.chat.0.outbox.remember(key, done.written.clone());
-                }
-                answers.push(done);
-            }
-            records.push((Record::Entry(entry), prepared));
-        }
-        let last = records.last().map(|(record, _)| record.position());
-        self.chat.take_in(records, false);
-        if let Some(last) = last {
-            self.chat.0.signalling.wrote(last);
-        }
-        for Offered { pending, written } in answers {
-            pending.answer(&Ok(written));
-        }
-        match stopped {
-            None => {}
-            Some(Stopped::Known(earlier)) => {
-                for (at, message) in earlier {
-                    let entry = at.checked_sub(written).and_then(|at| rest.get(at));
-                    let earlier = entry.and_then(|(_, for_whom)| offered[*for_whom].take());
-                    if let Some(Offered { pending, written }) = earlier {
-                        pending.answer(&Ok(Written {
-                            message: Some(Arc::new(message)),
-                            ..written
-                        }));
-                    }
-                }
-            }
-            Some(Stopped::Lost) => {
-                if let Some((entry, _)) = rest.first() {
-                    self.unread.insert(entry.conversation_id);
-                    self.turns.lost(entry.conversation_id);
-                }
-            }
-            Some(Stopped::Over) => {
-                if let Some((entry, _)) = rest.first() {
-                    self.over = Some(entry.position.lane());
-                }
-                self.pen = None;
-            }
-        }
-        for offered in offered.into_iter().flatten().rev() {
-            self.pending.push_front(offered.pending);
-        }
-    }
-
-    /// Nobody knows what of this is written, until the term's end is sealed.
-    fn doubt(&mut self, offer: Offer, offered: Vec<Offered>) {
-        let mut offered: Vec<Option<Offered>> = offered.into_iter().map(Some).collect();
-        self.pen = None;
-        self.over = offer.first().map(|(entry, _)| entry.position.lane());
-        // From the end, so that it is the last entry of each proposal that is looked for.
-        let last = offer.into_iter().rev();
-        let last = last.filter_map(|(entry, for_whom)| Some((entry, offered[for_whom].take()?)));
-        self.doubtful = last.collect();
-        self.doubtful.reverse();
-        // Some of it may be in the log all the same, whether somebody waits for it or not.
-        self.chat.0.rounds.want();
-    }
-}
-
-impl Chat {
-    fn count_written(&self, what: &Happening) {
-        let written = &self.0.metrics.written;
-        let count = match what {
-            Happening::Sent(_) => &written.messages,
-            Happening::MessageChanged(_) => &written.message_changes,
-            Happening::Reacted(_) => &written.reactions,
-            Happening::ConversationChanged(_) => &written.conversation_changes,
-            Happening::Estranged(_) => &written.blocks,
-        };
-        count.inc();
     }
 }
 
