@@ -11,7 +11,7 @@ const pictures = process.env.PICTURES;
 mkdirSync(pictures, { recursive: true });
 
 /** How long anything may take that is waited for. */
-export const PATIENCE = 30_000;
+export const PATIENCE = 90_000;
 
 const PHONE = { width: 390, height: 780 };
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");

@@ -13,7 +13,15 @@ use std::{
 
 use serde_json::json;
 
-use crate::support::{Client, app::Place, eventually, program::Program, store::StoreKind, ws::Ws};
+use crate::support::{
+    Client,
+    app::Place,
+    eventually,
+    program::Program,
+    store::StoreKind,
+    turns::{self, Turn},
+    ws::Ws,
+};
 
 /// What else a program holds when it is busy: the store's cache, requests under way, the words of messages that are being
 /// indexed, what the allocator keeps.
@@ -62,7 +70,8 @@ impl Growth {
 }
 
 /// The program, and so many people.
-async fn program<const PEOPLE: usize>() -> (Place, Program, [Client; PEOPLE]) {
+async fn program<const PEOPLE: usize>() -> (Turn, Place, Program, [Client; PEOPLE]) {
+    let turn = turns::one_of_three().await;
     let place = Place::fresh(StoreKind::Embedded).await;
     let program = Program::start(&place).await;
     let signing_up = (0..PEOPLE).map(|number| {
@@ -73,7 +82,7 @@ async fn program<const PEOPLE: usize>() -> (Place, Program, [Client; PEOPLE]) {
     let Ok(people) = people.try_into() else {
         unreachable!("as many as were asked for")
     };
-    (place, program, people)
+    (turn, place, program, people)
 }
 
 /// What the program's `/metrics` says of a gauge or counter.

@@ -8,9 +8,9 @@ use std::{
 };
 
 use chinwag::app::Config;
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use crate::support::{TestApp, npm, or_skipped, store::StoreKind};
+use crate::support::{TestApp, npm, or_skipped, store::StoreKind, turns};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_meet_on_the_page_and_talk() {
@@ -124,9 +124,7 @@ async fn the_first_conversation_of_the_readme_goes_as_it_says() {
 
 /// Runs a script against a server of its own.
 async fn run(script: &'static str, set_up: impl FnOnce(&mut Config)) {
-    // A browser takes a machine's memory and cores.
-    static TURNS: Semaphore = Semaphore::const_new(3);
-    let _turn = TURNS.acquire().await.expect("never closed");
+    let _turn = turns::one_of_three().await;
     let tools = spawn_blocking(Tools::find).await.expect("no panic");
     let Some(tools) = or_skipped("browser", tools) else {
         return;

@@ -182,6 +182,14 @@ async fn a_directory_in_use_is_refused_until_it_is_let_go() {
 }
 
 #[tokio::test]
+async fn whoever_opens_a_directory_that_is_just_let_go_waits_for_it() {
+    let dir = TempDir::new();
+    let store = open(dir.path()).await.expect("opens");
+    let (next, ()) = tokio::join!(open(dir.path()), store.close());
+    next.expect("opens").close().await;
+}
+
+#[tokio::test]
 async fn data_of_a_newer_version_is_refused_and_left_as_it_is() {
     let dir = TempDir::new();
     open(dir.path()).await.expect("opens").close().await;

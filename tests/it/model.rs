@@ -63,7 +63,7 @@ fn fork(random: &mut StdRng) -> StdRng {
 }
 
 async fn rounds(apps: &[&TestApp]) {
-    let (rounds, seed) = (number("MODEL_ROUNDS", 4), number("MODEL_SEED", 1));
+    let (rounds, seed) = (number("MODEL_ROUNDS", 2), number("MODEL_SEED", 1));
     println!("MODEL_ROUNDS={rounds} MODEL_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     for number in 0..rounds {

@@ -3,8 +3,8 @@
 use std::{
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     path::Path,
-    thread::available_parallelism,
-    time::Duration,
+    thread::{self, available_parallelism},
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
@@ -24,12 +24,15 @@ const STATEMENTS: usize = 64;
 /// How long a connection waits for a lock that a person's own tool may hold for a moment, such as a backup's.
 const BUSY: Duration = Duration::from_secs(1);
 
+/// How long a data directory that is in use is waited for.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// For every connection: at most 8 MiB of pages in memory, and sorting there too.
 const SETTINGS: &str = "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;";
 
-/// For the writer: a commit returns when it is on disk, and what is deleted is overwritten. The log is folded into the database by a thread of its own; the
-/// writer does so only when the log has outgrown 4,000 pages (16 MiB) all the same, and what it outgrows in a burst is
-/// given back beyond 64 MiB.
+/// For the writer: a commit returns when it is on disk, and what is deleted is overwritten. The log is folded into the
+/// database by a thread of its own; the writer does so only when the log has outgrown 4,000 pages (16 MiB) all the same,
+/// and what it outgrows in a burst is given back beyond 64 MiB.
 const WRITER_SETTINGS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = ON;
@@ -56,7 +59,7 @@ pub(super) fn open(dir: &Path) -> Result<Files, OpenError> {
     };
     make_private(dir).map_err(|error| cannot("created", &error))?;
     let lock = private_file(&dir.join("lock")).map_err(|error| cannot("written", &error))?;
-    lock.try_lock().map_err(|refusal| match refusal {
+    lock_within(&lock, MOMENT).map_err(|refusal| match refusal {
         TryLockError::WouldBlock => OpenError::new(format!(
             "the data directory {} is in use by another chinwag",
             dir.display()
@@ -66,6 +69,20 @@ pub(super) fn open(dir: &Path) -> Result<Files, OpenError> {
     let path = dir.join(DATABASE);
     private_file(&path).map_err(|error| cannot("written", &error))?;
     connect(&path, lock)
+}
+
+/// Locks a file, or says why not once so long has passed. An earlier holder may be about to end, and a program that one
+/// process is just starting holds on to that one's locks until it runs.
+fn lock_within(file: &File, time: Duration) -> Result<(), TryLockError> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if began.elapsed() < time => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn connect(path: &Path, lock: File) -> Result<Files, OpenError> {

@@ -31,7 +31,7 @@ fn page(with: &Client) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries_whose_answers_nobody_reads_wait_unanswered_and_their_socket_is_cut() {
-    let (_place, program, [ann, bob]) = program().await;
+    let (_turn, _place, program, [ann, bob]) = program().await;
     let body = "x".repeat(BODY);
     join_all((0..PAGE).map(|_| ann.send(&bob, &body))).await;
     let growth = Growth::of(&program);
@@ -54,7 +54,7 @@ async fn queries_whose_answers_nobody_reads_wait_unanswered_and_their_socket_is_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_was_read_leaves_nothing_behind() {
-    let (_place, program, [ann, readers @ ..]) = program::<7>().await;
+    let (_turn, _place, program, [ann, readers @ ..]) = program::<7>().await;
     let body = "x".repeat(BODY);
     let sent = readers
         .iter()

@@ -29,7 +29,7 @@ fn watch() -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn watchers_that_never_read_hold_a_few_changes_each_and_are_cut() {
-    let (_place, program, [watching, driver]) = program().await;
+    let (_turn, _place, program, [watching, driver]) = program().await;
     let signup = "mutation($input: SignupInput!) { signup(input: $input) { token user { id } } }";
     let avatar = format!("https://example.com/{}", "x".repeat(2_028));
     let mut people = HashMap::new();

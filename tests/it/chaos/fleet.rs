@@ -10,7 +10,13 @@ use rand::{RngExt, rngs::StdRng};
 use reqwest::{Method, StatusCode};
 use tokio::time::{Instant, sleep};
 
-use crate::support::{app::Place, eventually, program::Program, store::StoreKind};
+use crate::support::{
+    app::Place,
+    eventually,
+    program::Program,
+    store::StoreKind,
+    turns::{self, Turn},
+};
 
 pub const PROCESSES: usize = 4;
 
@@ -21,6 +27,8 @@ const LONGEST_STOP: Duration = Duration::from_secs(20);
 pub struct Fleet {
     place: Place,
     programs: Vec<Program>,
+    /// Goes last, when all of them are gone.
+    _turn: Turn,
 }
 
 /// What befell processes.
@@ -33,13 +41,18 @@ pub struct Trouble {
 impl Fleet {
     /// All of them on an empty database, ready.
     pub async fn start() -> Self {
+        let turn = turns::alone().await;
         let place = Place::fresh(StoreKind::Mongo).await;
         let starting = ports()
             .into_iter()
             .map(|port| Program::start_on(port, &place));
         let programs = join_all(starting).await;
         join_all(programs.iter().map(until_ready)).await;
-        Self { place, programs }
+        Self {
+            place,
+            programs,
+            _turn: turn,
+        }
     }
 
     pub fn addresses(&self) -> Vec<SocketAddr> {
@@ -51,7 +64,9 @@ impl Fleet {
 
     /// Kills processes, stops them and starts them anew, at most two at a time, until then; leaves all of them ready.
     pub async fn suffer(&mut self, until: Instant, random: [StdRng; 2]) -> Trouble {
-        let Self { place, programs } = self;
+        let Self {
+            place, programs, ..
+        } = self;
         let halves = programs.chunks_mut(PROCESSES / 2);
         let hands = halves
             .zip(random)

@@ -19,7 +19,7 @@ const PAIRS: [[usize; 2]; 3] = [[0, 1], [0, 2], [3, 4]];
 const PEOPLE: usize = 5;
 
 /// How many messages are looked at.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 12;
 
 /// Something was just acknowledged.
 struct Told<'a> {

@@ -20,6 +20,7 @@ pub mod replicas;
 pub mod schema;
 pub mod store;
 pub mod strace;
+pub mod turns;
 pub mod ws;
 
 pub use app::TestApp;

@@ -15,7 +15,7 @@ use tokio_tungstenite::{
 use super::json;
 
 /// Longer than anything that is waited for takes; a test that waits this long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// An open WebSocket.
 pub struct Ws(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
