@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::task::spawn_blocking;
 
-use super::{Http, Peer, over_http::bearer_token};
+use super::{Http, Peer, who_asks::bearer_token};
 use crate::metrics::Readings;
 
 /// Who may read besides this machine.

@@ -10,6 +10,7 @@ mod pages;
 mod serve;
 mod socket;
 mod streaming;
+mod who_asks;
 
 use std::sync::Arc;
 

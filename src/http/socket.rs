@@ -28,13 +28,8 @@ use self::{
 };
 pub(super) use handshake::Handshake;
 
-use super::Http;
-use crate::{
-    auth::Viewer,
-    chat::{Connection, Origin},
-    domain::Device,
-    graphql::RequestId,
-};
+use super::{Http, who_asks::Client};
+use crate::{auth::Viewer, chat::Connection, graphql::RequestId};
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 /// How long the other end has to answer a close.
@@ -59,15 +54,8 @@ enum End {
     Cut,
 }
 
-/// Answers the handshake of the request with this id. `token` is what it carried.
-pub(super) fn open(
-    http: Http,
-    handshake: Handshake,
-    token: Option<String>,
-    origin: Origin,
-    device: Option<Device>,
-    id: RequestId,
-) -> Response {
+/// Answers a client's handshake.
+pub(super) fn open(http: Http, handshake: Handshake, client: Client) -> Response {
     let Handshake {
         response,
         agreed,
@@ -75,6 +63,7 @@ pub(super) fn open(
     } = handshake;
     let sockets = http.0.sockets.clone();
     sockets.clone().spawn(async move {
+        let id = client.id;
         let upgraded = match upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => {
@@ -86,7 +75,7 @@ pub(super) fn open(
         let wire = Wire::new(upgraded, http.0.limits.request_bytes).await;
         // A task of its own, as the one that upgrades holds more memory than a socket that waits should.
         if agreed {
-            let socket = Box::new(Socket::new(http, wire, token, origin, device, id));
+            let socket = Box::new(Socket::new(http, wire, client));
             sockets.spawn(socket.run());
         } else {
             sockets.spawn(say_goodbye(wire, Goodbye::Subprotocol, id));
@@ -111,13 +100,10 @@ struct Greeted {
 }
 
 struct Socket {
-    id: RequestId,
     http: Http,
     wire: Wire,
-    /// Of the upgrade's header or cookie.
-    token: Option<String>,
-    origin: Origin,
-    device: Option<Device>,
+    /// Its token is there until it has greeted.
+    client: Client,
     greeted: Option<Greeted>,
     operations: Operations,
     opened: Instant,
@@ -131,22 +117,12 @@ struct Socket {
 }
 
 impl Socket {
-    fn new(
-        http: Http,
-        wire: Wire,
-        token: Option<String>,
-        origin: Origin,
-        device: Option<Device>,
-        id: RequestId,
-    ) -> Self {
+    fn new(http: Http, wire: Wire, client: Client) -> Self {
         let now = Instant::now();
         Self {
-            id,
             http,
             wire,
-            token,
-            origin,
-            device,
+            client,
             greeted: None,
             operations: Operations::default(),
             opened: now,
@@ -168,7 +144,7 @@ impl Socket {
         match end {
             End::Close(goodbye) => {
                 metrics.socket_closed(goodbye.frame().0);
-                Box::pin(say_goodbye(self.wire, goodbye, self.id)).await;
+                Box::pin(say_goodbye(self.wire, goodbye, self.client.id)).await;
             }
             End::Gone => metrics.socket_closed("gone"),
             End::Cut => metrics.socket_closed("cut"),

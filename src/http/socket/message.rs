@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{error::Error, graphql::Payload, http::over_http::bearer};
+use crate::{error::Error, graphql::Payload, http::who_asks::bearer};
 
 /// Bytes of an operation's id that a close's reason, of 123 at most, repeats.
 const ID_IN_REASON: usize = 90;

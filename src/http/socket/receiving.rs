@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
-use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::Instrument;
 
@@ -16,8 +15,8 @@ use super::{
 use crate::{
     domain::Timestamp,
     error::Error,
-    graphql::{ErrorReply, Hold, OperationKind, Outcome, Params, Payload, RequestContext},
-    http::{Http, over_http::viewer},
+    graphql::{ErrorReply, Hold, OperationKind, Outcome, Params, Payload},
+    http::{Http, who_asks::viewer},
 };
 
 /// Bytes of an operation's id: clients use numbers or UUIDs.
@@ -46,7 +45,7 @@ impl Socket {
                     return Err(End::Close(Goodbye::SecondInit));
                 }
                 let payload = object(message.payload).map_err(|()| invalid())?;
-                let span = self.id.span();
+                let span = self.client.id.span();
                 Box::pin(self.greet(payload).instrument(span)).await
             }
             ("ping", _) => {
@@ -78,7 +77,7 @@ impl Socket {
         let Ok(explicit) = payload.token() else {
             return Err(forbidden);
         };
-        let token = explicit.clone().or_else(|| self.token.take());
+        let token = explicit.clone().or_else(|| self.client.token.take());
         let believed = payload.viewer();
         let viewer = match viewer(&self.http, token.as_deref(), believed.as_deref()).await {
             Ok(None) if explicit.is_some() => return Err(forbidden),
@@ -144,20 +143,15 @@ impl Socket {
             Some(connection) if subscription => Hold::take(connection, operation.root_field()),
             _ => None,
         };
-        let mut context = RequestContext::new(
-            self.id,
-            &api,
-            greeted.viewer,
-            greeted.had_token,
-            self.origin,
-        );
-        context.device.clone_from(&self.device);
-        context.hold = Mutex::new(hold.map(Box::new));
+        let mut context = self
+            .client
+            .context(&self.http, greeted.viewer, greeted.had_token);
+        *context.hold.get_mut() = hold.map(Box::new);
         let effects = greeted
             .connection
             .as_ref()
             .map(|connection| connection.effects());
-        context.after = Mutex::new(effects.flatten().map(Box::new));
+        *context.after.get_mut() = effects.flatten().map(Box::new);
         let context = Arc::new(context);
         if subscription {
             let count = Counted::new(&self.http);
@@ -170,7 +164,7 @@ impl Socket {
             });
             self.operations.start(id, true, events);
         } else {
-            let span = self.id.span();
+            let span = self.client.id.span();
             let checked = greeted
                 .connection
                 .as_ref()
