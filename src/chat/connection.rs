@@ -74,7 +74,7 @@ impl Effects {
 pub struct TooManySockets;
 
 /// What the log brings from the moment of subscribing on, taken before anything is read.
-pub struct Held {
+pub struct LogSource {
     pub(super) receiver: LogReceiver,
     pub(super) stand: Arc<Stand>,
     pub(super) reads: Reads,
@@ -153,7 +153,7 @@ impl Connection {
     }
 
     /// Takes hold of what happens in conversations from here on.
-    pub fn hold_log(&self) -> Held {
+    pub fn hold_log(&self) -> LogSource {
         let reads = self.attachment.reads();
         let (receiver, stand) = self.attachment.log();
         let resume = if self.live.load(Ordering::Relaxed) {
@@ -162,7 +162,7 @@ impl Connection {
             self.resume.clone()
         };
         let effect = (!self.chat.is_up_to_date()).then(|| self.take_effect_later());
-        Held {
+        LogSource {
             receiver,
             stand,
             reads,

@@ -43,7 +43,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use account::{SignedIn, Signup};
 pub use blocks::Estranged;
-pub use connection::{Connection, Effects, Held, TooManySockets};
+pub use connection::{Connection, Effects, LogSource, TooManySockets};
 pub use conversation::Target;
 pub use cursor::News;
 pub use group::NewGroup;

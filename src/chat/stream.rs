@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    Chat, Connection, Held, Target,
+    Chat, Connection, LogSource, Target,
     cursor::{Claim, Had, News},
     replay::Replay,
     seen::{StreamEvent, newest_states},
@@ -71,7 +71,7 @@ impl Chat {
     }
 
     /// Begins a stream at the later of `after` and the cursor that the socket was opened with; without both, at
-    /// the moment when `held` was taken.
+    /// the moment when `source` was taken.
     ///
     /// # Errors
     /// Those of [`Chat::target`]; bad input for a cursor that is malformed or someone else's;
@@ -79,13 +79,13 @@ impl Chat {
     pub async fn stream(
         &self,
         connection: Arc<Connection>,
-        held: Held,
+        source: LogSource,
         news: News,
         only: Option<ConversationRef>,
         after: Option<&str>,
     ) -> Result<LogStream> {
         let viewer = connection.viewer().user_id;
-        let held = self.taking_effect(held).await?;
+        let source = self.taking_effect(source).await?;
         let target = match only {
             Some(reference) => Some(self.target(viewer, "in", reference).await?),
             None => None,
@@ -99,19 +99,19 @@ impl Chat {
         if let Some(after) = after {
             given.push((read(after).ok_or_else(|| refused("after"))?, after));
         }
-        let resumed = held.resume.iter();
+        let resumed = source.resume.iter();
         let resumed = resumed.filter_map(|text| Some((read(text)?, text.as_str())));
         let resumed = resumed.collect::<Vec<_>>();
-        if resumed.is_empty() && !held.resume.is_empty() {
+        if resumed.is_empty() && !source.resume.is_empty() {
             return Err(refused("resume"));
         }
         given.extend(resumed);
-        let Held {
+        let LogSource {
             receiver,
             stand,
             reads,
             ..
-        } = held;
+        } = source;
         let mut stream = LogStream {
             chat: self.clone(),
             connection,
@@ -134,14 +134,14 @@ impl Chat {
 
 impl Chat {
     /// Lets a subscription begin behind everything that was acknowledged before it arrived, on whichever process.
-    async fn taking_effect(&self, mut held: Held) -> Result<Held> {
-        if let Some(effect) = held.effect.take() {
+    async fn taking_effect(&self, mut source: LogSource) -> Result<LogSource> {
+        if let Some(effect) = source.effect.take() {
             self.up_to_date().await?;
-            held.receiver = held.receiver.resubscribe();
-            held.stand = self.0.hub.stand();
+            source.receiver = source.receiver.resubscribe();
+            source.stand = self.0.hub.stand();
             drop(effect);
         }
-        Ok(held)
+        Ok(source)
     }
 }
 

@@ -8,17 +8,18 @@ use std::{
 use async_graphql::dataloader::DataLoader;
 use futures_util::{Stream, StreamExt};
 use parking_lot::Mutex;
-use tokio::{sync::broadcast, time::Instant};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     engine::{Api, Event, Events, Given, Gives},
     loaders::Loaders,
+    source::Source,
 };
 use crate::{
     auth::Viewer,
-    chat::{Chat, Connection, ConversationChanges, Effects, Held, Origin, PresenceReceiver},
-    domain::{Device, Session, Stand, TypingEvent, UserId},
+    chat::{Chat, Effects, Origin},
+    domain::{Device, Session, Stand, UserId},
     error::{Error, Result},
 };
 
@@ -64,8 +65,8 @@ pub struct RequestContext {
     pub had_token: bool,
     /// What becomes of the session cookie; only HTTP looks at it. Boxed, as is what follows: subscriptions keep this.
     pub cookie: Mutex<Option<Box<SessionCookie>>>,
-    /// What a subscription took hold of when it arrived.
-    pub hold: Mutex<Option<Box<Hold>>>,
+    /// Where a subscription hears of what happens, until it begins.
+    pub(super) source: Mutex<Option<Box<Source>>>,
     /// The events of the subscription that has begun.
     pub(super) events: Mutex<Option<Events>>,
 }
@@ -91,7 +92,7 @@ impl RequestContext {
             after: Mutex::default(),
             had_token,
             cookie: Mutex::default(),
-            hold: Mutex::default(),
+            source: Mutex::default(),
             events: Mutex::default(),
         }
     }
@@ -139,10 +140,14 @@ impl RequestContext {
         &self.loaders
     }
 
-    pub(super) fn take_hold(&self) -> Result<Hold> {
+    /// Where this subscription hears of what happens. It is there once.
+    ///
+    /// # Errors
+    /// Nobody is signed in.
+    pub(super) fn take_source(&self) -> Result<Source> {
         self.viewer()?;
-        let hold = self.hold.lock().take().map(|hold| *hold);
-        hold.ok_or_else(|| Error::Internal("a subscription without its source".into()))
+        let source = self.source.lock().take().map(|source| *source);
+        source.ok_or_else(|| Error::Internal("a subscription without its source".into()))
     }
 
     /// Begins the subscription that this request is.
@@ -169,28 +174,4 @@ impl<'a, T> Gives<'a, T> for Begun {
 pub enum SessionCookie {
     Set { token: String, session: Session },
     Clear,
-}
-
-/// The source of a subscription's events, taken before anything that its socket sends later takes effect.
-pub enum Hold {
-    Log(Arc<Connection>, Held),
-    Presence(PresenceReceiver),
-    /// With what tells that somebody may have left.
-    Typing(broadcast::Receiver<Arc<TypingEvent>>, ConversationChanges),
-    Changes(ConversationChanges),
-}
-
-impl Hold {
-    /// Takes hold for the subscription with this root field; `None` for a name that the schema does not have.
-    pub fn take(connection: &Arc<Connection>, root_field: &str) -> Option<Self> {
-        Some(match root_field {
-            "events" | "newMessage" | "messageChanged" => {
-                Self::Log(connection.clone(), connection.hold_log())
-            }
-            "onlineUsersChanged" => Self::Presence(connection.hold_presence()),
-            "typing" => Self::Typing(connection.hold_typing(), connection.hold_changes()),
-            "conversationChanged" => Self::Changes(connection.hold_changes()),
-            _ => return None,
-        })
-    }
 }

@@ -8,12 +8,12 @@ use futures_util::{StreamExt, stream};
 use super::{
     Mutation, Query, RequestContext, Subscription,
     connection::{ListCursor, Listed, connection},
-    context::Hold,
     engine::{Event, Given, Gives, Soon, fields, item, leaf, object},
     loaders::{ActivityOf, MarksOf, MessageAt},
     member::Member,
     message::{Message, MessageConnection, message_page},
     scalar::DateTime,
+    source::Source,
 };
 use crate::{
     chat::Target,
@@ -241,7 +241,7 @@ fields! { mutations of Mutation, |_mutation, cx| {
 fields! { subscriptions of Subscription, |_subscription, cx| {
     /// A conversation of the viewer's was created, renamed, changed members, or was read by someone.
     conversationChanged: Conversation = each loads {
-        let Hold::Changes(changes) = cx.take_hold()? else {
+        let Source::Changes(changes) = cx.take_source()? else {
             return Err(Error::Internal("not a source of changes".into()).into());
         };
         let (chat, viewer) = (cx.chat.clone(), cx.viewer_id()?);

@@ -7,10 +7,11 @@ use futures_util::stream;
 
 use super::{
     RequestContext, Subscription,
-    context::{Begun, Hold},
+    context::Begun,
     conversation::{Conversation, ConversationRef},
     engine::{Event, Hole, Object, fields, interface, object},
     message::Message,
+    source::Source,
     user::User,
 };
 use crate::{
@@ -145,13 +146,13 @@ async fn stream_of(
     only: Option<ConversationRef>,
     after: Option<String>,
 ) -> Result<Begun> {
-    let Hold::Log(connection, held) = cx.take_hold()? else {
+    let Source::Log(connection, source) = cx.take_source()? else {
         return Err(Error::Internal("not the source of what happens".into()));
     };
     let only = only.map(|reference| reference.parse("in")).transpose()?;
     let events = cx
         .chat
-        .stream(connection, held, news, only, after.as_deref());
+        .stream(connection, source, news, only, after.as_deref());
     let events = events.await?;
     Ok(cx.begin(stream::unfold(Some(events), |events| async move {
         let mut events = events?;

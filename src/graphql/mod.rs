@@ -5,7 +5,7 @@
 //! - a field: a line in its type's `object!`, with its audience, and its size if it holds many;
 //! - a type: a struct that is cheap to clone, and its `object!`; `connection!` gives it pages;
 //! - a query or a mutation: a line in its topic's `fields!`; a topic's first ones are also named below;
-//! - a subscription: a line in its topic's `fields!`, a [`Hold`] on its source, and `Event`s of objects;
+//! - a subscription: a line in its topic's `fields!`, its [`Source`](source::Source) by its name, and `Event`s of objects;
 //! - what a client gives: an `InputObject` of async-graphql's. Then run `cargo run -- schema > schema.graphql`.
 
 mod account;
@@ -26,12 +26,13 @@ mod reaction;
 mod scalar;
 mod search;
 mod session;
+mod source;
 mod typing;
 mod user;
 
 use std::sync::LazyLock;
 
-pub use context::{Hold, RequestContext, RequestId, SessionCookie};
+pub use context::{RequestContext, RequestId, SessionCookie};
 pub use engine::{Api, JsonObject, Operation, OperationKind, Outcome, Params, Payload, Reply, sdl};
 pub use error::ErrorReply;
 

@@ -7,8 +7,8 @@ use futures_util::stream;
 
 use super::{
     Subscription,
-    context::Hold,
     engine::{Event, fields, object},
+    source::Source,
     user::{User, in_order},
 };
 use crate::{
@@ -37,7 +37,7 @@ fields! { subscriptions of Subscription, |_subscription, cx| {
         /// Watch only these users, at most 500.
         among: Option<Vec<ID>>,
     ): OnlineUsersChange = each loads {
-        let Hold::Presence(mut receiver) = cx.take_hold()? else {
+        let Source::Presence(mut receiver) = cx.take_source()? else {
             return Err(Error::Internal("not a presence source".into()).into());
         };
         let most = cx.chat.limits().watched_users;

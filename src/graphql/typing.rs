@@ -7,9 +7,9 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{
     Mutation, Subscription,
-    context::Hold,
     conversation::{Conversation, ConversationRef},
     engine::{Event, fields, object},
+    source::Source,
     user::User,
 };
 use crate::{
@@ -34,8 +34,8 @@ object! {
     }
 }
 
-/// Where a subscription hears of typing.
-struct Source {
+/// What a subscription hears of typing, as far as it is for its viewer.
+struct Listener {
     chat: Chat,
     viewer: UserId,
     receiver: Receiver<Arc<domain::TypingEvent>>,
@@ -44,7 +44,7 @@ struct Source {
     only: Option<(domain::ConversationRef, Target)>,
 }
 
-impl Source {
+impl Listener {
     async fn next(&mut self) -> Option<Result<Arc<domain::TypingEvent>>> {
         loop {
             let told = tokio::select! {
@@ -98,7 +98,7 @@ fields! { subscriptions of Subscription, |_subscription, cx| {
         /// Only there.
         r#in: Option<ConversationRef>,
     ): TypingEvent = each loads {
-        let Hold::Typing(receiver, changes) = cx.take_hold()? else {
+        let Source::Typing(receiver, changes) = cx.take_source()? else {
             return Err(Error::Internal("not a typing source".into()).into());
         };
         let viewer = cx.viewer_id()?;
@@ -110,19 +110,19 @@ fields! { subscriptions of Subscription, |_subscription, cx| {
             }
             None => None,
         };
-        let source = Source {
+        let listener = Listener {
             chat: cx.chat.clone(),
             viewer,
             receiver,
             changes,
             only,
         };
-        Ok(cx.begin(stream::unfold(Some(source), |source| async move {
-            let mut source = source?;
-            Some(match source.next().await? {
+        Ok(cx.begin(stream::unfold(Some(listener), |listener| async move {
+            let mut listener = listener?;
+            Some(match listener.next().await? {
                 Ok(event) => {
                     let event = Event::shared(TypingEvent(event.clone()), &event);
-                    (Ok(event), Some(source))
+                    (Ok(event), Some(listener))
                 }
                 Err(error) => (Err(error), None),
             })

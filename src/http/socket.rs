@@ -23,13 +23,17 @@ use tokio::time::{Instant, Sleep, timeout};
 use self::{
     bell::Bell,
     message::{Goodbye, next, write},
-    operations::{Event, Operations},
+    operations::Operations,
     wire::{Received, Wire},
 };
 pub(super) use handshake::Handshake;
 
 use super::{Http, who_asks::Client};
-use crate::{auth::Viewer, chat::Connection, graphql::RequestId};
+use crate::{
+    auth::Viewer,
+    chat::Connection,
+    graphql::{Outcome, RequestId},
+};
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
 /// How long the other end has to answer a close.
@@ -192,8 +196,8 @@ impl Socket {
         }
     }
 
-    /// Tells what there is to tell, and waits for something else to do. What is told comes first, as the link then
-    /// carries all of it at once.
+    /// Writes what came of the operations, and then waits for something else that happens: a message, an end, a moment
+    /// at which something is due. Operations come first, so that one write carries all that came of them.
     fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -203,9 +207,9 @@ impl Socket {
         loop {
             let silent = self.poll_silence(context).is_pending();
             while self.wire.has_room()
-                && let Poll::Ready((id, event)) = self.operations.poll_next(context, silent)
+                && let Poll::Ready((id, outcome)) = self.operations.poll_next(context, silent)
             {
-                self.tell(&id, event);
+                self.tell(&id, outcome);
             }
             if !self.wire.has_room() {
                 self.operations.go_on(context, silent);
@@ -300,12 +304,12 @@ impl Socket {
         Ok(next)
     }
 
-    /// Lets an operation's event wait to be written.
-    fn tell(&mut self, id: &str, event: Event) {
-        self.wire.send(match event {
-            Event::Next(payload) => next(id, &payload),
-            Event::Error(errors) => write(Some(id), "error", Some(errors)),
-            Event::Complete => write(Some(id), "complete", None::<()>),
+    /// Lets what came of an operation, or its end, wait to be written.
+    fn tell(&mut self, id: &str, outcome: Option<Outcome>) {
+        self.wire.send(match outcome {
+            Some(Outcome::Next(payload)) => next(id, &payload),
+            Some(Outcome::Error(errors)) => write(Some(id), "error", Some(errors)),
+            None => write(Some(id), "complete", None::<()>),
         });
     }
 }

@@ -18,7 +18,7 @@ use axum::{
 use futures_util::{Stream, StreamExt, future::pending};
 use tokio::{
     sync::mpsc,
-    time::{Instant, sleep, timeout},
+    time::{sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -27,7 +27,7 @@ use crate::{
     chat::Connection,
     domain::Timestamp,
     error::Error,
-    graphql::{ErrorReply, Hold, Operation, Outcome, Payload, Reply, RequestContext},
+    graphql::{ErrorReply, Operation, Outcome, Payload, Reply, RequestContext},
 };
 
 /// Events that may wait for the network before nothing more is taken from the subscription.
@@ -43,7 +43,7 @@ pub(super) fn stream(
     cut: Option<Cut>,
     headers: &HeaderMap,
     operation: Operation,
-    mut context: RequestContext,
+    context: RequestContext,
     format: StreamFormat,
 ) -> Response {
     let resume = [LAST_EVENT_ID, RESUME]
@@ -68,18 +68,17 @@ pub(super) fn stream(
             return once(format, &Reply::failed(&error));
         }
     };
-    let hold = connection
-        .as_ref()
-        .and_then(|connection| Hold::take(connection, operation.root_field()));
-    *context.hold.get_mut() = hold.map(Box::new);
+    let outcomes = http
+        .0
+        .api
+        .subscribe(operation, context, connection.as_ref());
     let (sender, receiver) = mpsc::channel(ROOM_FOR_EVENTS);
     let events = Events {
         http: http.clone(),
         sender,
         format,
     };
-    let run = events.run(operation, context, connection, cut);
-    http.0.sockets.spawn(run);
+    http.0.sockets.spawn(events.run(outcomes, connection, cut));
     let opening = tokio_stream::once(Ok::<_, Infallible>(opening(format)));
     response(
         format,
@@ -182,44 +181,37 @@ struct Gone;
 impl Events {
     async fn run(
         self,
-        operation: Operation,
-        context: RequestContext,
+        outcomes: impl Stream<Item = Outcome> + Send,
         connection: Option<Arc<Connection>>,
         cut: Option<Cut>,
     ) {
-        let metrics = self.http.0.metrics.clone();
-        metrics.subscriptions.inc();
-        let stall = self.http.0.limits.write_stall;
-        if self.pass_on(operation, context, connection).await.is_err()
+        if self.pass_on(outcomes, connection).await.is_err()
             && !self.sender.is_closed()
             && let Some(Cut(connection)) = cut
         {
-            metrics.slow_readers.http.inc();
+            self.http.0.metrics.slow_readers.http.inc();
+            let stall = self.http.0.limits.write_stall;
             tracing::debug!(?stall, "cutting a client that does not read");
             connection.cancel();
         }
-        metrics.subscriptions.dec();
     }
 
     /// Passes events on until one side ends it. Only a stream that is really over says so: whoever is cut off comes
     /// back.
     async fn pass_on(
         &self,
-        operation: Operation,
-        context: RequestContext,
+        outcomes: impl Stream<Item = Outcome> + Send,
         connection: Option<Arc<Connection>>,
     ) -> Result<(), Gone> {
-        let expires = context
-            .viewer
-            .map(|viewer| Instant::now() + viewer.expires_at.since(Timestamp::now()));
-        let mut outcomes = pin!(self.http.0.api.subscribe(operation, Arc::new(context)));
+        let mut outcomes = pin!(outcomes);
         let mut session_over = pin!(async {
-            match (&connection, expires) {
-                (Some(connection), Some(expires)) => {
+            match &connection {
+                Some(connection) => {
+                    let expires = connection.viewer().expires_at.since(Timestamp::now());
                     // Either ends it.
-                    let _ = tokio::time::timeout_at(expires, connection.revoked()).await;
+                    let _ = timeout(expires, connection.revoked()).await;
                 }
-                _ => pending().await,
+                None => pending().await,
             }
         });
         let stopping = self.http.0.stopping.clone();

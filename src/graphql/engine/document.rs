@@ -261,7 +261,7 @@ impl Operation {
     }
 
     /// The name of its (first) root field.
-    pub fn root_field(&self) -> &'static str {
+    pub(super) fn root_field(&self) -> &'static str {
         self.plan.root_field()
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What came of an operation.
-pub(super) struct Outcome {
+pub(super) struct Resolved {
     /// The response's `data`.
     pub(super) data: Vec<u8>,
     pub(super) errors: Vec<ErrorReply>,
@@ -36,7 +36,7 @@ pub(super) struct Run<'p> {
 
 impl Run<'_> {
     /// Runs a query's fields side by side, a mutation's one after the other (6.2.2).
-    pub(super) async fn operation(self, root: &dyn Object) -> Outcome {
+    pub(super) async fn operation(self, root: &dyn Object) -> Resolved {
         let plan = self.plan;
         let serially = plan.kind == OperationKind::Mutation;
         let introspected = self.introspected();
@@ -52,7 +52,7 @@ impl Run<'_> {
     }
 
     /// Writes what is selected from the one root field of a subscription, of an event that it gave.
-    pub(super) async fn event(self, event: &dyn Object) -> Outcome {
+    pub(super) async fn event(self, event: &dyn Object) -> Resolved {
         let plan = self.plan;
         let mut writer = Writer::new(self, Ok(JsonMap::new()));
         for field in &plan.fields {

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     answer::Hole,
-    execute::Outcome,
+    execute::Resolved,
     operation::Reply,
     subscription::{Event, EventPlace},
 };
@@ -54,11 +54,11 @@ impl Payload {
 
     /// What came of an operation, as one reader sees it.
     pub(super) fn reply(
-        outcome: Outcome,
+        outcome: Resolved,
         reader: Option<UserId>,
         place: Option<&EventPlace>,
     ) -> Reply {
-        let Outcome {
+        let Resolved {
             data,
             errors,
             holes,
@@ -214,7 +214,7 @@ impl Payloads {
 
     /// Keeps what came of an event for all its readers, when there is room for it. What went wrong each of them finds
     /// out on its own.
-    pub(super) fn keep(&self, outcome: Outcome) -> Option<Arc<Pieces>> {
+    pub(super) fn keep(&self, outcome: Resolved) -> Option<Arc<Pieces>> {
         const BEFORE: &str = "{\"data\":";
         if !outcome.errors.is_empty() {
             return None;

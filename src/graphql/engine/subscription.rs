@@ -15,18 +15,20 @@ use super::{
     answer::{Answer, Failure},
     declare::Object,
     document::{Operation, locations},
-    execute::{Outcome as Resolved, Run},
+    execute::{Resolved, Run},
     operation::{Api, panicked},
     payload::{Made, Payload, Pieces, Readers},
     plan::What,
     values::Arguments,
 };
 use crate::{
+    chat::Connection,
     domain::UserId,
     error::Error,
     graphql::{
         RequestContext, Subscription as Root,
         error::{ErrorReply, PathSegment},
+        source::Source,
     },
 };
 
@@ -76,7 +78,7 @@ impl Event {
 /// The events of a subscription that has begun. An error is its end.
 pub type Events = BoxStream<'static, Result<Event, Error>>;
 
-/// One event of a subscription, or its end by an error.
+/// What comes of an operation: one response for each event of a subscription, one of all else. Or its end by an error.
 pub enum Outcome {
     Next(Payload),
     Error(Vec<ErrorReply>),
@@ -114,16 +116,21 @@ enum Shared {
 }
 
 impl Api {
-    /// Runs a subscription. The stream ends after an [`Outcome::Error`].
+    /// Runs a subscription, which is live for all that its client sends over this connection from now on. The stream
+    /// ends after an [`Outcome::Error`].
     pub fn subscribe(
         &self,
         operation: Operation,
-        context: Arc<RequestContext>,
+        mut context: RequestContext,
+        connection: Option<&Arc<Connection>>,
     ) -> impl Stream<Item = Outcome> + Send + use<> {
+        let source = connection.and_then(|of| Source::of(of, operation.root_field()));
+        *context.source.get_mut() = source.map(Box::new);
+        self.0.metrics.subscriptions.inc();
         let reader = Arc::new(Reader {
             api: self.clone(),
             operation,
-            context,
+            context: Arc::new(context),
         });
         let span = reader.context.id.span();
         Subscription {
@@ -133,6 +140,12 @@ impl Api {
             events: None,
             making: None,
         }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.reader.api.0.metrics.subscriptions.dec();
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     answer::{Answer, Failure, Given, Hole, Later},
     declare::{Object, Shape},
     document::locations,
-    execute::{Outcome, Run},
+    execute::{Resolved, Run},
     json,
     plan::{Planned, What},
     texts::{self, Gap, Place, Text},
@@ -377,7 +377,7 @@ impl<'p> Writer<'p> {
         });
     }
 
-    pub(super) fn finish(mut self) -> Outcome {
+    pub(super) fn finish(mut self) -> Resolved {
         self.out.push(b'}');
         self.texts[0].json = std::mem::take(&mut self.out);
         let (data, holes) = if self.places[Self::WHOLE].is_null {
@@ -385,7 +385,7 @@ impl<'p> Writer<'p> {
         } else {
             texts::together(self.texts, &self.places[1..])
         };
-        Outcome {
+        Resolved {
             data,
             errors: self.errors,
             holes,

@@ -1,6 +1,7 @@
 //! The operations that are under way on one socket, by the ids that its client gave them.
 
 use std::{
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -9,36 +10,26 @@ use std::{
 use futures_util::{Stream, StreamExt};
 
 use super::bell::Bell;
-use crate::graphql::{ErrorReply, Payload};
-
-/// What an operation gives its socket.
-pub(super) enum Event {
-    Next(Payload),
-    /// Ends it.
-    Error(Vec<ErrorReply>),
-    /// Ends it; comes by itself after everything else.
-    Complete,
-}
+use crate::graphql::Outcome;
 
 struct Running {
     id: Arc<str>,
     subscription: bool,
-    events: Pin<Box<dyn Stream<Item = Event> + Send>>,
+    outcomes: Pin<Box<dyn Stream<Item = Outcome> + Send>>,
     bell: Arc<Bell>,
-    /// What came while there was no room for it.
-    waiting: Option<Event>,
+    /// What came while there was no room for it, if anything did.
+    waiting: Poll<Option<Outcome>>,
 }
 
 impl Running {
-    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Event> {
-        if let Some(event) = self.waiting.take() {
-            return Poll::Ready(event);
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Outcome>> {
+        let waiting = mem::replace(&mut self.waiting, Poll::Pending);
+        if waiting.is_ready() {
+            return waiting;
         }
-        let events = &mut self.events;
-        let event = self
-            .bell
-            .poll(context, |context| events.poll_next_unpin(context));
-        event.map(|event| event.unwrap_or(Event::Complete))
+        let outcomes = &mut self.outcomes;
+        self.bell
+            .poll(context, |context| outcomes.poll_next_unpin(context))
     }
 }
 
@@ -51,21 +42,21 @@ pub(super) struct Operations {
 }
 
 impl Operations {
-    /// Begins to ask for an operation's events. Its id must be free.
+    /// Begins to ask for what comes of an operation. Its id must be free.
     pub(super) fn start(
         &mut self,
         id: Arc<str>,
         subscription: bool,
-        events: impl Stream<Item = Event> + Send + 'static,
+        outcomes: impl Stream<Item = Outcome> + Send + 'static,
     ) {
         // Most sockets have one to three, and there are many sockets.
         self.running.reserve_exact(1);
         self.running.push(Running {
             id,
             subscription,
-            events: Box::pin(events),
+            outcomes: Box::pin(outcomes),
             bell: Bell::new(),
-            waiting: None,
+            waiting: Poll::Pending,
         });
     }
 
@@ -100,64 +91,58 @@ impl Operations {
         self.running.iter().filter(alike).count()
     }
 
-    /// The next event of any, with the id of its operation, which is free again when the event ends it. Pending while
-    /// there is none, also when nothing is under way. Subscriptions are not asked while they are to be `silent`.
+    /// What comes of any of them next, `None` for its end, with the operation's id, which is free again after its end or an
+    /// error. Pending while there is nothing, also when nothing is under way. Subscriptions are not asked while they are to
+    /// be `silent`.
     pub(super) fn poll_next(
         &mut self,
         context: &Context<'_>,
         silent: bool,
-    ) -> Poll<(Arc<str>, Event)> {
+    ) -> Poll<(Arc<str>, Option<Outcome>)> {
         let count = self.running.len();
         for index in (self.turn..count).chain(0..self.turn.min(count)) {
             let running = &mut self.running[index];
             if silent && running.subscription {
                 continue;
             }
-            let Poll::Ready(event) = running.poll_next(context) else {
+            let Poll::Ready(outcome) = running.poll_next(context) else {
                 continue;
             };
             self.turn = index + 1;
-            let id = match event {
-                Event::Next(_) => running.id.clone(),
-                Event::Error(_) | Event::Complete => self.running.swap_remove(index).id,
+            let id = match outcome {
+                Some(Outcome::Next(_)) => running.id.clone(),
+                Some(Outcome::Error(_)) | None => self.running.swap_remove(index).id,
             };
-            return Poll::Ready((id, event));
+            return Poll::Ready((id, outcome));
         }
         Poll::Pending
     }
 
-    /// Lets every operation go on, up to its next event, for which there is no room yet. One that stood still could
-    /// hold up others, elsewhere, which wait for what it loads.
+    /// Lets every operation go on, up to what comes of it next, for which there is no room yet. One that stood still could
+    /// hold up operations of other sockets, which wait for what it loads together with theirs.
     pub(super) fn go_on(&mut self, context: &Context<'_>, silent: bool) {
         for running in &mut self.running {
             if silent && running.subscription {
                 continue;
             }
-            if let Poll::Ready(event) = running.poll_next(context) {
-                running.waiting = Some(event);
-            }
+            running.waiting = running.poll_next(context);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{
-        FutureExt,
-        future::poll_fn,
-        stream::{self, BoxStream},
-        task::noop_waker,
-    };
+    use futures_util::{FutureExt, future::poll_fn, stream, task::noop_waker};
 
     use super::*;
 
     fn next(operations: &mut Operations) -> Option<(String, bool)> {
         let next = poll_fn(|context| operations.poll_next(context, false)).now_or_never()?;
-        Some((next.0.to_string(), matches!(next.1, Event::Complete)))
+        Some((next.0.to_string(), next.1.is_none()))
     }
 
-    fn failing() -> Event {
-        Event::Error(Vec::new())
+    fn failing() -> Outcome {
+        Outcome::Error(Vec::new())
     }
 
     #[test]
@@ -216,8 +201,7 @@ mod tests {
     #[test]
     fn an_error_is_the_end() {
         let mut operations = Operations::default();
-        let events: BoxStream<'static, Event> = stream::iter([failing(), failing()]).boxed();
-        operations.start("a".into(), true, events);
+        operations.start("a".into(), true, stream::iter([failing(), failing()]));
         assert_eq!(next(&mut operations), Some(("a".to_owned(), false)));
         assert!(operations.is_empty());
     }

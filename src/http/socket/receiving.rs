@@ -2,21 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
     End, Greeted, Socket,
     message::{ClientMessage, Goodbye, InitPayload, object, write},
-    operations::Event,
     wire::Received,
 };
 use crate::{
     domain::Timestamp,
     error::Error,
-    graphql::{ErrorReply, Hold, OperationKind, Outcome, Params, Payload},
-    http::{Http, who_asks::viewer},
+    graphql::{ErrorReply, OperationKind, Outcome, Params, Payload},
+    http::who_asks::viewer,
 };
 
 /// Bytes of an operation's id: clients use numbers or UUIDs.
@@ -138,73 +137,38 @@ impl Socket {
             );
             return Ok(());
         }
-        // Held now, so that whatever this socket sends after this message finds the subscription live.
-        let hold = match &greeted.connection {
-            Some(connection) if subscription => Hold::take(connection, operation.root_field()),
-            _ => None,
-        };
-        let mut context = self
-            .client
-            .context(&self.http, greeted.viewer, greeted.had_token);
-        *context.hold.get_mut() = hold.map(Box::new);
-        let effects = greeted
-            .connection
-            .as_ref()
-            .map(|connection| connection.effects());
-        *context.after.get_mut() = effects.flatten().map(Box::new);
-        let context = Arc::new(context);
+        let (viewer, had_token) = (greeted.viewer, greeted.had_token);
+        let mut context = self.client.context(&self.http, viewer, had_token);
+        let connection = greeted.connection.as_ref();
         if subscription {
-            let count = Counted::new(&self.http);
-            let events = api.subscribe(operation, context).map(move |outcome| {
-                let _while_it_lives = &count;
-                match outcome {
-                    Outcome::Next(payload) => Event::Next(payload),
-                    Outcome::Error(errors) => Event::Error(errors),
-                }
-            });
-            self.operations.start(id, true, events);
-        } else {
-            let span = self.client.id.span();
-            let checked = greeted
-                .connection
-                .as_ref()
-                .map(|connection| connection.check_session());
-            let answer = stream::once(async move {
-                if let Some(checked) = checked
-                    && let Err(error) = checked.await
-                {
-                    return Event::Error(vec![ErrorReply::from(&error)]);
-                }
-                let reply = api.execute(operation, context).instrument(span).await;
-                if reply.ran() {
-                    Event::Next(Payload::from(&reply))
-                } else {
-                    Event::Error(reply.errors)
-                }
-            });
-            self.operations.start(id, false, answer);
+            let outcomes = api.subscribe(operation, context, connection);
+            self.operations.start(id, true, outcomes);
+            return Ok(());
         }
+        let effects = connection.and_then(|connection| connection.effects());
+        *context.after.get_mut() = effects.map(Box::new);
+        let span = self.client.id.span();
+        let checked = connection.map(|connection| connection.check_session());
+        let outcome = async move {
+            if let Some(checked) = checked
+                && let Err(error) = checked.await
+            {
+                return Outcome::Error(vec![ErrorReply::from(&error)]);
+            }
+            let reply = api.execute(operation, Arc::new(context)).instrument(span);
+            let reply = reply.await;
+            if reply.ran() {
+                Outcome::Next(Payload::from(&reply))
+            } else {
+                Outcome::Error(reply.errors)
+            }
+        };
+        self.operations.start(id, false, stream::once(outcome));
         Ok(())
     }
 
     fn refuse(&mut self, id: &str, error: Error) {
         self.wire
             .send(write(Some(id), "error", Some([ErrorReply::from(&error)])));
-    }
-}
-
-/// Counts a subscription for as long as it lives.
-struct Counted(Http);
-
-impl Counted {
-    fn new(http: &Http) -> Self {
-        http.0.metrics.subscriptions.inc();
-        Self(http.clone())
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.0.metrics.subscriptions.dec();
     }
 }
