@@ -28,6 +28,15 @@ pub struct PageArgs {
 }
 
 impl PageArgs {
+    /// Of a field whose list is paged forwards only.
+    pub fn forwards(first: i32, after: Option<String>) -> Self {
+        Self {
+            first: Some(first),
+            after,
+            ..Self::default()
+        }
+    }
+
     /// Checks them; `read` turns a cursor's text into the cursor. Without `first` and `last`: the last
     /// `default_size` items.
     pub fn window<C>(

@@ -64,17 +64,14 @@ fn asked<T>(value: MaybeUndefined<T>) -> Change<T> {
     }
 }
 
-/// A fresh sign-in.
-#[derive(Clone)]
-struct AuthPayload {
-    token: String,
-    expires_at: Timestamp,
-    user: User,
-}
-
 object! {
     /// A fresh sign-in.
-    AuthPayload, |payload, cx| {
+    struct AuthPayload {
+        token: String,
+        expires_at: Timestamp,
+        user: User,
+    }
+    |payload, cx| {
         /// Send it as `Authorization: Bearer …`, or as `token` in the WebSocket's `connection_init` payload. Browsers need neither: an `HttpOnly` cookie carries it too.
         token: String = each => payload.token.as_str();
         /// When the session ends by itself.
@@ -111,17 +108,11 @@ fields! { mutations of Mutation, |_mutation, cx| {
         /// Who signs up.
         input: SignupInput,
     ): AuthPayload = each loads {
-        let SignupInput {
-            username,
-            password,
-            display_name,
-            avatar_url,
-        } = input;
         let signup = Signup {
-            username,
-            password,
-            display_name,
-            avatar_url,
+            username: input.username,
+            password: input.password,
+            display_name: input.display_name,
+            avatar_url: input.avatar_url,
         };
         let signed_in = cx.chat.signup(cx.origin, cx.device.clone(), signup).await?;
         Ok(AuthPayload::new(&cx, signed_in))
@@ -166,13 +157,10 @@ fields! { mutations of Mutation, |_mutation, cx| {
         /// The password so far, and the new one.
         input: ChangePasswordInput,
     ): AuthPayload = each loads {
-        let ChangePasswordInput {
-            current_password,
-            new_password,
-        } = input;
         let (viewer, device) = (cx.viewer()?, cx.device.clone());
-        let changing = cx.chat.change_password(viewer, device, &current_password, &new_password);
-        Ok(AuthPayload::new(&cx, changing.await?))
+        let (current, new) = (&input.current_password, &input.new_password);
+        let signed_in = cx.chat.change_password(viewer, device, current, new).await?;
+        Ok(AuthPayload::new(&cx, signed_in))
     };
     /// Removes the account for good and ends all of its sessions; its messages stay, with a deleted sender. Clears the cookie. The username is never given out again.
     deleteAccount(

@@ -6,18 +6,15 @@ use uuid::Uuid;
 use super::engine::object;
 use crate::domain::{ConversationId, Rank, Seq, UserId};
 
-/// Where a page stands in its list.
-#[derive(Clone)]
-pub(super) struct PageInfo {
-    pub(super) has_previous: bool,
-    pub(super) has_next: bool,
-    pub(super) start: Option<String>,
-    pub(super) end: Option<String>,
-}
-
 object! {
     /// Where a page stands in its list.
-    PageInfo, |page, cx| {
+    pub(super) struct PageInfo {
+        pub(super) has_previous: bool,
+        pub(super) has_next: bool,
+        pub(super) start: Option<String>,
+        pub(super) end: Option<String>,
+    }
+    |page, cx| {
         /// Whether there is more before this page.
         hasPreviousPage: bool = everyone => page.has_previous;
         /// Whether there is more after this page.
@@ -103,14 +100,6 @@ pub(super) trait Listed {
 /// Declares a connection and its edge for one type of node.
 macro_rules! connection {
     ($(#[doc = $doc:literal])+ $connection:ident, $edge:ident, $node:ident) => {
-        $(#[doc = $doc])+
-        #[derive(Clone)]
-        pub(super) struct $connection {
-            items: Vec<$node>,
-            has_previous: bool,
-            has_next: bool,
-        }
-
         #[allow(dead_code, reason = "some lists are paged forwards only, some both ways")]
         impl $connection {
             /// A page with what is around it.
@@ -132,7 +121,12 @@ macro_rules! connection {
 
         $crate::graphql::engine::object! {
             $(#[doc = $doc])+
-            [page] $connection, |page, cx| {
+            pub(super) struct $connection {
+                items: Vec<$node>,
+                has_previous: bool,
+                has_next: bool,
+            }
+            [page] |page, cx| {
                 /// The items with their cursors.
                 edges: Vec<$edge> = everyone[counted] =>
                     page.items.iter().cloned().map($edge).collect::<Vec<_>>();
@@ -151,13 +145,10 @@ macro_rules! connection {
             }
         }
 
-        /// An item and its cursor.
-        #[derive(Clone)]
-        pub(super) struct $edge($node);
-
         $crate::graphql::engine::object! {
             /// An item and its cursor.
-            $edge, |edge, cx| {
+            pub(super) struct $edge($node);
+            |edge, cx| {
                 /// Pass it as `after` or `before` to page on from here.
                 cursor: String = everyone => $crate::graphql::connection::cursor(&edge.0);
                 /// The item.

@@ -46,7 +46,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// Everything about one request. Made by the transport, at hand for every field.
+/// Everything about one request. The transport makes it, every field gets it.
 pub struct RequestContext {
     pub id: RequestId,
     pub chat: Chat,
@@ -59,11 +59,12 @@ pub struct RequestContext {
     began: Instant,
     /// How far the log was told before anything of the request ran.
     stand: OnceLock<Arc<Stand>>,
-    /// What has to take effect first, of what the same socket sent before.
+    /// What the same socket sent before and has to take effect first.
     pub after: Mutex<Option<Box<Effects>>>,
     /// Whether the request came with a token, a useless one included.
     pub had_token: bool,
-    /// What becomes of the session cookie; only HTTP looks at it. Boxed, as is what follows: subscriptions keep this.
+    /// What becomes of the session cookie; only HTTP looks at it. In a box, as is what follows, since a subscription keeps
+    /// its context for as long as it lives.
     pub cookie: Mutex<Option<Box<SessionCookie>>>,
     /// Where a subscription hears of what happens, until it begins.
     pub(super) source: Mutex<Option<Box<Source>>>,
@@ -135,7 +136,7 @@ impl RequestContext {
         Ok(self.viewer()?.user_id)
     }
 
-    /// What many fields ask for one by one, at once.
+    /// Loads at once what many fields ask for one by one.
     pub(super) fn loaders(&self) -> &DataLoader<Loaders> {
         &self.loaders
     }
@@ -160,7 +161,7 @@ impl RequestContext {
     }
 }
 
-/// A subscription has begun: what its field gives are its events, one by one.
+/// What the field of a subscription gives when that has begun; its events come one by one after that.
 pub(super) struct Begun;
 
 impl<'a, T> Gives<'a, T> for Begun {

@@ -62,56 +62,14 @@ impl<'a> Gives<'a, ConversationKind> for domain::ConversationKind {
     }
 }
 
-/// People who write to each other.
-#[derive(Clone)]
-pub(super) struct Conversation {
-    conversation: Arc<domain::Conversation>,
-    /// Known where a list was sorted by it.
-    activity: Option<ConversationActivity>,
-}
-
-impl Conversation {
-    pub(super) fn new(conversation: Arc<domain::Conversation>) -> Self {
-        Self {
-            conversation,
-            activity: None,
-        }
-    }
-
-    async fn activity(&self, cx: &RequestContext) -> Result<ConversationActivity> {
-        if let Some(activity) = self.activity {
-            return Ok(activity);
-        }
-        if !cx.chat.is_member(cx.viewer_id()?, &self.conversation) {
-            return Ok(ConversationActivity::none(&self.conversation));
-        }
-        let activity = cx
-            .loaders()
-            .load_one(ActivityOf(self.conversation.id))
-            .await?;
-        activity.ok_or_else(|| Error::Internal("a conversation without activity".into()))
-    }
-}
-
-/// The message with this seq, if it is not 0.
-pub(super) async fn message_at(
-    cx: &RequestContext,
-    conversation: &Arc<domain::Conversation>,
-    seq: Seq,
-) -> Result<Option<Message>> {
-    if seq == 0 || !cx.chat.is_member(cx.viewer_id()?, conversation) {
-        return Ok(None);
-    }
-    let message = cx
-        .loaders()
-        .load_one(MessageAt(conversation.id, seq))
-        .await?;
-    Ok(message.map(|message| Message::within(message, conversation.clone())))
-}
-
 object! {
     /// People who write to each other.
-    Conversation, |conversation, cx| {
+    pub(super) struct Conversation {
+        conversation: Arc<domain::Conversation>,
+        /// Known where a list was sorted by it.
+        activity: Option<ConversationActivity>,
+    }
+    |conversation, cx| {
         /// Names the conversation for good.
         id: ID = everyone => conversation.conversation.id;
         /// Between two people, or a group.
@@ -172,6 +130,45 @@ object! {
     }
 }
 
+impl Conversation {
+    pub(super) fn new(conversation: Arc<domain::Conversation>) -> Self {
+        Self {
+            conversation,
+            activity: None,
+        }
+    }
+
+    async fn activity(&self, cx: &RequestContext) -> Result<ConversationActivity> {
+        if let Some(activity) = self.activity {
+            return Ok(activity);
+        }
+        if !cx.chat.is_member(cx.viewer_id()?, &self.conversation) {
+            return Ok(ConversationActivity::none(&self.conversation));
+        }
+        let activity = cx
+            .loaders()
+            .load_one(ActivityOf(self.conversation.id))
+            .await?;
+        activity.ok_or_else(|| Error::Internal("a conversation without activity".into()))
+    }
+}
+
+/// The message with this seq, if it is not 0.
+pub(super) async fn message_at(
+    cx: &RequestContext,
+    conversation: &Arc<domain::Conversation>,
+    seq: Seq,
+) -> Result<Option<Message>> {
+    if seq == 0 || !cx.chat.is_member(cx.viewer_id()?, conversation) {
+        return Ok(None);
+    }
+    let message = cx
+        .loaders()
+        .load_one(MessageAt(conversation.id, seq))
+        .await?;
+    Ok(message.map(|message| Message::within(message, conversation.clone())))
+}
+
 type ConversationCursor = (Rank, ConversationId);
 
 impl Listed for Conversation {
@@ -199,12 +196,7 @@ fields! { queries of Query, |_query, cx| {
         after: Option<String>,
     ): ConversationConnection = each[page 50] loads {
         let viewer = cx.viewer_id()?;
-        let args = PageArgs {
-            first: Some(first),
-            after,
-            ..PageArgs::default()
-        };
-        let window = args.window(0, ConversationCursor::read)?;
+        let window = PageArgs::forwards(first, after).window(0, ConversationCursor::read)?;
         let listed = cx.chat.conversations(viewer, window.after, window.limit + 1).await?;
         let item = |(conversation, activity)| Conversation {
             conversation,

@@ -20,81 +20,63 @@ use crate::{
     error::{Error, Result},
 };
 
-/// A message as it arrives.
-#[derive(Clone)]
-struct NewMessage(Arc<domain::MessageEvent>);
+/// Declares a kind of event, with what holds it: its place in the viewer's stream, and the fields that are its own.
+macro_rules! event {
+    ($(#[doc = $doc:literal])+ struct $name:ident($held:ty); |$event:ident, $cx:ident| { $($fields:tt)+ }) => {
+        object! {
+            $(#[doc = $doc])+
+            struct $name($held);
+            |$event, $cx| {
+                /// Pass the last one you got as `after` when you subscribe again.
+                cursor: String = reader => Hole::Cursor;
+                /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
+                previous: String = reader => Hole::Previous;
+                $($fields)+
+            }
+        }
+    };
+}
 
-object! {
+event! {
     /// A message as it arrives.
-    NewMessage, |event, cx| {
-        /// Pass the last one you got as `after` when you subscribe again.
-        cursor: String = reader => Hole::Cursor;
-        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
-        previous: String = reader => Hole::Previous;
+    struct NewMessage(Arc<domain::MessageEvent>);
+    |event, cx| {
         /// The message.
         message: Message = everyone => Message::from_event(&event.0);
     }
 }
 
-/// A message was edited, deleted or reacted to. Of several changes of one message that a reader missed, only the newest comes.
-#[derive(Clone)]
-struct MessageChanged(Arc<domain::MessageEvent>);
-
-object! {
+event! {
     /// A message was edited, deleted or reacted to. Of several changes of one message that a reader missed, only the newest comes.
-    MessageChanged, |event, cx| {
-        /// Pass the last one you got as `after` when you subscribe again.
-        cursor: String = reader => Hole::Cursor;
-        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
-        previous: String = reader => Hole::Previous;
+    struct MessageChanged(Arc<domain::MessageEvent>);
+    |event, cx| {
         /// In its newest state.
         message: Message = everyone => Message::from_event(&event.0);
     }
 }
 
-/// A conversation was created, renamed or changed members; or the viewer joined it.
-#[derive(Clone)]
-struct ConversationChanged(Arc<domain::Conversation>);
-
-object! {
+event! {
     /// A conversation was created, renamed or changed members; or the viewer joined it.
-    ConversationChanged, |event, cx| {
-        /// Pass the last one you got as `after` when you subscribe again.
-        cursor: String = reader => Hole::Cursor;
-        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
-        previous: String = reader => Hole::Previous;
+    struct ConversationChanged(Arc<domain::Conversation>);
+    |event, cx| {
         /// In its newest state.
         conversation: Conversation = everyone => Conversation::new(event.0.clone());
     }
 }
 
-/// The viewer left a conversation, or was removed from it.
-#[derive(Clone)]
-struct ConversationLeft(ConversationId);
-
-object! {
+event! {
     /// The viewer left a conversation, or was removed from it.
-    ConversationLeft, |event, cx| {
-        /// Pass the last one you got as `after` when you subscribe again.
-        cursor: String = reader => Hole::Cursor;
-        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
-        previous: String = reader => Hole::Previous;
+    struct ConversationLeft(ConversationId);
+    |event, cx| {
         /// Which one. Nothing more of it is told.
         conversationId: ID = everyone => event.0;
     }
 }
 
-/// A member (or the viewer, on another device) read further. Of several that a reader missed, only the newest of each member comes. In a group of more than 32 members only one's own marks are told.
-#[derive(Clone)]
-struct ConversationRead(Arc<domain::ReadEvent>);
-
-object! {
+event! {
     /// A member (or the viewer, on another device) read further. Of several that a reader missed, only the newest of each member comes. In a group of more than 32 members only one's own marks are told.
-    ConversationRead, |event, cx| {
-        /// Pass the last one you got as `after` when you subscribe again.
-        cursor: String = reader => Hole::Cursor;
-        /// The cursor of the event before this one in this subscription; for the first, of where it began. When it is not the last one you got, something on the way (a router, a proxy) has dropped events: subscribe again, `after` yours.
-        previous: String = reader => Hole::Previous;
+    struct ConversationRead(Arc<domain::ReadEvent>);
+    |event, cx| {
         /// Where.
         conversation: Conversation = everyone => Conversation::new(event.0.conversation.clone());
         /// Who.

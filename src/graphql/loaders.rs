@@ -37,7 +37,7 @@ pub(super) struct ReactionsOf(pub(super) MessageId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LastSeenOf(pub(super) UserId);
 
-/// Declares a loader: what the chat has for many keys, by what it calls them.
+/// Declares the loader of what the chat has for many keys. The last part says what the chat calls a key.
 macro_rules! loader {
     ($key:ty => $value:ty, |$loaders:ident, $keys:ident| $load:expr, |$by:ident| $called:expr) => {
         impl Loader<$key> for Loaders {

@@ -32,27 +32,13 @@ impl<'a> Gives<'a, MemberRole> for domain::MemberRole {
     }
 }
 
-/// A person's part in a conversation.
-#[derive(Clone)]
-pub(super) struct Member {
-    member: domain::Member,
-    conversation: Arc<domain::Conversation>,
-}
-
-impl Member {
-    /// All who take part in a conversation.
-    pub(super) fn all(conversation: &Arc<domain::Conversation>) -> Vec<Self> {
-        let member = |member: &domain::Member| Self {
-            member: member.clone(),
-            conversation: conversation.clone(),
-        };
-        conversation.members.iter().map(member).collect()
-    }
-}
-
 object! {
     /// A person's part in a conversation.
-    Member, |member, cx| {
+    pub(super) struct Member {
+        member: domain::Member,
+        conversation: Arc<domain::Conversation>,
+    }
+    |member, cx| {
         /// The person.
         user: User = everyone soon existing(cx, member.member.user_id);
         /// What the member may do.
@@ -67,5 +53,16 @@ object! {
             let seq = mark.map_or(0, |mark| mark.seq);
             Ok(message_at(&cx, &member.conversation, seq).await?)
         };
+    }
+}
+
+impl Member {
+    /// All who take part in a conversation.
+    pub(super) fn all(conversation: &Arc<domain::Conversation>) -> Vec<Self> {
+        let member = |member: &domain::Member| Self {
+            member: member.clone(),
+            conversation: conversation.clone(),
+        };
+        conversation.members.iter().map(member).collect()
     }
 }

@@ -24,60 +24,16 @@ use crate::{
 /// How many messages a page holds when nobody says.
 const DEFAULT_PAGE: usize = 50;
 
-/// Something that someone said.
-#[derive(Clone)]
-pub(super) struct Message {
-    message: Arc<domain::Message>,
-    conversation: Option<Arc<domain::Conversation>>,
-    sender: Option<Arc<domain::User>>,
-    /// Where it stands among what was found.
-    place: Option<Place>,
-}
-
-impl Message {
-    /// A message of a conversation that is at hand.
-    pub(super) fn within(
-        message: Arc<domain::Message>,
-        conversation: Arc<domain::Conversation>,
-    ) -> Self {
-        Self {
-            message,
-            conversation: Some(conversation),
-            sender: None,
-            place: None,
-        }
-    }
-
-    /// A message that a search found.
-    pub(super) fn found(found: Found) -> Self {
-        Self {
-            place: Some(found.place),
-            ..Self::within(found.message, found.conversation)
-        }
-    }
-
-    fn shown(shown: ShownMessage) -> Self {
-        Self {
-            message: shown.message,
-            conversation: Some(shown.conversation),
-            sender: shown.sender,
-            place: None,
-        }
-    }
-
-    pub(super) fn from_event(event: &domain::MessageEvent) -> Self {
-        Self {
-            message: event.message.clone(),
-            conversation: Some(event.conversation.clone()),
-            sender: Some(event.sender.clone()),
-            place: None,
-        }
-    }
-}
-
 object! {
     /// Something that someone said.
-    Message, |message, cx| {
+    pub(super) struct Message {
+        message: Arc<domain::Message>,
+        conversation: Option<Arc<domain::Conversation>>,
+        sender: Option<Arc<domain::User>>,
+        /// Where it stands among what was found.
+        place: Option<Place>,
+    }
+    |message, cx| {
         /// Names the message for good.
         id: ID = everyone => message.message.id;
         /// Where it was said.
@@ -117,12 +73,7 @@ object! {
             };
             // A reply is in the conversation of what it answers, so whoever sees one may see the other.
             let answered = cx.loaders().load_one(id).await?;
-            Ok(answered.map(|answered| Message {
-                message: answered,
-                conversation: message.conversation.clone(),
-                sender: None,
-                place: None,
-            }))
+            Ok(answered.map(|answered| Message::of(answered, message.conversation.clone())))
         };
         /// Emoji that people put under it, in the order in which the first of each came.
         reactions: Vec<Reaction> = everyone[about 5] soon {
@@ -137,6 +88,48 @@ object! {
                 })
             }
         };
+    }
+}
+
+impl Message {
+    /// A message, with its conversation if that is known.
+    fn of(message: Arc<domain::Message>, conversation: Option<Arc<domain::Conversation>>) -> Self {
+        Self {
+            message,
+            conversation,
+            sender: None,
+            place: None,
+        }
+    }
+
+    /// A message of a conversation that is known.
+    pub(super) fn within(
+        message: Arc<domain::Message>,
+        conversation: Arc<domain::Conversation>,
+    ) -> Self {
+        Self::of(message, Some(conversation))
+    }
+
+    /// A message that a search found.
+    pub(super) fn found(found: Found) -> Self {
+        Self {
+            place: Some(found.place),
+            ..Self::within(found.message, found.conversation)
+        }
+    }
+
+    fn shown(shown: ShownMessage) -> Self {
+        Self {
+            sender: shown.sender,
+            ..Self::within(shown.message, shown.conversation)
+        }
+    }
+
+    pub(super) fn from_event(event: &domain::MessageEvent) -> Self {
+        Self {
+            sender: Some(event.sender.clone()),
+            ..Self::within(event.message.clone(), event.conversation.clone())
+        }
     }
 }
 
@@ -170,12 +163,7 @@ pub(super) async fn message_page(
         Target::Existing(conversation) => Some(conversation),
         Target::Unstarted(_) => None,
     };
-    let node = |message| Message {
-        message: Arc::new(message),
-        conversation: conversation.cloned(),
-        sender: None,
-        place: None,
-    };
+    let node = |message| Message::of(Arc::new(message), conversation.cloned());
     let items = page.items.into_iter().map(node).collect();
     Ok(MessageConnection::new(
         items,
@@ -232,20 +220,14 @@ fields! { mutations of Mutation, |_mutation, cx| {
         input: SendMessageInput,
     ): Message = each loads {
         let viewer = cx.viewer_id()?;
-        let SendMessageInput {
-            to,
-            body,
-            client_message_id,
-            reply_to_id,
-        } = input;
         let client_id = |id: ID| ClientMessageId::parse("input.clientMessageId", &id);
         let reply_to =
             |id: ID| MessageId::parse(&id).ok_or_else(|| Error::no_message("input.replyToId"));
         let outgoing = Outgoing {
-            body: Body::parse("input.body", &body)?,
-            client_message_id: client_message_id.map(client_id).transpose()?,
-            to: to.parse("input.to")?,
-            reply_to: reply_to_id.map(reply_to).transpose()?,
+            body: Body::parse("input.body", &input.body)?,
+            client_message_id: input.client_message_id.map(client_id).transpose()?,
+            to: input.to.parse("input.to")?,
+            reply_to: input.reply_to_id.map(reply_to).transpose()?,
         };
         Ok(Message::shown(cx.chat.send(viewer, outgoing, cx.deadline()).await?))
     };

@@ -3,9 +3,9 @@
 //!
 //! To add
 //! - a field: a line in its type's `object!`, with its audience, and its size if it holds many;
-//! - a type: a struct that is cheap to clone, and its `object!`; `connection!` gives it pages;
+//! - a type: an `object!` with what holds it, cheap to clone; `connection!` gives it pages;
 //! - a query or a mutation: a line in its topic's `fields!`; a topic's first ones are also named below;
-//! - a subscription: a line in its topic's `fields!`, its [`Source`](source::Source) by its name, and `Event`s of objects;
+//! - a subscription: a line in its topic's `fields!`, its [`Source`](source::Source), and `Event`s of objects;
 //! - what a client gives: an `InputObject` of async-graphql's. Then run `cargo run -- schema > schema.graphql`.
 
 mod account;
@@ -36,7 +36,7 @@ pub use context::{RequestContext, RequestId, SessionCookie};
 pub use engine::{Api, JsonObject, Operation, OperationKind, Outcome, Params, Payload, Reply, sdl};
 pub use error::ErrorReply;
 
-use engine::{Declared, Fields, Table};
+use engine::{Declared, FieldDefinitions, Table};
 
 /// Declares a root type by its topics' fields.
 macro_rules! root {
@@ -48,7 +48,7 @@ macro_rules! root {
         impl Declared for $name {
             fn table() -> &'static Table<Self> {
                 static TABLE: LazyLock<Table<$name>> = LazyLock::new(|| {
-                    let topics: [Fields<$name>; _] = [$($topic::$fields()),+];
+                    let topics: [FieldDefinitions<$name>; _] = [$($topic::$fields()),+];
                     let fields = topics.into_iter().flatten().collect();
                     Table::new(stringify!($name), concat!($($doc),+), fields)
                 });

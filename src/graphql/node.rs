@@ -53,13 +53,10 @@ async fn node(cx: &Arc<RequestContext>, id: &str) -> Result<Option<Node>> {
     })
 }
 
-/// What this server is and can do.
-#[derive(Clone)]
-struct Server;
-
 object! {
     /// What this server is and can do.
-    Server, |server, cx| {
+    struct Server();
+    |server, cx| {
         /// Of the program, by semantic versioning.
         version: String = everyone => env!("CARGO_PKG_VERSION");
         /// Whether anyone can sign up.
@@ -81,7 +78,7 @@ const FEATURES: &[&str] = &[
 
 fields! { queries of Query, |_query, cx| {
     /// What this server is and can do; also for who is not signed in.
-    server: Server = each => Server;
+    server: Server = each => Server();
     /// Null when there is no such thing for the viewer.
     node(
         /// Of anything that has one.

@@ -17,13 +17,10 @@ use crate::{
     error::Error,
 };
 
-/// Who came online and who went offline.
-#[derive(Clone)]
-pub(super) struct OnlineUsersChange(Arc<domain::OnlineChange>);
-
 object! {
     /// Who came online and who went offline.
-    OnlineUsersChange, |change, cx| {
+    pub(super) struct OnlineUsersChange(Arc<domain::OnlineChange>);
+    |change, cx| {
         /// Those who came online.
         joined: Vec<User> = everyone[about 50] loads { Ok(in_order(&cx, &change.0.joined).await?) };
         /// Those who went offline.

@@ -11,19 +11,10 @@ use crate::{domain, error::Error};
 /// How many people one reaction names.
 const MOST: i32 = 50;
 
-/// An emoji under a message, and whose it is.
-#[derive(Clone)]
-pub(super) struct Reaction(Arc<domain::Reaction>);
-
-impl Reaction {
-    pub(super) fn new(reaction: domain::Reaction) -> Self {
-        Self(Arc::new(reaction))
-    }
-}
-
 object! {
     /// An emoji under a message, and whose it is.
-    Reaction, |reaction, cx| {
+    pub(super) struct Reaction(Arc<domain::Reaction>);
+    |reaction, cx| {
         /// In its fully qualified form.
         emoji: String = everyone => reaction.0.emoji.as_str();
         /// How many put it there.
@@ -43,5 +34,11 @@ object! {
             let users = &reaction.0.users;
             Ok(in_order(&cx, &users[..first.min(users.len())]).await?)
         };
+    }
+}
+
+impl Reaction {
+    pub(super) fn new(reaction: domain::Reaction) -> Self {
+        Self(Arc::new(reaction))
     }
 }

@@ -71,12 +71,7 @@ fields! { queries of Query, |_query, cx| {
         after: Option<String>,
     ): MessageConnection = each[page 20] loads {
         let viewer = cx.viewer_id()?;
-        let args = PageArgs {
-            first: Some(first),
-            after,
-            ..PageArgs::default()
-        };
-        let window = args.window(0, Place::read)?;
+        let window = PageArgs::forwards(first, after).window(0, Place::read)?;
         let text = SearchText::parse("text", &text)?;
         let target = match r#in {
             Some(reference) => Some(cx.chat.target(viewer, "in", reference.parse("in")?).await?),

@@ -15,13 +15,10 @@ use crate::{
     error::Error,
 };
 
-/// One sign-in of the viewer.
-#[derive(Clone)]
-pub(super) struct Session(pub(super) Arc<domain::Session>);
-
 object! {
     /// One sign-in of the viewer.
-    Session, |session, cx| {
+    pub(super) struct Session(pub(super) Arc<domain::Session>);
+    |session, cx| {
         /// Names the session for good.
         id: ID = everyone => session.0.id;
         /// The user agent at sign-in, its first 200 characters; null when the client did not say.

@@ -18,13 +18,10 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Someone started or stopped typing.
-#[derive(Clone)]
-pub(super) struct TypingEvent(Arc<domain::TypingEvent>);
-
 object! {
     /// Someone started or stopped typing.
-    TypingEvent, |event, cx| {
+    pub(super) struct TypingEvent(Arc<domain::TypingEvent>);
+    |event, cx| {
         /// Where.
         conversation: Conversation = everyone => Conversation::new(event.0.conversation.clone());
         /// Who.
@@ -49,7 +46,7 @@ impl Listener {
         loop {
             let told = tokio::select! {
                 told = self.receiver.recv() => told,
-                // What is not remembered may be what matters.
+                // Also when some were missed: the one that matters may be among them.
                 _ = self.changes.next(), if self.only.is_some() => {
                     if let Err(error) = self.check().await {
                         return Some(Err(error));

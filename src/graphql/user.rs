@@ -17,13 +17,10 @@ use crate::{
     error::{Error, Result},
 };
 
-/// A person.
-#[derive(Clone)]
-pub(super) struct User(pub(super) Arc<domain::User>);
-
 object! {
     /// A person.
-    User, |user, cx| {
+    pub(super) struct User(pub(super) Arc<domain::User>);
+    |user, cx| {
         /// Names the user for good.
         id: ID = everyone => user.0.id;
         /// Unique ignoring case, shown as typed; empty when the account was deleted.
@@ -146,12 +143,7 @@ fields! { queries of Query, |_query, cx| {
         after: Option<String>,
     ): UserConnection = each[page 50] loads {
         let viewer = cx.viewer_id()?;
-        let args = PageArgs {
-            first: Some(first),
-            after,
-            ..PageArgs::default()
-        };
-        let window = args.window(0, <(String, UserId)>::read)?;
+        let window = PageArgs::forwards(first, after).window(0, <(String, UserId)>::read)?;
         let (search, after) = (search.as_deref(), window.after.as_ref());
         let found = cx.chat.sidebar_users(viewer, search, after, window.limit + 1);
         let users = found.await?.into_iter().map(User).collect();

@@ -30,8 +30,8 @@ pub(super) fn layer(allowed: AllowedOrigins) -> CorsLayer {
         .max_age(Duration::from_mins(10))
 }
 
-/// Does so where any origin is allowed. Refuses preflights of all others in words: a browser tells its developers no more
-/// than the status.
+/// Lets the [`layer`] answer where any origin is allowed at all. Refuses preflights of origins that are not in words: a
+/// browser tells its developers no more than the status.
 pub(super) async fn answer(State(http): State<Http>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let is_preflight = request.method() == Method::OPTIONS

@@ -158,7 +158,7 @@ struct Events {
     format: StreamFormat,
 }
 
-/// What comes next, once it may be told.
+/// The next of `events`, held back while this connection may tell nothing, see [`Connection::may_tell`].
 async fn next<S: Stream>(
     connection: Option<&Connection>,
     mut events: Pin<&mut S>,

@@ -17,11 +17,11 @@ pub enum Given<'a> {
     Int(i32),
     Boolean(bool),
     Id(TypeId),
-    /// One of an enum's.
+    /// A value of an enum, by its name.
     Item(&'static str),
     DateTime(Timestamp),
     Object(Box<dyn Object + 'a>),
-    /// An object of someone else's.
+    /// An object that is part of the one whose field gives it.
     Borrowed(&'a dyn Object),
     List(Vec<Self>),
     Hole(Hole),
@@ -186,7 +186,7 @@ pub fn item<T: EnumType>(value: T) -> Given<'static> {
     found.map_or(Given::Null, |item| Given::Item(item.name))
 }
 
-/// What is often at hand, and else is loaded.
+/// What is often known already, and else has to be loaded.
 pub enum Soon<V> {
     Now(V),
     Failed(Error),

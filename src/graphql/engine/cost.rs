@@ -30,18 +30,20 @@ use crate::{
     graphql::error::{ErrorReply, code},
 };
 
-/// Selection sets inside each other, those of fragments and spreads included. What looks at a document calls itself for each.
+/// Selection sets inside each other, those of fragments and spreads included. Whatever walks a document calls itself once
+/// for each of them.
 const MAX_LEVELS: u64 = 32;
 /// Arguments of one field; validation compares all with all where the field is there twice.
 const MAX_ARGUMENTS: usize = 32;
-/// What a use of a variable adds to the size of its value: an error says where it is used.
+/// What a use of a variable weighs besides its value, as an error about it says where it is used.
 const VARIABLE: u64 = 10;
 /// Bytes of a name: each error about it repeats it.
 const MAX_NAME: usize = 200;
 /// Bytes of text that weigh as much as a value without any.
 const BYTES_PER_VALUE: usize = 32;
 
-/// Types of which what is selected from may be; none below an introspection field and where there is no such type.
+/// The types that an object may have from which something is selected; none below an introspection field and where there is
+/// no such type.
 type Parents<'a> = &'a [&'static Type];
 
 /// Measures one document.
@@ -201,7 +203,7 @@ impl<'a> Meter<'a> {
         let introspecting = introspecting || enters;
         let mut declared = parents.iter().flat_map(|parent| &parent.fields);
         let declared = declared.find(|declared| declared.name == name);
-        let below = declared.map_or(&[][..], |declared| declared.below);
+        let below = declared.map_or(&[][..], |declared| declared.possible_types);
         let below = below.iter().map(|below| below()).collect::<Vec<_>>();
         let below = match field.selection_set.as_deref() {
             Some(set) => self.selection_set(set, &below, introspecting, level + 1)?,

@@ -25,7 +25,7 @@ pub struct Field {
     description: &'static str,
     pub(super) arguments: Vec<Argument>,
     pub(super) shape: Shape,
-    pub(super) below: Below,
+    pub(super) possible_types: PossibleTypes,
     pub(super) audience: Audience,
     pub(super) size: Size,
     register: fn(&mut Registry) -> String,
@@ -72,12 +72,12 @@ pub struct Shape {
     pub(super) items: Option<Box<Self>>,
 }
 
-/// The objects that a field may give, by their types; none for a leaf.
-pub type Below = &'static [fn() -> &'static Type];
+/// The types of the objects that a field may give; none for a leaf.
+pub type PossibleTypes = &'static [fn() -> &'static Type];
 
 /// A Rust type as the type of a field in the schema.
 pub trait Typed {
-    const BELOW: Below = &[];
+    const POSSIBLE_TYPES: PossibleTypes = &[];
     /// Whether it holds many, so that its field has to say how many.
     const MANY: bool = false;
 
@@ -93,7 +93,7 @@ pub trait Typed {
 }
 
 impl<T: Typed> Typed for Option<T> {
-    const BELOW: Below = T::BELOW;
+    const POSSIBLE_TYPES: PossibleTypes = T::POSSIBLE_TYPES;
     const MANY: bool = T::MANY;
 
     fn shape() -> Shape {
@@ -109,7 +109,7 @@ impl<T: Typed> Typed for Option<T> {
 }
 
 impl<T: Typed> Typed for Vec<T> {
-    const BELOW: Below = T::BELOW;
+    const POSSIBLE_TYPES: PossibleTypes = T::POSSIBLE_TYPES;
     const MANY: bool = true;
 
     fn shape() -> Shape {
@@ -156,12 +156,12 @@ pub struct Table<T: 'static> {
 
 pub type Resolver<T> = for<'a> fn(&'a T, &mut Arguments, &Arc<RequestContext>) -> Answer<'a>;
 
-/// Declared fields with their resolvers.
-pub type Fields<T> = Vec<(Field, Resolver<T>)>;
+/// The fields of a type as they are declared, with their resolvers.
+pub type FieldDefinitions<T> = Vec<(Field, Resolver<T>)>;
 
 impl<T: Declared> Table<T> {
     /// Of a type with these fields.
-    pub fn new(name: &'static str, description: &'static str, fields: Fields<T>) -> Self {
+    pub fn new(name: &'static str, description: &'static str, fields: FieldDefinitions<T>) -> Self {
         let (fields, resolvers) = fields.into_iter().unzip();
         let declared = Type {
             name,
@@ -196,7 +196,7 @@ impl<T: Declared> Object for T {
 }
 
 impl<T: Declared> Typed for T {
-    const BELOW: Below = &[declaration::<T>];
+    const POSSIBLE_TYPES: PossibleTypes = &[declaration::<T>];
     const MANY: bool = T::PAGE;
 
     fn register(registry: &mut Registry) -> String {
@@ -229,7 +229,7 @@ impl Field {
             description: description.trim(),
             arguments,
             shape: T::shape(),
-            below: T::BELOW,
+            possible_types: T::POSSIBLE_TYPES,
             audience,
             size,
             register: T::register,
@@ -280,7 +280,7 @@ pub fn register_interface<const N: usize>(
     name: &'static str,
     description: &'static str,
     fields: [(&'static str, &'static str, String); N],
-    of: Below,
+    of: PossibleTypes,
 ) -> String {
     let possible = of.iter().map(|of| of().name.to_owned());
     let possible = possible.collect::<IndexSet<_>>();

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use apollo_compiler::{
     ExecutableDocument, Name, Node,
     ast::{self, Definition, VariableDefinition},
-    executable::Operation as OperationText,
+    executable::Operation as OperationDefinition,
     parser::{LineColumn, Parser, SourceMap, SourceSpan},
     response::JsonMap,
     validation::{DiagnosticList, Valid, WithErrors},
@@ -14,7 +14,7 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 
 use super::{
-    limits,
+    document_limits,
     operation::Params,
     plan::{self, NullCondition, OperationKind, Plan},
     schema::VALIDATOR,
@@ -32,7 +32,7 @@ const REMEMBERED_BYTES: u64 = 256 * 1024;
 /// Fields in the plans that are kept for one document: for its operations, and for what the variables in its directives
 /// may be. A plan may have many more fields than its text, as fragments are followed.
 const FIELDS_KEPT: usize = 500;
-/// What these weigh, beside the text.
+/// What a document's plans weigh among what is remembered, in bytes beside its text.
 const PLANS_WEIGH: u32 = 500;
 /// Brackets inside each other, more than the levels of a document that runs.
 const MAX_NESTING: usize = 64;
@@ -45,7 +45,7 @@ pub(super) struct Documents(Cache<String, Arc<Document>>);
 /// A valid document.
 pub(super) struct Document {
     /// As it was written, to be measured again when what it costs depends on variables.
-    text: Option<ast::Document>,
+    syntax: Option<ast::Document>,
     pub(super) valid: Valid<ExecutableDocument>,
     /// The variables in directives.
     conditions: Vec<Name>,
@@ -89,9 +89,9 @@ impl Documents {
         let document = if let Some(document) = self.0.get(&params.query) {
             document
         } else {
-            let text = read(&params.query, limits)?;
-            limits::check(&text, None, limits, introspection).map_err(refused)?;
-            let document = Arc::new(Document::valid(text, introspection)?);
+            let syntax = read(&params.query, limits)?;
+            document_limits::check(&syntax, None, limits, introspection).map_err(refused)?;
+            let document = Arc::new(Document::valid(syntax, introspection)?);
             self.0.insert(params.query, document.clone());
             document
         };
@@ -102,8 +102,9 @@ impl Documents {
         let sources = &document.valid.sources;
         let variables =
             values::variables(&VALIDATOR.schema, definition, sources, &given).map_err(refused)?;
-        if let Some(text) = &document.text {
-            limits::check(text, Some(&variables), limits, introspection).map_err(refused)?;
+        if let Some(syntax) = &document.syntax {
+            document_limits::check(syntax, Some(&variables), limits, introspection)
+                .map_err(refused)?;
         }
         let plan = document.plan(name.as_ref(), definition, &variables);
         let plan = plan.map_err(|NullCondition(name)| {
@@ -149,7 +150,7 @@ fn read(text: &str, limits: &Limits) -> Result<ast::Document, Vec<ErrorReply>> {
     })
 }
 
-/// The parser's words, with the signs of GraphQL where it has its own names for them.
+/// What the parser says, with the signs of GraphQL where it has names of its own for them.
 fn in_signs(words: &str) -> String {
     let words = words.strip_prefix("syntax error: ").unwrap_or(words);
     let expected = words.strip_prefix("expected ");
@@ -184,9 +185,9 @@ fn choose<'a>(
 }
 
 impl Document {
-    /// Of a text that fits the schema. `introspection` is whether an error may tell names of the schema.
-    fn valid(text: ast::Document, introspection: bool) -> Result<Self, Vec<ErrorReply>> {
-        let valid = validated(&text).map_err(|refused| told(&refused, introspection))?;
+    /// Of what fits the schema. `introspection` is whether an error may tell names of the schema.
+    fn valid(syntax: ast::Document, introspection: bool) -> Result<Self, Vec<ErrorReply>> {
+        let valid = validated(&syntax).map_err(|refused| told(&refused, introspection))?;
         let mut conditions = Vec::new();
         let operations = valid.operations.iter().map(|one| &one.selection_set);
         let fragments = valid.fragments.values().map(|one| &one.selection_set);
@@ -197,7 +198,7 @@ impl Document {
         conditions.dedup();
         let has_variables = valid.operations.iter().any(|one| !one.variables.is_empty());
         Ok(Self {
-            text: has_variables.then_some(text),
+            syntax: has_variables.then_some(syntax),
             valid,
             conditions,
             plans: Mutex::default(),
@@ -211,7 +212,7 @@ impl Document {
     pub(super) fn operation(
         &self,
         name: Option<&Name>,
-    ) -> Result<&Node<OperationText>, Vec<ErrorReply>> {
+    ) -> Result<&Node<OperationDefinition>, Vec<ErrorReply>> {
         let found = self.valid.operations.get(name.map(Name::as_str));
         found.map_err(|error| {
             let sentence = error.message().to_string();
@@ -222,7 +223,7 @@ impl Document {
     fn plan(
         &self,
         name: Option<&Name>,
-        operation: &OperationText,
+        operation: &OperationDefinition,
         variables: &JsonMap,
     ) -> Result<Arc<Plan>, NullCondition> {
         let truth = |name: &Name| variables.get(name.as_str())?.as_bool();
@@ -259,20 +260,15 @@ impl Operation {
     pub fn kind(&self) -> OperationKind {
         self.plan.kind
     }
-
-    /// The name of its (first) root field.
-    pub(super) fn root_field(&self) -> &'static str {
-        self.plan.root_field()
-    }
 }
 
-/// Holds a text against the schema.
-fn validated(text: &ast::Document) -> Result<Valid<ExecutableDocument>, DiagnosticList> {
+/// Holds a document against the schema.
+fn validated(syntax: &ast::Document) -> Result<Valid<ExecutableDocument>, DiagnosticList> {
     let schema = &VALIDATOR.schema;
-    let without = without_null_defaults(text);
+    let without = without_null_defaults(syntax);
     let valid = match without
         .as_ref()
-        .unwrap_or(text)
+        .unwrap_or(syntax)
         .to_executable_validate(schema)
     {
         Err(refused) if has_merged_root(&refused) => Valid::assume_valid(refused.partial),
@@ -281,7 +277,7 @@ fn validated(text: &ast::Document) -> Result<Valid<ExecutableDocument>, Diagnost
     if without.is_none() {
         return Ok(valid);
     }
-    let whole = text
+    let whole = syntax
         .to_executable(schema)
         .map_err(|refused| refused.errors)?;
     Ok(Valid::assume_valid(whole))
@@ -307,7 +303,7 @@ fn has_merged_root(refused: &WithErrors<ExecutableDocument>) -> bool {
 }
 
 /// Where null may not stand, a default of null is none (5.8.5), which the validator does not say.
-fn without_null_defaults(text: &ast::Document) -> Option<ast::Document> {
+fn without_null_defaults(syntax: &ast::Document) -> Option<ast::Document> {
     let is_null = |variable: &Node<VariableDefinition>| {
         variable
             .default_value
@@ -315,7 +311,7 @@ fn without_null_defaults(text: &ast::Document) -> Option<ast::Document> {
             .is_some_and(|value| value.is_null())
     };
     let mut without = None;
-    for (at, definition) in text.definitions.iter().enumerate() {
+    for (at, definition) in syntax.definitions.iter().enumerate() {
         let Definition::OperationDefinition(operation) = definition else {
             continue;
         };
@@ -328,7 +324,7 @@ fn without_null_defaults(text: &ast::Document) -> Option<ast::Document> {
                 variable.make_mut().default_value = None;
             }
         }
-        let without = without.get_or_insert_with(|| text.clone());
+        let without = without.get_or_insert_with(|| syntax.clone());
         without.definitions[at] = Definition::OperationDefinition(operation);
     }
     without
@@ -339,7 +335,7 @@ fn told(errors: &DiagnosticList, introspection: bool) -> Vec<ErrorReply> {
     let errors = errors.iter().take(MAX_ERRORS).map(|error| {
         let error = error.to_json();
         let mut message = sentence(&error.message);
-        if introspection && let Some(hint) = suggestion::for_(&error.message) {
+        if introspection && let Some(hint) = suggestion::of(&error.message) {
             message = format!("{message} {hint}");
         }
         let at = error.locations.into_iter().map(Location::from).collect();
@@ -348,7 +344,7 @@ fn told(errors: &DiagnosticList, introspection: bool) -> Vec<ErrorReply> {
     errors.collect()
 }
 
-/// The validator's words as a sentence.
+/// What the validator or the parser says, as a sentence.
 fn sentence(words: &str) -> String {
     let mut words = words.replace('`', "\"").replace('\n', " ");
     if let Some(first) = words.get_mut(..1) {

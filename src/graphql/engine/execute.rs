@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use apollo_compiler::{Name, introspection, response::JsonMap, validation::Valid};
+use apollo_compiler::{Name, introspection, response::JsonMap};
 
 use super::{
     answer::Hole,
     declare::Object,
-    document::Document,
-    plan::{OperationKind, Plan, What},
+    document::Operation,
+    plan::{FieldKind, OperationKind},
     schema::VALIDATOR,
     writer::Writer,
 };
@@ -28,21 +28,19 @@ pub(super) struct Resolved {
 
 /// What an operation runs with.
 pub(super) struct Run<'p> {
-    pub(super) document: &'p Document,
-    pub(super) plan: &'p Plan,
-    pub(super) variables: &'p Valid<JsonMap>,
+    pub(super) operation: &'p Operation,
     pub(super) cx: Arc<RequestContext>,
 }
 
 impl Run<'_> {
     /// Runs a query's fields side by side, a mutation's one after the other (6.2.2).
     pub(super) async fn operation(self, root: &dyn Object) -> Resolved {
-        let plan = self.plan;
+        let plan = &*self.operation.plan;
         let serially = plan.kind == OperationKind::Mutation;
         let introspected = self.introspected();
         let mut writer = Writer::new(self, introspected);
         for field in &plan.fields {
-            writer.root_field(|writer| writer.field(root, field));
+            writer.write_root(|writer| writer.field(root, field));
             if serially {
                 writer.settle().await;
             }
@@ -53,10 +51,10 @@ impl Run<'_> {
 
     /// Writes what is selected from the one root field of a subscription, of an event that it gave.
     pub(super) async fn event(self, event: &dyn Object) -> Resolved {
-        let plan = self.plan;
+        let plan = &*self.operation.plan;
         let mut writer = Writer::new(self, Ok(JsonMap::new()));
         for field in &plan.fields {
-            writer.root_field(|writer| writer.given(event, field));
+            writer.write_root(|writer| writer.given(event, field));
         }
         writer.settle().await;
         writer.finish()
@@ -64,14 +62,19 @@ impl Run<'_> {
 
     /// What the schema says of itself, as far as the operation asks.
     fn introspected(&self) -> Result<JsonMap, Error> {
-        let mut fields = self.plan.fields.iter();
-        if !fields.any(|field| matches!(field.what, What::Introspection)) {
+        let Operation {
+            document,
+            plan,
+            variables,
+        } = self.operation;
+        let mut fields = plan.fields.iter();
+        if !fields.any(|field| matches!(field.kind, FieldKind::Introspection)) {
             return Ok(JsonMap::new());
         }
-        let (schema, document) = (&VALIDATOR.schema, &self.document.valid);
-        let name = self.plan.name.as_ref().map(Name::as_str);
+        let (schema, document) = (&VALIDATOR.schema, &document.valid);
+        let name = plan.name.as_ref().map(Name::as_str);
         let told = document.operations.get(name).and_then(|operation| {
-            let (implementers, variables) = (&VALIDATOR.implementers, self.variables);
+            let implementers = &VALIDATOR.implementers;
             introspection::partial_execute(schema, implementers, document, operation, variables)
         });
         let told = told.map_err(|error| Error::Internal(error.message().to_string()))?;

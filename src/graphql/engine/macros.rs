@@ -39,7 +39,7 @@ macro_rules! fields {
     ) => {
         #[allow(non_snake_case, reason = "arguments are called as in the schema")]
         #[allow(unused_variables, reason = "not every field needs its object and the request")]
-        pub(in $crate::graphql) fn $function() -> $crate::graphql::engine::Fields<$name> {
+        pub(in $crate::graphql) fn $function() -> $crate::graphql::engine::FieldDefinitions<$name> {
             use $crate::graphql::engine::{self, declare};
             vec![$({
                 const SIZE: declare::Size = engine::macros::size!($($($size)+)?);
@@ -97,10 +97,31 @@ macro_rules! fields {
 }
 pub(in crate::graphql) use fields;
 
-/// Declares an object type: `object! { /// Its description. Name, |this, cx| { its fields } }`; with `[page]` before its
-/// name one that holds many.
+/// Declares an object type, with what holds it, which is to be cheap to clone:
+///
+/// ```text
+/// object! {
+///     /// Its description.
+///     pub(super) struct Name { what it holds }
+///     |this, cx| { its fields }
+/// }
+/// ```
+///
+/// With `[page]` before its fields it is one that holds many.
 macro_rules! object {
-    ($(#[doc = $doc:literal])+ $([$page:ident])? $name:ident, |$this:ident, $cx:ident| { $($fields:tt)+ }) => {
+    ($(#[doc = $doc:literal])+ $vis:vis struct $name:ident ( $($held:tt)* ); $($declared:tt)+) => {
+        $(#[doc = $doc])+
+        #[derive(Clone)]
+        $vis struct $name($($held)*);
+        $crate::graphql::engine::object! { @fields of $name, [$($doc)+] $($declared)+ }
+    };
+    ($(#[doc = $doc:literal])+ $vis:vis struct $name:ident { $($held:tt)+ } $($declared:tt)+) => {
+        $(#[doc = $doc])+
+        #[derive(Clone)]
+        $vis struct $name { $($held)+ }
+        $crate::graphql::engine::object! { @fields of $name, [$($doc)+] $($declared)+ }
+    };
+    (@fields of $name:ident, [$($doc:literal)+] $([$page:ident])? |$this:ident, $cx:ident| { $($fields:tt)+ }) => {
         impl $crate::graphql::engine::Declared for $name {
             const PAGE: bool = $crate::graphql::engine::macros::many!($($page)?);
 
@@ -130,7 +151,7 @@ macro_rules! interface {
         pub(in $crate::graphql) struct $name(Box<dyn $crate::graphql::engine::Object>);
 
         impl $crate::graphql::engine::Typed for $name {
-            const BELOW: $crate::graphql::engine::declare::Below =
+            const POSSIBLE_TYPES: $crate::graphql::engine::declare::PossibleTypes =
                 &[$($crate::graphql::engine::declare::declaration::<$of>),+];
 
             fn register(registry: &mut async_graphql::registry::Registry) -> String {
@@ -142,7 +163,7 @@ macro_rules! interface {
                     <$type as Typed>::register(registry),
                 )),+];
                 let name = stringify!($name);
-                declare::register_interface(registry, name, concat!($($doc, "\n"),+), fields, Self::BELOW)
+                declare::register_interface(registry, name, concat!($($doc, "\n"),+), fields, Self::POSSIBLE_TYPES)
             }
         }
 

@@ -19,7 +19,7 @@ use tracing::Instrument;
 use super::{
     document::{Documents, Operation},
     execute::Run,
-    payload::{Payload, Payloads},
+    payload::Payloads,
     plan::OperationKind,
 };
 use crate::{
@@ -184,7 +184,7 @@ impl Api {
     /// caller does not wait for it.
     pub async fn execute(&self, operation: Operation, context: Arc<RequestContext>) -> Reply {
         let began = Instant::now();
-        let (kind, root_field) = (operation.kind(), operation.root_field());
+        let (kind, root_field) = (operation.kind(), operation.plan.root_field_name());
         let run = AssertUnwindSafe(run(operation, context)).catch_unwind();
         let limit = self.0.limits.operation;
         let outcome = if kind == OperationKind::Mutation {
@@ -220,17 +220,15 @@ async fn run(operation: Operation, context: Arc<RequestContext>) -> Reply {
         return Reply::failed(&error);
     }
     let run = Run {
-        document: &operation.document,
-        plan: &operation.plan,
-        variables: &operation.variables,
+        operation: &operation,
         cx: context,
     };
-    let outcome = if operation.kind() == OperationKind::Mutation {
+    let resolved = if operation.kind() == OperationKind::Mutation {
         run.operation(&Mutation).await
     } else {
         run.operation(&Query).await
     };
-    Payload::reply(outcome, viewer, None)
+    resolved.reply(viewer, None)
 }
 
 pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::domain::UserId;
 
-/// Events whose payloads are kept for readers that come a little later. Those who come later still make their own.
+/// How many events' payloads are kept for readers that are a little behind. Those farther behind make their own.
 const EVENTS_KEPT: usize = 8;
 /// Bytes of payloads that are kept, all in all; what goes beyond is made for each reader.
 const BYTES_KEPT: usize = 32 * 1024 * 1024;
@@ -32,7 +32,7 @@ pub struct Payload {
 
 enum Text {
     Whole(String),
-    Shared(Arc<Pieces>, Option<UserId>),
+    Shared(Arc<Template>, Option<UserId>),
 }
 
 impl Payload {
@@ -45,32 +45,11 @@ impl Payload {
     }
 
     /// For one of those who share it.
-    pub(super) fn shared(pieces: Arc<Pieces>, event: &Event, reader: Option<UserId>) -> Self {
+    pub(super) fn shared(template: Arc<Template>, event: &Event, reader: Option<UserId>) -> Self {
         Self {
-            text: Text::Shared(pieces, reader),
+            text: Text::Shared(template, reader),
             place: event.place.clone(),
         }
-    }
-
-    /// What came of an operation, as one reader sees it.
-    pub(super) fn reply(
-        outcome: Resolved,
-        reader: Option<UserId>,
-        place: Option<&EventPlace>,
-    ) -> Reply {
-        let Resolved {
-            data,
-            errors,
-            holes,
-        } = outcome;
-        // Everything in it was text before.
-        let data = String::from_utf8(data).unwrap_or_default();
-        if holes.is_empty() {
-            return Reply::of(errors, data);
-        }
-        let mut filled = String::with_capacity(2 * data.len());
-        fill(&mut filled, &data, &holes, reader, place);
-        Reply::of(errors, filled)
     }
 
     /// The cursor that goes with it, for transports that name events.
@@ -82,9 +61,9 @@ impl Payload {
     pub fn size(&self) -> usize {
         match &self.text {
             Text::Whole(json) => json.len(),
-            Text::Shared(pieces, _) => {
+            Text::Shared(template, _) => {
                 let cursor = self.cursor().map_or(0, str::len);
-                pieces.bytes + pieces.holes.len() * (cursor + 4)
+                template.bytes + template.holes.len() * (cursor + 4)
             }
         }
     }
@@ -93,11 +72,25 @@ impl Payload {
     pub fn write_to(&self, json: &mut String) {
         match &self.text {
             Text::Whole(text) => json.push_str(text),
-            Text::Shared(pieces, reader) => {
+            Text::Shared(template, reader) => {
                 let place = self.place.as_ref();
-                fill(json, &pieces.text, &pieces.holes, *reader, place);
+                fill(json, &template.text, &template.holes, *reader, place);
             }
         }
+    }
+}
+
+impl Resolved {
+    /// The response for one reader, whose event has this place.
+    pub(super) fn reply(self, reader: Option<UserId>, place: Option<&EventPlace>) -> Reply {
+        // Everything in it was text before.
+        let data = String::from_utf8(self.data).unwrap_or_default();
+        if self.holes.is_empty() {
+            return Reply::of(self.errors, data);
+        }
+        let mut filled = String::with_capacity(2 * data.len());
+        fill(&mut filled, &data, &self.holes, reader, place);
+        Reply::of(self.errors, filled)
     }
 }
 
@@ -158,14 +151,14 @@ impl From<&Reply> for Payload {
 }
 
 /// A payload with holes for what is each reader's own.
-pub(super) struct Pieces {
+pub(super) struct Template {
     text: Box<str>,
     holes: Vec<(usize, Hole)>,
     bytes: usize,
     kept: Arc<AtomicUsize>,
 }
 
-impl Drop for Pieces {
+impl Drop for Template {
     fn drop(&mut self) {
         self.kept.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -187,13 +180,13 @@ pub(super) struct Readers {
 }
 
 struct Kept {
-    /// Held, so that no other event gets its identity.
+    /// Kept with it: while it is there, no other event can get its identity.
     event: Event,
     made: Made,
 }
 
-/// What becomes of making a payload: none when it cannot be shared.
-pub(super) type Made = Arc<OnceCell<Option<Arc<Pieces>>>>;
+/// A payload once it is made; none when it cannot be shared.
+pub(super) type Made = Arc<OnceCell<Option<Arc<Template>>>>;
 
 impl Payloads {
     /// Joins the subscriptions that follow a plan, named by its address, with these variables.
@@ -214,26 +207,26 @@ impl Payloads {
 
     /// Keeps what came of an event for all its readers, when there is room for it. What went wrong each of them finds
     /// out on its own.
-    pub(super) fn keep(&self, outcome: Resolved) -> Option<Arc<Pieces>> {
+    pub(super) fn keep(&self, resolved: Resolved) -> Option<Arc<Template>> {
         const BEFORE: &str = "{\"data\":";
-        if !outcome.errors.is_empty() {
+        if !resolved.errors.is_empty() {
             return None;
         }
-        let data = String::from_utf8(outcome.data).ok()?;
+        let data = String::from_utf8(resolved.data).ok()?;
         let text = format!("{BEFORE}{data}}}").into_boxed_str();
-        let holes = outcome.holes.into_iter();
+        let holes = resolved.holes.into_iter();
         let holes = holes
             .map(|(at, hole)| (BEFORE.len() + at, hole))
             .collect::<Vec<_>>();
         let bytes = text.len() + holes.iter().map(|(_, hole)| hole.bytes()).sum::<usize>();
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let pieces = Pieces {
+        let template = Template {
             text,
             holes,
             bytes,
             kept: self.bytes.clone(),
         };
-        (before + bytes <= BYTES_KEPT).then(|| Arc::new(pieces))
+        (before + bytes <= BYTES_KEPT).then(|| Arc::new(template))
     }
 }
 

@@ -25,12 +25,16 @@ pub enum OperationKind {
     Subscription,
 }
 
+impl OperationKind {
+    pub(super) const ALL: [Self; 3] = [Self::Query, Self::Mutation, Self::Subscription];
+}
+
 /// An operation's fields, ready to run.
 pub(super) struct Plan {
     pub(super) kind: OperationKind,
     /// The operation's.
     pub(super) name: Option<Name>,
-    pub(super) fields: Vec<Planned>,
+    pub(super) fields: Vec<PlannedField>,
     /// Whether readers of one event may share what comes of it.
     pub(super) shared: bool,
     /// The variables in what is selected from the root fields.
@@ -39,23 +43,24 @@ pub(super) struct Plan {
     pub(super) size: usize,
 }
 
-/// The variable in the condition of a `@skip` or `@include` is null, where nothing may be (5.8.5 lets it pass, 6.4.1 does
-/// not).
+/// The variable with this name is null and the condition of a `@skip` or an `@include`, which must not be null: validation
+/// lets it pass (5.8.5), running does not (6.4.1).
 pub(super) struct NullCondition(pub(super) Name);
 
 /// A field with all that is selected from what it gives.
-pub(super) struct Planned {
+pub(super) struct PlannedField {
     /// What it answers under.
     pub(super) key: Name,
     /// The same as JSON, with its colon.
     pub(super) prefix: Box<[u8]>,
-    pub(super) what: What,
+    pub(super) kind: FieldKind,
     pub(super) location: Option<SourceSpan>,
     /// For each type of object that it may give; none for a leaf.
     below: Vec<(&'static Type, Vec<Self>)>,
 }
 
-pub(super) enum What {
+/// What stands behind a field.
+pub(super) enum FieldKind {
     TypeName(&'static str),
     /// `__schema` or `__type`.
     Introspection,
@@ -67,7 +72,7 @@ pub(super) enum What {
     },
 }
 
-impl Planned {
+impl PlannedField {
     /// What is selected from an object of this type.
     pub(super) fn below(&self, declared: &'static Type) -> &[Self] {
         let found = self
@@ -82,9 +87,9 @@ impl Planned {
             nullable: false,
             items: None,
         };
-        match &self.what {
-            What::Field { declared, .. } => &declared.shape,
-            What::TypeName(_) | What::Introspection => LEAF,
+        match &self.kind {
+            FieldKind::Field { declared, .. } => &declared.shape,
+            FieldKind::TypeName(_) | FieldKind::Introspection => LEAF,
         }
     }
 }
@@ -123,13 +128,11 @@ impl Plan {
             size: collector.size.get(),
         })
     }
-}
 
-impl Plan {
     /// The name of the first root field that is in the schema; metrics are counted by it.
-    pub(super) fn root_field(&self) -> &'static str {
-        let declared = |field: &Planned| match &field.what {
-            What::Field { declared, .. } => Some(declared.name),
+    pub(super) fn root_field_name(&self) -> &'static str {
+        let declared = |field: &PlannedField| match &field.kind {
+            FieldKind::Field { declared, .. } => Some(declared.name),
             _ => None,
         };
         self.fields.iter().find_map(declared).unwrap_or("other")
@@ -167,13 +170,13 @@ pub(super) fn conditions(set: &SelectionSet, found: &mut Vec<Name>) {
 }
 
 /// Finds out whether fields may be shared, and which variables they use.
-fn look_at(fields: &[Planned], shared: &mut bool, used: &mut Vec<Name>) {
+fn look_at(fields: &[PlannedField], shared: &mut bool, used: &mut Vec<Name>) {
     for field in fields {
-        if let What::Field {
+        if let FieldKind::Field {
             declared,
             arguments,
             ..
-        } = &field.what
+        } = &field.kind
         {
             *shared &= declared.audience != Audience::Each;
             for (_, value) in arguments {
@@ -212,7 +215,7 @@ type Collected<'a> = IndexMap<&'a Name, Vec<&'a Node<Selected>>>;
 
 impl<'a> Collector<'a> {
     /// The fields that these selections have of a type.
-    fn fields(&self, of: &'static Type, sets: &[&'a SelectionSet]) -> Vec<Planned> {
+    fn fields(&self, of: &'static Type, sets: &[&'a SelectionSet]) -> Vec<PlannedField> {
         let mut collected = Collected::default();
         let mut spread = HashSet::new();
         for set in sets {
@@ -287,23 +290,23 @@ impl<'a> Collector<'a> {
         of: &'static Type,
         key: &Name,
         selected: &[&'a Node<Selected>],
-    ) -> Option<Planned> {
+    ) -> Option<PlannedField> {
         let first = selected.first()?;
         self.size.set(self.size.get() + 1);
-        let (what, below) = match first.name.as_str() {
-            "__typename" => (What::TypeName(of.name), &[][..]),
-            "__schema" | "__type" => (What::Introspection, &[][..]),
+        let (kind, below) = match first.name.as_str() {
+            "__typename" => (FieldKind::TypeName(of.name), &[][..]),
+            "__schema" | "__type" => (FieldKind::Introspection, &[][..]),
             name => {
                 let index = of.fields.iter().position(|field| field.name == name)?;
                 let declared = &of.fields[index];
                 let arguments = first.arguments.iter();
                 let arguments = arguments.filter_map(|argument| said(declared, argument));
-                let what = What::Field {
+                let kind = FieldKind::Field {
                     index,
                     declared,
                     arguments: arguments.collect(),
                 };
-                (what, declared.below)
+                (kind, declared.possible_types)
             }
         };
         let sets = selected
@@ -314,11 +317,11 @@ impl<'a> Collector<'a> {
             let of = below();
             (of, self.fields(of, &sets))
         });
-        Some(Planned {
+        Some(PlannedField {
             key: key.clone(),
             // A GraphQL name, in which nothing needs an escape.
             prefix: format!("\"{key}\":").into_bytes().into(),
-            what,
+            kind,
             location: first.name.location().map(|name| {
                 let alias = first.alias.as_ref().and_then(Name::location);
                 alias.unwrap_or(name)

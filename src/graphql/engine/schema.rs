@@ -70,14 +70,7 @@ pub(super) fn is(of: &Type, other: &str) -> bool {
 /// The object types that something of this type may be: itself, or those that implement it.
 pub(super) fn possible(name: &str) -> &'static [&'static Type] {
     static POSSIBLE: LazyLock<HashMap<String, Vec<&'static Type>>> = LazyLock::new(|| {
-        let mut all = Vec::new();
-        for kind in [
-            OperationKind::Query,
-            OperationKind::Mutation,
-            OperationKind::Subscription,
-        ] {
-            reach(root(kind), &mut all);
-        }
+        let all = all();
         let composite = VALIDATOR.schema.types.keys();
         let possible = composite.map(|name| {
             let types = all.iter().copied().filter(|of| is(of, name));
@@ -88,10 +81,19 @@ pub(super) fn possible(name: &str) -> &'static [&'static Type] {
     POSSIBLE.get(name).map_or(&[], Vec::as_slice)
 }
 
+/// All object types.
+fn all() -> Vec<&'static Type> {
+    let mut all = Vec::new();
+    for kind in OperationKind::ALL {
+        reach(root(kind), &mut all);
+    }
+    all
+}
+
 fn reach(of: &'static Type, found: &mut Vec<&'static Type>) {
     if !found.iter().any(|known| std::ptr::eq(*known, of)) {
         found.push(of);
-        let below = of.fields.iter().flat_map(|field| field.below);
+        let below = of.fields.iter().flat_map(|field| field.possible_types);
         below.for_each(|below| reach(below(), found));
     }
 }
@@ -147,14 +149,6 @@ mod tests {
     use super::*;
     use crate::graphql::engine::declare::{Audience, Size};
 
-    fn all() -> Vec<&'static Type> {
-        let mut all = Vec::new();
-        reach(root(OperationKind::Query), &mut all);
-        reach(root(OperationKind::Mutation), &mut all);
-        reach(root(OperationKind::Subscription), &mut all);
-        all
-    }
-
     #[test]
     fn what_is_declared_is_a_schema_that_knows_all_its_types() {
         for of in all() {
@@ -176,7 +170,7 @@ mod tests {
         for of in all() {
             let page = of.name.ends_with("Connection");
             for field in &of.fields {
-                let below = field.below.iter().map(|below| below().name);
+                let below = field.possible_types.iter().map(|below| below().name);
                 let paged = below.clone().any(|name| name.ends_with("Connection"));
                 let many = paged || (field.shape.items.is_some() && !page);
                 let place = format!("{}.{}", of.name, field.name);
@@ -203,12 +197,8 @@ mod tests {
         ] {
             assert_eq!(audience(of, field), expected, "{of}.{field}");
         }
-        for root in [
-            OperationKind::Query,
-            OperationKind::Mutation,
-            OperationKind::Subscription,
-        ] {
-            let mut fields = super::root(root).fields.iter();
+        for kind in OperationKind::ALL {
+            let mut fields = root(kind).fields.iter();
             assert!(fields.all(|field| field.audience == Audience::Each));
         }
     }

@@ -17,8 +17,8 @@ use super::{
     document::{Operation, locations},
     execute::{Resolved, Run},
     operation::{Api, panicked},
-    payload::{Made, Payload, Pieces, Readers},
-    plan::What,
+    payload::{Made, Payload, Readers, Template},
+    plan::FieldKind,
     values::Arguments,
 };
 use crate::{
@@ -84,10 +84,11 @@ pub enum Outcome {
     Error(Vec<ErrorReply>),
 }
 
-/// One that runs. It polls what it waits for itself and keeps the rare parts in boxes: a quiet one is to take little
-/// memory, and a shared payload little time.
+/// A subscription that runs. It is a state machine written by hand, with what is rarely there in boxes, so that a quiet one
+/// takes little memory and a shared payload little time.
 struct Subscription {
-    /// Who reads the same, when anyone may: itself among them. Goes before the reader, whose plan gives it its name.
+    /// The subscriptions that share their payloads, this one among them; none when each reader has its own. Dropped before
+    /// the reader (fields are in this order), since the address of its plan is the key to them.
     readers: Option<Arc<Readers>>,
     reader: Arc<Reader>,
     beginning: Option<BoxFuture<'static, Told<Events>>>,
@@ -108,7 +109,7 @@ struct Reader {
 
 /// An event's payload, as far as it is shared.
 enum Shared {
-    Made(Arc<Pieces>),
+    Made(Arc<Template>),
     /// Where it goes when it is made.
     Place(Made),
     /// It is for this reader alone.
@@ -124,7 +125,7 @@ impl Api {
         mut context: RequestContext,
         connection: Option<&Arc<Connection>>,
     ) -> impl Stream<Item = Outcome> + Send + use<> {
-        let source = connection.and_then(|of| Source::of(of, operation.root_field()));
+        let source = connection.and_then(|of| Source::of(of, operation.plan.root_field_name()));
         *context.source.get_mut() = source.map(Box::new);
         self.0.metrics.subscriptions.inc();
         let reader = Arc::new(Reader {
@@ -190,9 +191,9 @@ impl Subscription {
             };
             let reader = self.reader.clone();
             match self.shared(&event) {
-                Shared::Made(pieces) => {
+                Shared::Made(template) => {
                     let viewer = self.reader.viewer();
-                    return Poll::Ready(Some(Ok(Payload::shared(pieces, &event, viewer))));
+                    return Poll::Ready(Some(Ok(Payload::shared(template, &event, viewer))));
                 }
                 Shared::Place(place) => {
                     self.making = Some(Box::pin(async move { reader.make(event, &place).await }));
@@ -228,7 +229,7 @@ impl Subscription {
             return Shared::No;
         };
         match place.get() {
-            Some(Some(pieces)) => Shared::Made(pieces.clone()),
+            Some(Some(template)) => Shared::Made(template.clone()),
             Some(None) => Shared::No,
             None => Shared::Place(place),
         }
@@ -247,9 +248,9 @@ impl Reader {
                 "a subscription with another number of fields than one",
             ));
         };
-        let What::Field {
+        let FieldKind::Field {
             index, arguments, ..
-        } = &field.what
+        } = &field.kind
         else {
             return Err(internal("a subscription to nothing"));
         };
@@ -307,7 +308,7 @@ impl Reader {
             self.api.0.payloads.keep(resolved)
         };
         match place.get_or_init(|| make).await {
-            Some(pieces) => Ok(Payload::shared(pieces.clone(), &event, self.viewer())),
+            Some(template) => Ok(Payload::shared(template.clone(), &event, self.viewer())),
             None => self.own(event).await,
         }
     }
@@ -315,7 +316,7 @@ impl Reader {
     /// A payload for this reader alone.
     async fn own(&self, event: Event) -> Told<Payload> {
         let resolved = self.resolve(&event).await?;
-        let reply = Payload::reply(resolved, self.viewer(), event.place.as_ref());
+        let reply = resolved.reply(self.viewer(), event.place.as_ref());
         // Every root field of a subscription is non-null: an error that reaches the top leaves nothing.
         if reply.errors.is_empty() || !reply.is_null() {
             return Ok(Payload::whole(&reply, &event));
@@ -325,9 +326,7 @@ impl Reader {
 
     async fn resolve(&self, event: &Event) -> Told<Resolved> {
         let run = Run {
-            document: &self.operation.document,
-            plan: &self.operation.plan,
-            variables: &self.operation.variables,
+            operation: &self.operation,
             cx: self.context.clone(),
         };
         let resolved = run.event(&*event.object);

@@ -5,7 +5,7 @@ use apollo_compiler::schema::ExtendedType;
 use super::schema::VALIDATOR;
 
 /// A question to put behind an error of validation that names something unknown.
-pub(super) fn for_(message: &str) -> Option<String> {
+pub(super) fn of(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let (unknown, known) = if message.contains("does not have a field") {
         let of = VALIDATOR.schema.types.get(quoted.next()?)?;

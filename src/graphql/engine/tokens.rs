@@ -1,4 +1,5 @@
-//! A look at a document's tokens before the parser has it, which takes some things too easily and some not at all.
+//! A look at a document's tokens before it is parsed: the parser takes some texts that are no documents, and refuses some
+//! that are.
 
 use apollo_parser::{Lexer, Token, TokenKind};
 
@@ -9,7 +10,8 @@ pub(super) enum Refused {
     Malformed(usize, &'static str),
 }
 
-/// The same document in words that the parser reads as the specification does. Nothing moves, so that places stay right.
+/// The same document, written so that the parser reads it as the specification does. Nothing moves, so that the places in
+/// errors stay right.
 ///
 /// # Errors
 /// What is no document (2.1), and what the parser lets pass or has no words for: braces without a selection (2.5), an

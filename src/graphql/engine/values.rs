@@ -1,5 +1,7 @@
 //! Values that clients give: an operation's variables and a field's arguments (GraphQL specification, 6.1.2 and 6.4.1).
 
+use std::fmt::Display;
+
 use apollo_compiler::{
     Node, Schema,
     ast::{Type, Value, VariableDefinition},
@@ -52,68 +54,72 @@ struct Misfit {
     rule: String,
 }
 
-fn misfit(schema: &Schema, variable: &Node<VariableDefinition>, given: &JsonMap) -> Option<Misfit> {
-    let broken = |rule: String| {
+impl Misfit {
+    /// Of the value as a whole.
+    fn whole(rule: String) -> Self {
         let path = String::new();
-        Some(Misfit { path, rule })
-    };
+        Self { path, rule }
+    }
+
+    /// The same of a part of a value, one step down.
+    fn below(self, step: impl Display) -> Self {
+        let path = format!(".{step}{}", self.path);
+        Self { path, ..self }
+    }
+}
+
+fn misfit(schema: &Schema, variable: &Node<VariableDefinition>, given: &JsonMap) -> Option<Misfit> {
+    let ty = &variable.ty;
     match given.get(variable.name.as_str()) {
-        Some(value) => misfit_in(schema, &variable.ty, value),
-        None if variable.ty.is_non_null() && variable.default_value.is_none() => broken(format!(
-            "it must be given, as it is of type \"{}\"",
-            variable.ty
-        )),
+        Some(value) => misfit_in(schema, ty, value),
+        None if ty.is_non_null() && variable.default_value.is_none() => {
+            let rule = format!("it must be given, as it is of type \"{ty}\"");
+            Some(Misfit::whole(rule))
+        }
         None => None,
     }
 }
 
 fn misfit_in(schema: &Schema, ty: &Type, value: &JsonValue) -> Option<Misfit> {
-    let broken = |rule: String| {
-        let path = String::new();
-        Some(Misfit { path, rule })
-    };
-    let below = |step: String, misfit: Misfit| Misfit {
-        path: step + &misfit.path,
-        ..misfit
-    };
+    let wrong = |what: &str| Misfit::whole(format!("{what} is not of type \"{ty}\""));
     if value.is_null() {
-        return ty
-            .is_non_null()
-            .then(|| broken(format!("null is not of type \"{ty}\"")))?;
+        return ty.is_non_null().then(|| wrong("null"));
     }
     if ty.is_list() {
         let item = ty.item_type();
         return match value.as_array() {
-            Some(items) => items.iter().enumerate().find_map(|(index, value)| {
-                Some(below(format!(".{index}"), misfit_in(schema, item, value)?))
-            }),
+            Some(items) => items
+                .iter()
+                .enumerate()
+                .find_map(|(index, value)| Some(misfit_in(schema, item, value)?.below(index))),
             None => misfit_in(schema, item, value),
         };
     }
     let ExtendedType::InputObject(object) = schema.types.get(ty.inner_named_type())? else {
         let fits = fits_leaf(schema, ty.inner_named_type(), value);
-        return (!fits).then(|| broken(format!("this is not of type \"{ty}\"")))?;
+        return (!fits).then(|| wrong("this"));
     };
     let Some(fields) = value.as_object() else {
-        return broken(format!("this is not of type \"{ty}\""));
+        return Some(wrong("this"));
     };
     if let Some(unknown) = fields
         .keys()
         .find(|name| !object.fields.contains_key(name.as_str()))
     {
         let rule = format!("\"{}\" has no such field", object.name);
-        return Some(below(format!(".{}", unknown.as_str()), broken(rule)?));
+        return Some(Misfit::whole(rule).below(unknown.as_str()));
     }
     if object.is_one_of() && (fields.len() != 1 || fields.values().any(JsonValue::is_null)) {
-        return broken("exactly one of its fields is given, and not null".into());
+        let rule = "exactly one of its fields is given, and not null";
+        return Some(Misfit::whole(rule.into()));
     }
     object.fields.iter().find_map(|(name, field)| {
         let found = match fields.get(name.as_str()) {
             Some(value) => misfit_in(schema, &field.ty, value)?,
-            None if field.is_required() => broken("it must be given".into())?,
+            None if field.is_required() => Misfit::whole("it must be given".into()),
             None => return None,
         };
-        Some(below(format!(".{name}"), found))
+        Some(found.below(name))
     })
 }
 

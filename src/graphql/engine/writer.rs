@@ -1,5 +1,5 @@
-//! Writes fields as JSON while they are resolved. What has to be waited for leaves a gap, which is filled by a text of
-//! its own; all that is waited for is waited for side by side, so that what is loaded is loaded together.
+//! Writes fields as JSON while they are resolved. A field that has to be waited for leaves a gap, and gets a text of its
+//! own that is put there in the end. All such fields are waited for side by side, so that what they load is loaded together.
 
 use std::{
     future::poll_fn,
@@ -17,7 +17,7 @@ use super::{
     document::locations,
     execute::{Resolved, Run},
     json,
-    plan::{Planned, What},
+    plan::{FieldKind, PlannedField},
     texts::{self, Gap, Place, Text},
     values::Arguments,
 };
@@ -26,7 +26,7 @@ use crate::{
     graphql::error::{ErrorReply, PathSegment},
 };
 
-/// A field is null that must not be: its parent is to be null in its place, or that one's (6.4.4).
+/// What may not be null came to null: its parent is to be null in its place, or the nearest one around it that may (6.4.4).
 pub(super) struct Nulled;
 
 /// A step on the way to a field in a response.
@@ -39,7 +39,7 @@ enum Step<'p> {
 /// A field that is waited for.
 struct Pending<'p> {
     later: Later,
-    field: &'p Planned,
+    field: &'p PlannedField,
     text: usize,
     place: usize,
     path: Vec<Step<'p>>,
@@ -86,14 +86,18 @@ impl<'p> Writer<'p> {
     }
 
     /// Writes a field of the operation, unless nothing can come of it any more.
-    pub(super) fn root_field(&mut self, write: impl FnOnce(&mut Self) -> Result<(), Nulled>) {
+    pub(super) fn write_root(&mut self, write: impl FnOnce(&mut Self) -> Result<(), Nulled>) {
         if !self.places[Self::WHOLE].is_null && write(self).is_err() {
             self.nullify(Self::WHOLE);
         }
     }
 
     /// Writes a field whose object is there already.
-    pub(super) fn given(&mut self, object: &dyn Object, field: &'p Planned) -> Result<(), Nulled> {
+    pub(super) fn given(
+        &mut self,
+        object: &dyn Object,
+        field: &'p PlannedField,
+    ) -> Result<(), Nulled> {
         self.key(field);
         self.path.push(Step::Key(&field.key));
         let whole = self.object(object, field);
@@ -101,7 +105,7 @@ impl<'p> Writer<'p> {
         whole
     }
 
-    fn fields(&mut self, object: &dyn Object, fields: &'p [Planned]) -> Result<(), Nulled> {
+    fn fields(&mut self, object: &dyn Object, fields: &'p [PlannedField]) -> Result<(), Nulled> {
         self.out.push(b'{');
         for field in fields {
             self.field(object, field)?;
@@ -110,21 +114,25 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    fn key(&mut self, field: &Planned) {
+    fn key(&mut self, field: &PlannedField) {
         if self.out.last() != Some(&b'{') {
             self.out.push(b',');
         }
         self.out.extend_from_slice(&field.prefix);
     }
 
-    pub(super) fn field(&mut self, object: &dyn Object, field: &'p Planned) -> Result<(), Nulled> {
+    pub(super) fn field(
+        &mut self,
+        object: &dyn Object,
+        field: &'p PlannedField,
+    ) -> Result<(), Nulled> {
         self.key(field);
-        let (index, arguments) = match &field.what {
-            What::TypeName(name) => {
+        let (index, arguments) = match &field.kind {
+            FieldKind::TypeName(name) => {
                 json::write_plain(&mut self.out, name);
                 return Ok(());
             }
-            What::Introspection => {
+            FieldKind::Introspection => {
                 return match &self.introspected {
                     Ok(told) => {
                         let told = told.get(field.key.as_str());
@@ -140,12 +148,12 @@ impl<'p> Writer<'p> {
                     }
                 };
             }
-            What::Field {
+            FieldKind::Field {
                 index, arguments, ..
             } => (*index, arguments),
         };
         self.path.push(Step::Key(&field.key));
-        let whole = match Arguments::of(arguments, self.run.variables) {
+        let whole = match Arguments::of(arguments, &self.run.operation.variables) {
             Ok(mut arguments) => {
                 let answer = object.resolve(index, &mut arguments, &self.run.cx);
                 self.answer(answer, field)
@@ -156,7 +164,7 @@ impl<'p> Writer<'p> {
         whole
     }
 
-    fn answer(&mut self, answer: Answer<'_>, field: &'p Planned) -> Result<(), Nulled> {
+    fn answer(&mut self, answer: Answer<'_>, field: &'p PlannedField) -> Result<(), Nulled> {
         match answer {
             Answer::Now(given) => self.value(given, field, field.shape()),
             Answer::Failed(failure) => self.failed(failure, field),
@@ -191,7 +199,7 @@ impl<'p> Writer<'p> {
     fn value(
         &mut self,
         given: Given<'_>,
-        field: &'p Planned,
+        field: &'p PlannedField,
         shape: &'p Shape,
     ) -> Result<(), Nulled> {
         match given {
@@ -220,14 +228,14 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    fn object(&mut self, object: &dyn Object, field: &'p Planned) -> Result<(), Nulled> {
+    fn object(&mut self, object: &dyn Object, field: &'p PlannedField) -> Result<(), Nulled> {
         self.fields(object, field.below(object.declared()))
     }
 
     fn list(
         &mut self,
         items: Vec<Given<'_>>,
-        field: &'p Planned,
+        field: &'p PlannedField,
         shape: &'p Shape,
     ) -> Result<(), Nulled> {
         let shape = shape.items.as_deref().unwrap_or(shape);
@@ -281,14 +289,14 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    fn failed(&mut self, failure: Failure, field: &'p Planned) -> Result<(), Nulled> {
+    fn failed(&mut self, failure: Failure, field: &'p PlannedField) -> Result<(), Nulled> {
         self.failed_as(failure, field, field.shape().nullable)
     }
 
     fn failed_as(
         &mut self,
         Failure(errors): Failure,
-        field: &'p Planned,
+        field: &'p PlannedField,
         nullable: bool,
     ) -> Result<(), Nulled> {
         let path = self.path.iter().map(|step| match step {
@@ -296,7 +304,7 @@ impl<'p> Writer<'p> {
             Step::Index(index) => PathSegment::Index(*index),
         });
         let path = path.collect::<Vec<_>>();
-        let sources: &SourceMap = &self.run.document.valid.sources;
+        let sources: &SourceMap = &self.run.operation.document.valid.sources;
         for error in &errors {
             let mut error = ErrorReply::from(error).at(locations(field.location, sources));
             error.path.clone_from(&path);

@@ -1,5 +1,5 @@
-//! What a document may cost, looked at before it is validated. Validation, which follows spreads and compares
-//! fields with fields, only ever sees documents that are small by these measures.
+//! What a document may cost, checked before it is validated. Validation, which follows spreads and compares fields with
+//! fields, only ever sees documents that are small by these measures.
 
 use std::collections::HashSet;
 
@@ -34,9 +34,8 @@ const MAX_INTROSPECTION_DEPTH: u64 = 20;
 /// `MaxIntrospectionDepthRule` counts: each level multiplies the answer by the size of the schema.
 const MAX_INTROSPECTION_LISTS: u64 = 2;
 
-/// Measures everything in a document, also what will not run, and refuses what is over a limit. Without variables it is
-/// what can be said before their values are known to fit. `introspection` is
-/// whether there may be any.
+/// Measures everything in a document, also what will not run, and refuses what is over a limit. Without variables it refuses
+/// what is over a limit whatever their values are. `introspection` is whether there may be any.
 pub(super) fn check(
     document: &Document,
     variables: Option<&JsonMap>,
