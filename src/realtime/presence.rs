@@ -60,7 +60,7 @@ struct State {
     /// What changed since then; a user stands in one of the two at most.
     gathering: Gathering,
     /// Sockets opened or closed, counted so that a grace that began before is known to be over.
-    turns: u64,
+    socket_changes: u64,
     graces: Timeouts<(UserId, u64)>,
     /// Who went offline, with the version of that.
     forgetting: Timeouts<(UserId, u64)>,
@@ -81,7 +81,8 @@ struct Gathering {
 struct Entry {
     /// Open at this process.
     sockets: usize,
-    turn: u64,
+    /// The number of the last change of these.
+    socket_change: u64,
     /// Whether this process has the user online: a socket, or the grace after the last one.
     here: bool,
     /// About how many sockets are open at other processes; nothing of those with none.
@@ -94,10 +95,10 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(turn: u64) -> Self {
+    fn new(socket_change: u64) -> Self {
         Self {
             sockets: 0,
-            turn,
+            socket_change,
             here: false,
             elsewhere: Vec::new(),
             online: false,
@@ -150,7 +151,7 @@ impl Presence {
             users: HashMap::new(),
             version: 0,
             gathering: Gathering::default(),
-            turns: 0,
+            socket_changes: 0,
             graces: Timeouts::new(grace),
             forgetting: Timeouts::new(LEFT_KEPT),
             apart: Apart::new(),
@@ -168,14 +169,14 @@ impl Presence {
     /// Counts a socket of `user`; false when the user has as many as one may have.
     pub fn opened(&self, user: UserId) -> bool {
         let mut state = self.0.state.lock();
-        state.turns += 1;
-        let turn = state.turns;
-        let entry = state.users.entry(user).or_insert(Entry::new(turn));
+        state.socket_changes += 1;
+        let socket_change = state.socket_changes;
+        let entry = state.users.entry(user).or_insert(Entry::new(socket_change));
         if entry.sockets + entry.sockets_elsewhere() >= self.0.sockets_per_user {
             return false;
         }
         entry.sockets += 1;
-        entry.turn = turn;
+        entry.socket_change = socket_change;
         let (is_here, sockets) = (entry.here, entry.sockets);
         if !is_here {
             state.change(user, true, self.0.gather);
@@ -192,14 +193,14 @@ impl Presence {
     /// `at_once`.
     pub fn closed(&self, user: UserId, at_once: bool) {
         let mut state = self.0.state.lock();
-        state.turns += 1;
-        let turn = state.turns;
+        state.socket_changes += 1;
+        let socket_change = state.socket_changes;
         let Some(entry) = state.users.get_mut(&user) else {
             return;
         };
         let before = entry.sockets;
         entry.sockets = entry.sockets.saturating_sub(1);
-        entry.turn = turn;
+        entry.socket_change = socket_change;
         if entry.sockets > 0 {
             let (sockets, is_here) = (about(entry.sockets), entry.here);
             if is_here && sockets != about(before) {
@@ -214,7 +215,7 @@ impl Presence {
         } else if at_once {
             state.change(user, false, self.0.gather);
         } else {
-            state.graces.push((user, turn));
+            state.graces.push((user, socket_change));
         }
         self.0.woken.notify_one();
     }
@@ -319,18 +320,18 @@ impl Presence {
         let woken = self.0.woken.notified();
         let next = {
             let mut state = self.0.state.lock();
-            self.turn(&mut state, Instant::now())
+            self.do_what_is_due(&mut state, Instant::now())
         };
         until(next, woken).await;
     }
 
     /// Lets graces run out, tells watchers, forgets; gives the moment at which there is more to do.
-    fn turn(&self, state: &mut State, now: Instant) -> Option<Instant> {
-        while let Some((user, turn)) = state.graces.pop_due(now) {
+    fn do_what_is_due(&self, state: &mut State, now: Instant) -> Option<Instant> {
+        while let Some((user, socket_change)) = state.graces.pop_due(now) {
             if state
                 .users
                 .get(&user)
-                .is_some_and(|entry| entry.turn == turn && entry.here)
+                .is_some_and(|entry| entry.socket_change == socket_change && entry.here)
             {
                 state.change(user, false, self.0.gather);
             }

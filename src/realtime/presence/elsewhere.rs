@@ -84,8 +84,8 @@ impl State {
         if sockets == 0 && !self.users.contains_key(&user) {
             return;
         }
-        let turn = self.turns;
-        let entry = self.users.entry(user).or_insert(Entry::new(turn));
+        let socket_change = self.socket_changes;
+        let entry = self.users.entry(user).or_insert(Entry::new(socket_change));
         entry.elsewhere.retain(|(other, _)| *other != process);
         if sockets > 0 {
             entry.elsewhere.push((process, sockets));

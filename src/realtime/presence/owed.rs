@@ -23,7 +23,7 @@ impl Presence {
             let woken = self.0.woken.notified();
             let next = {
                 let mut state = self.0.state.lock();
-                let next = self.turn(&mut state, Instant::now());
+                let next = self.do_what_is_due(&mut state, Instant::now());
                 if state.owed != Owed::default() {
                     return mem::take(&mut state.owed);
                 }

@@ -62,7 +62,7 @@ use uuid::Uuid;
 
 use self::{
     append::APPENDS, attempt::Rooms, document::Fields, mark::ReadsClock, overlay::Overlay,
-    presence::Here, registration::Registration, signal::Signalling, terms::Terms, watch::Alone,
+    presence::Entered, registration::Registration, signal::Signalling, terms::Terms, watch::Alone,
 };
 use super::{Observer, StoreLimits, Upkeep, Vitals, broken};
 use crate::error::Result;
@@ -113,7 +113,7 @@ struct Inner {
     turn_calls: AtomicI64,
     /// Why the store can no longer work.
     failed: told::Sender<Option<&'static str>>,
-    here: tokio::sync::Mutex<Here>,
+    entered: tokio::sync::Mutex<Entered>,
     signalling: Signalling,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
@@ -189,7 +189,7 @@ impl MongoStore {
             alone: Mutex::default(),
             turn_calls: AtomicI64::new(0),
             failed: told::Sender::new(None),
-            here: tokio::sync::Mutex::new(Here::default()),
+            entered: tokio::sync::Mutex::new(Entered::default()),
             signalling: Signalling::default(),
             _stop_on_drop: stop.clone().drop_guard(),
             stop,

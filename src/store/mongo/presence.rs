@@ -30,15 +30,15 @@ pub(super) const PROCESS_USER: &str = "process_user";
 /// For how long a write that was given up may still land.
 const LATE: Duration = Duration::from_mins(1);
 
-/// What this process has told of itself.
+/// What this process has entered of who is online here.
 #[derive(Default)]
-pub(super) struct Here {
+pub(super) struct Entered {
     online: HashSet<UserId>,
     /// Until then rows may come to differ from `online`, as a write failed.
     in_doubt: Option<Instant>,
 }
 
-impl Here {
+impl Entered {
     fn doubt(&mut self) {
         self.in_doubt = Some(Instant::now() + LATE);
     }
@@ -95,15 +95,15 @@ impl Inner {
     }
 
     /// Holds what this process has told of itself. Nobody holds it for long, as calls are given up.
-    async fn here(&self, deadline: Instant) -> Result<MutexGuard<'_, Here>> {
-        let here = timeout_at(deadline.into(), self.here.lock());
-        here.await.map_err(|_| error::late())
+    async fn entered(&self, deadline: Instant) -> Result<MutexGuard<'_, Entered>> {
+        let entered = timeout_at(deadline.into(), self.entered.lock());
+        entered.await.map_err(|_| error::late())
     }
 
     /// Brings the rows in line with what is so, after a failure.
-    async fn reconcile(self: &Arc<Self>, here: &Here) -> Result<()> {
+    async fn reconcile(self: &Arc<Self>, entered: &Entered) -> Result<()> {
         let former = self.registration.former();
-        let online: Vec<UserId> = here.online.iter().copied().collect();
+        let online: Vec<UserId> = entered.online.iter().copied().collect();
         let gone = doc! { "$or": [
             {
                 "process": document::id(self.name()),
@@ -139,12 +139,12 @@ impl Inner {
             // Taken for dead, after a pause say.
             self.be_registered(deadline).await?;
         }
-        let mut here = self.here(deadline).await?;
-        if here.in_doubt.is_some() || !self.registration.former().is_empty() {
-            self.reconcile(&here).await?;
-            here.in_doubt.take_if(|until| *until < Instant::now());
+        let mut entered = self.entered(deadline).await?;
+        if entered.in_doubt.is_some() || !self.registration.former().is_empty() {
+            self.reconcile(&entered).await?;
+            entered.in_doubt.take_if(|until| *until < Instant::now());
         }
-        drop(here);
+        drop(entered);
         let buried = self.bury_the_dead().await?;
         Ok(Lease {
             others: self.others().await?,
@@ -210,7 +210,7 @@ impl Inner {
 
     /// Takes this process off the list, with whoever is still online at it.
     pub(super) async fn leave(&self) -> Result<()> {
-        let _here = self.here(self.deadline()).await?;
+        let _entered = self.entered(self.deadline()).await?;
         let process = self.name();
         self.take_offline(process, Timestamp::now()).await
     }
@@ -221,14 +221,14 @@ impl Presence for MongoStore {
     async fn record_online(&self, users: &[UserId]) -> Result<()> {
         let users = users.to_vec();
         self.bounded(|inner| async move {
-            let mut here = inner.here(inner.deadline()).await?;
-            here.online.extend(&users);
+            let mut entered = inner.entered(inner.deadline()).await?;
+            entered.online.extend(&users);
             let write = inner.attempt(Purpose::Upkeep, inner.patience(), |inner| async move {
                 inner.enter_online(users).await
             });
             let result = write.await;
             if result.is_err() {
-                here.doubt();
+                entered.doubt();
             }
             result
         })
@@ -238,9 +238,9 @@ impl Presence for MongoStore {
     async fn record_offline(&self, users: &[(UserId, Timestamp)]) -> Result<()> {
         let users = users.to_vec();
         self.bounded(|inner| async move {
-            let mut here = inner.here(inner.deadline()).await?;
+            let mut entered = inner.entered(inner.deadline()).await?;
             for (user, _) in &users {
-                here.online.remove(user);
+                entered.online.remove(user);
             }
             let process = inner.name();
             let write = inner.attempt(Purpose::Upkeep, inner.patience(), move |inner| async move {
@@ -248,7 +248,7 @@ impl Presence for MongoStore {
             });
             let result = write.await;
             if result.is_err() {
-                here.doubt();
+                entered.doubt();
             }
             result
         })
