@@ -6,10 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use apollo_compiler::{
-    parser::SourceMap,
-    response::{JsonMap, JsonValue},
-};
+use apollo_compiler::response::{JsonMap, JsonValue};
 
 use super::{
     answer::{Answer, Failure, Given, Hole, Later},
@@ -28,6 +25,8 @@ use crate::{
 
 /// What may not be null came to null: its parent is to be null in its place, or the nearest one around it that may (6.4.4).
 pub(super) struct Nulled;
+
+type Written = Result<(), Nulled>;
 
 /// A step on the way to a field in a response.
 #[derive(Clone, Copy)]
@@ -86,26 +85,27 @@ impl<'p> Writer<'p> {
     }
 
     /// Writes a field of the operation, unless nothing can come of it any more.
-    pub(super) fn write_root(&mut self, write: impl FnOnce(&mut Self) -> Result<(), Nulled>) {
+    pub(super) fn write_root(&mut self, write: impl FnOnce(&mut Self) -> Written) {
         if !self.places[Self::WHOLE].is_null && write(self).is_err() {
             self.nullify(Self::WHOLE);
         }
     }
 
     /// Writes a field whose object is there already.
-    pub(super) fn given(
-        &mut self,
-        object: &dyn Object,
-        field: &'p PlannedField,
-    ) -> Result<(), Nulled> {
+    pub(super) fn given(&mut self, object: &dyn Object, field: &'p PlannedField) -> Written {
         self.key(field);
-        self.path.push(Step::Key(&field.key));
-        let whole = self.object(object, field);
+        self.at(Step::Key(&field.key), |this| this.object(object, field))
+    }
+
+    /// Writes what is one step further on the way from the response's top.
+    fn at(&mut self, step: Step<'p>, write: impl FnOnce(&mut Self) -> Written) -> Written {
+        self.path.push(step);
+        let whole = write(self);
         self.path.pop();
         whole
     }
 
-    fn fields(&mut self, object: &dyn Object, fields: &'p [PlannedField]) -> Result<(), Nulled> {
+    fn fields(&mut self, object: &dyn Object, fields: &'p [PlannedField]) -> Written {
         self.out.push(b'{');
         for field in fields {
             self.field(object, field)?;
@@ -121,12 +121,9 @@ impl<'p> Writer<'p> {
         self.out.extend_from_slice(&field.prefix);
     }
 
-    pub(super) fn field(
-        &mut self,
-        object: &dyn Object,
-        field: &'p PlannedField,
-    ) -> Result<(), Nulled> {
+    pub(super) fn field(&mut self, object: &dyn Object, field: &'p PlannedField) -> Written {
         self.key(field);
+        let step = Step::Key(&field.key);
         let (index, arguments) = match &field.kind {
             FieldKind::TypeName(name) => {
                 json::write_plain(&mut self.out, name);
@@ -140,11 +137,8 @@ impl<'p> Writer<'p> {
                         Ok(())
                     }
                     Err(error) => {
-                        let error = error.clone();
-                        self.path.push(Step::Key(&field.key));
-                        let whole = self.failed_as(error.into(), field, false);
-                        self.path.pop();
-                        whole
+                        let failure = error.clone().into();
+                        self.at(step, |this| this.failed_as(failure, field, false))
                     }
                 };
             }
@@ -152,19 +146,16 @@ impl<'p> Writer<'p> {
                 index, arguments, ..
             } => (*index, arguments),
         };
-        self.path.push(Step::Key(&field.key));
-        let whole = match Arguments::of(arguments, &self.run.operation.variables) {
+        match Arguments::of(arguments, &self.run.operation.variables) {
             Ok(mut arguments) => {
                 let answer = object.resolve(index, &mut arguments, &self.run.cx);
-                self.answer(answer, field)
+                self.at(step, |this| this.answer(answer, field))
             }
-            Err(error) => self.failed(error.into(), field),
-        };
-        self.path.pop();
-        whole
+            Err(error) => self.at(step, |this| this.failed(error.into(), field)),
+        }
     }
 
-    fn answer(&mut self, answer: Answer<'_>, field: &'p PlannedField) -> Result<(), Nulled> {
+    fn answer(&mut self, answer: Answer<'_>, field: &'p PlannedField) -> Written {
         match answer {
             Answer::Now(given) => self.value(given, field, field.shape()),
             Answer::Failed(failure) => self.failed(failure, field),
@@ -196,12 +187,7 @@ impl<'p> Writer<'p> {
         self.texts[self.text].gaps.push((self.out.len(), gap));
     }
 
-    fn value(
-        &mut self,
-        given: Given<'_>,
-        field: &'p PlannedField,
-        shape: &'p Shape,
-    ) -> Result<(), Nulled> {
+    fn value(&mut self, given: Given<'_>, field: &'p PlannedField, shape: &'p Shape) -> Written {
         match given {
             Given::Null if shape.nullable => self.out.extend_from_slice(b"null"),
             Given::Null => {
@@ -228,7 +214,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    fn object(&mut self, object: &dyn Object, field: &'p PlannedField) -> Result<(), Nulled> {
+    fn object(&mut self, object: &dyn Object, field: &'p PlannedField) -> Written {
         self.fields(object, field.below(object.declared()))
     }
 
@@ -237,28 +223,21 @@ impl<'p> Writer<'p> {
         items: Vec<Given<'_>>,
         field: &'p PlannedField,
         shape: &'p Shape,
-    ) -> Result<(), Nulled> {
+    ) -> Written {
         let shape = shape.items.as_deref().unwrap_or(shape);
         self.out.push(b'[');
         for (index, item) in items.into_iter().enumerate() {
             if index > 0 {
                 self.out.push(b',');
             }
-            self.path.push(Step::Index(index));
-            let whole = self.value(item, field, shape);
-            self.path.pop();
-            whole?;
+            self.at(Step::Index(index), |this| this.value(item, field, shape))?;
         }
         self.out.push(b']');
         Ok(())
     }
 
     /// Writes something in whose place null may stand, if its shape says so.
-    fn nullable(
-        &mut self,
-        shape: &Shape,
-        write: impl FnOnce(&mut Self) -> Result<(), Nulled>,
-    ) -> Result<(), Nulled> {
+    fn nullable(&mut self, shape: &Shape, write: impl FnOnce(&mut Self) -> Written) -> Written {
         if !shape.nullable {
             return write(self);
         }
@@ -289,7 +268,7 @@ impl<'p> Writer<'p> {
         Ok(())
     }
 
-    fn failed(&mut self, failure: Failure, field: &'p PlannedField) -> Result<(), Nulled> {
+    fn failed(&mut self, failure: Failure, field: &'p PlannedField) -> Written {
         self.failed_as(failure, field, field.shape().nullable)
     }
 
@@ -298,13 +277,13 @@ impl<'p> Writer<'p> {
         Failure(errors): Failure,
         field: &'p PlannedField,
         nullable: bool,
-    ) -> Result<(), Nulled> {
+    ) -> Written {
         let path = self.path.iter().map(|step| match step {
             Step::Key(key) => PathSegment::Field((*key).to_owned()),
             Step::Index(index) => PathSegment::Index(*index),
         });
         let path = path.collect::<Vec<_>>();
-        let sources: &SourceMap = &self.run.operation.document.valid.sources;
+        let sources = &self.run.operation.document.valid.sources;
         for error in &errors {
             let mut error = ErrorReply::from(error).at(locations(field.location, sources));
             error.path.clone_from(&path);
