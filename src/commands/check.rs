@@ -2,9 +2,11 @@
 //! them.
 
 mod conversation;
+mod search;
 
 use std::collections::HashMap;
 
+use self::search::Search;
 use super::{
     Failure,
     opened::Opened,
@@ -81,9 +83,10 @@ impl Check {
         ))
     }
 
-    /// Each lane counts 1, 2, 3, … and its ranks grow. Data of before there were lanes may begin later.
+    /// Each lane counts 1, 2, 3, … and its ranks grow, and what messages say is found. Data of before there were lanes may begin later.
     async fn lanes(&mut self) -> Result<(u64, u64), Failure> {
         let heads = self.store.heads().await?;
+        let mut search = Search::begin(&self.store).await?;
         let mut read = Covered::default();
         let mut last = HashMap::<Lane, (Position, i64)>::new();
         let mut entries = 0;
@@ -95,6 +98,7 @@ impl Check {
                 break;
             }
             progress.step(records.len() as u64);
+            search.look(&records).await?;
             for record in records {
                 let (position, rank) = (record.position(), record.rank());
                 read.advance(position);
@@ -116,6 +120,9 @@ impl Check {
             }
         }
         progress.finish();
+        for fault in search.faults(read).await? {
+            self.faults.tell(&fault);
+        }
         Ok((last.len() as u64, entries))
     }
 

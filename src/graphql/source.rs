@@ -19,16 +19,29 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Takes hold of what the subscription with this root field hears; `None` for a name that the schema does not have.
+    /// Takes what the subscription with this root field hears; `None` for a name that the schema does not have.
     pub(super) fn of(connection: &Arc<Connection>, root_field: &str) -> Option<Self> {
+        Self::taking(root_field).map(|take| take(connection))
+    }
+
+    /// How a subscription's source is taken.
+    fn taking(root_field: &str) -> Option<fn(&Arc<Connection>) -> Self> {
         Some(match root_field {
             "events" | "newMessage" | "messageChanged" => {
-                Self::Log(connection.clone(), connection.hold_log())
+                |connection| Self::Log(connection.clone(), connection.hold_log())
             }
-            "onlineUsersChanged" => Self::Presence(connection.hold_presence()),
-            "typing" => Self::Typing(connection.hold_typing(), connection.hold_changes()),
-            "conversationChanged" => Self::Changes(connection.hold_changes()),
+            "onlineUsersChanged" => |connection| Self::Presence(connection.hold_presence()),
+            "typing" => {
+                |connection| Self::Typing(connection.hold_typing(), connection.hold_changes())
+            }
+            "conversationChanged" => |connection| Self::Changes(connection.hold_changes()),
             _ => return None,
         })
+    }
+
+    /// Whether the subscription with this root field is known to have one.
+    #[cfg(test)]
+    pub(super) fn is_known_of(root_field: &str) -> bool {
+        Self::taking(root_field).is_some()
     }
 }

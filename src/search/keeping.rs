@@ -363,7 +363,7 @@ impl Segment {
 }
 
 /// The terms of a message.
-fn terms(message: &Message) -> impl Iterator<Item = Vec<u8>> {
+pub(super) fn terms(message: &Message) -> impl Iterator<Item = Vec<u8>> {
     words(message.body.as_str()).map(|word| part::term(&word).as_bytes().to_vec())
 }
 

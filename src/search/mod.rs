@@ -16,6 +16,7 @@
 
 mod builder;
 mod catalogue;
+mod checking;
 mod finding;
 mod keeping;
 mod lookup;
@@ -30,6 +31,7 @@ use moka::sync::Cache;
 use uuid::Uuid;
 
 pub use catalogue::Catalogue;
+pub use checking::Findable;
 pub use keeping::News;
 use keeping::Watch;
 

@@ -21,7 +21,7 @@ fn allowed(module: &str) -> Option<&'static [&'static str]> {
         "http" => &["error", "metrics", "domain", "auth", "chat", "graphql"],
         "admin" => &["error", "domain", "store", "auth", "chat"],
         "commands" => &[
-            "error", "domain", "store", "auth", "graphql", "admin", "settings", "app",
+            "error", "domain", "store", "auth", "search", "graphql", "admin", "settings", "app",
         ],
         "settings" => &["app", "domain", "http", "store"],
         "telemetry" => &["settings"],

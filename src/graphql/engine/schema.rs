@@ -147,7 +147,10 @@ impl<T: Declared> SubscriptionType for Sdl<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graphql::engine::declare::{Audience, Size};
+    use crate::graphql::{
+        engine::declare::{Audience, Size},
+        source::Source,
+    };
 
     #[test]
     fn what_is_declared_is_a_schema_that_knows_all_its_types() {
@@ -163,6 +166,13 @@ mod tests {
         assert!(is(possible("User")[0], "Node") && !is(possible("Member")[0], "Node"));
         let events = possible("ChatEvent").iter().map(|of| of.name);
         assert_eq!(events.count(), 5);
+    }
+
+    #[test]
+    fn every_subscription_has_a_source() {
+        for field in &root(OperationKind::Subscription).fields {
+            assert!(Source::is_known_of(field.name), "{}", field.name);
+        }
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::error::Error;
 /// The code of a unique index's refusal.
 const DUPLICATE: i32 = 11_000;
 
+/// The code for what the server's user may not do.
+pub(super) const UNAUTHORIZED: i32 = 13;
+
 /// The code of a validator's refusal.
 const DOCUMENT_VALIDATION_FAILURE: i32 = 121;
 
@@ -90,6 +93,11 @@ pub(super) fn clash(failure: &mongodb::error::Error) -> Option<&str> {
         ErrorKind::Command(command) if command.code == DUPLICATE => index_in(&command.message),
         _ => None,
     }
+}
+
+/// Whether a command failed with this code.
+pub(super) fn is_command(failure: &mongodb::error::Error, code: i32) -> bool {
+    matches!(&*failure.kind, ErrorKind::Command(command) if command.code == code)
 }
 
 /// The first error of a bare write command's reply.

@@ -33,8 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The server's codes for a right that is missing, and for one that has no change streams.
-const UNAUTHORIZED: i32 = 13;
+/// The code of a server that has no change streams.
 const NOT_A_REPLICA_SET: i32 = 40_573;
 
 /// How listening ended.
@@ -120,7 +119,7 @@ impl Inner {
             return Err(Ended::Broken(error::late(), token));
         };
         opened.map_err(|failure| match &*failure.kind {
-            ErrorKind::Command(command) if command.code == UNAUTHORIZED => {
+            ErrorKind::Command(command) if command.code == error::UNAUTHORIZED => {
                 tracing::warn!(
                     "MongoDB: the right to changeStream on the collection signals in {} is missing. Without it, what \
                      happens on other servers is seen up to two seconds later, and typing not at all.",

@@ -10,7 +10,6 @@ use std::{
 
 use mongodb::{
     bson::{Bson, Document, doc},
-    error::ErrorKind,
     options::{ValidationAction, ValidationLevel, WriteConcern},
 };
 use uuid::Uuid;
@@ -19,6 +18,7 @@ use super::{
     Inner,
     attempt::Purpose,
     document::{self, Fields},
+    error::{UNAUTHORIZED, is_command},
 };
 use crate::{
     domain::Lane,
@@ -36,9 +36,6 @@ const NOBODY: Uuid = Uuid::nil();
 
 /// The server's code for a collection that exists already.
 const NAMESPACE_EXISTS: i32 = 48;
-
-/// The server's code for what its user may not do.
-const UNAUTHORIZED: i32 = 13;
 
 /// What messages must have: processes of the version before do not write it.
 fn validator() -> Document {
@@ -220,9 +217,4 @@ impl Inner {
             }
         }
     }
-}
-
-/// Whether a command failed with this code.
-pub(super) fn is_command(failure: &mongodb::error::Error, code: i32) -> bool {
-    matches!(&*failure.kind, ErrorKind::Command(command) if command.code == code)
 }

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Inner, MongoStore, POOL, attempt::Purpose, blocks, conversation, document::Fields, durable,
-    error, log, mark, message, migrate::is_command, presence, reach, session, user,
+    error, log, mark, message, presence, reach, session, user,
 };
 use crate::{
     error::Error,
@@ -345,7 +345,7 @@ async fn prepare(inner: &Inner) -> mongodb::error::Result<()> {
         (conversations, "member_activity"),
     ] {
         match collection.drop_index(name).await {
-            Err(failure) if is_command(&failure, INDEX_NOT_FOUND) => {}
+            Err(failure) if error::is_command(&failure, INDEX_NOT_FOUND) => {}
             result => result?,
         }
     }
@@ -408,7 +408,6 @@ fn with(mut model: IndexModel, change: impl FnOnce(&mut IndexOptions)) -> IndexM
 
 /// Why the server at an address would not have us.
 fn refused(address: &str, failure: &mongodb::error::Error) -> Refusal {
-    const UNAUTHORIZED: i32 = 13;
     const AUTHENTICATION_FAILED: i32 = 18;
     let code = match &*failure.kind {
         ErrorKind::Command(command) => command.code,
@@ -421,7 +420,7 @@ fn refused(address: &str, failure: &mongodb::error::Error) -> Refusal {
         _ if code == AUTHENTICATION_FAILED => Refusal::told(format_args!(
             "MongoDB at {address} does not accept the user name and password."
         )),
-        _ if code == UNAUTHORIZED => Refusal::told(format_args!(
+        _ if code == error::UNAUTHORIZED => Refusal::told(format_args!(
             "MongoDB at {address} does not let this user read, write and create indexes in the database."
         )),
         _ => match error::from_driver(failure) {

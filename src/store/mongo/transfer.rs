@@ -1,18 +1,20 @@
 //! Everything page by page, and accounts put in as they were.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use mongodb::bson::{Document, RawDocument, doc};
 
 use super::{
-    MongoStore,
+    Inner, MongoStore,
     document::{self, Fields},
-    error,
+    error::{self, UNAUTHORIZED, is_command},
     user::{self, USERNAME},
 };
 use crate::{
     domain::{Account, Block, ConversationId, MessageId, Timestamp, Totals, UserId},
     error::Result,
-    store::Transfer,
+    store::{Transfer, broken},
 };
 
 /// MongoDB's own index.
@@ -41,6 +43,33 @@ fn decode_block(found: &RawDocument) -> Result<Block> {
         blocked: UserId(found.id("blocked")?),
         at: found.time("at")?,
     })
+}
+
+impl Inner {
+    /// What the server's own `validate` finds wrong; nothing where its user may not run that.
+    async fn validate(&self, limit: usize) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for name in self
+            .timed("mongodb.listCollections", self.db.list_collection_names())
+            .await?
+        {
+            // In the background: whoever writes goes on.
+            let validate = self
+                .db
+                .run_command(doc! { "validate": &name, "background": true });
+            let reply = match validate.await {
+                Err(failure) if is_command(&failure, UNAUTHORIZED) => return Ok(found),
+                reply => reply.map_err(|failure| error::from_driver(&failure))?,
+            };
+            if !reply.get_bool("valid").unwrap_or(false) {
+                let errors = reply.get_array("errors").into_iter().flatten();
+                let errors = errors.filter_map(|error| error.as_str());
+                let errors = errors.map(|error| format!("collection {name}: {error}"));
+                found.extend(errors.take(limit - found.len().min(limit)));
+            }
+        }
+        Ok(found)
+    }
 }
 
 #[async_trait]
@@ -126,8 +155,11 @@ impl Transfer for MongoStore {
         .await
     }
 
-    async fn damage(&self, _limit: usize) -> Result<Vec<String>> {
-        Ok(Vec::new())
+    async fn damage(&self, limit: usize) -> Result<Vec<String>> {
+        // All of it is read, which takes longer than one may wait for another call.
+        let inner = Arc::clone(&self.inner);
+        let validating = tokio::spawn(async move { inner.validate(limit).await });
+        validating.await.map_err(broken)?
     }
 
     async fn totals(&self) -> Result<Totals> {

@@ -6,8 +6,10 @@ use std::{
 };
 
 use chinwag::app::StoreConfig;
+use mongodb::bson::{Document, doc};
 use rusqlite::Connection;
 use secrecy::ExposeSecret;
+use serde_json::json;
 
 use super::{does, launch, own::lively, text, tries};
 use crate::{
@@ -16,12 +18,16 @@ use crate::{
         TestApp,
         acts::with,
         app::Place,
+        eventually,
         launch::Launch,
         store::{StoreKind, TempDir},
     },
 };
 
-on_both_stores!(a_check_finds_what_does_not_follow_from_the_log,);
+on_both_stores!(
+    a_check_finds_what_does_not_follow_from_the_log,
+    a_check_finds_what_search_does_not,
+);
 
 async fn a_check_finds_what_does_not_follow_from_the_log(kind: StoreKind) {
     let (app, _) = lively(kind).await;
@@ -31,34 +37,18 @@ async fn a_check_finds_what_does_not_follow_from_the_log(kind: StoreKind) {
         said.starts_with("3 users, 5 conversations, ") && said.ends_with(" 1 lane: all is well\n"),
         "{said}"
     );
-    match &place.store {
-        StoreConfig::Embedded { dir } => {
-            let db = Connection::open(dir.join("chinwag.db")).expect("opens");
-            db.execute_batch(
-                "UPDATE conversations SET last_seq = last_seq + 1 WHERE kind = 'group';
-                 DELETE FROM reactions;",
-            )
-            .expect("is done");
-        }
-        StoreConfig::Mongo { uri } => {
-            use mongodb::bson::{Document, doc};
-            let client = mongodb::Client::with_uri_str(uri.expose_secret())
-                .await
-                .expect("a client");
-            let db = client.default_database().expect("a name");
-            let all = |name: &str| db.collection::<Document>(name);
-            let behind = doc! { "$inc": { "lastSeq": 1_i64 } };
-            let group = doc! { "kind": "group" };
-            all("conversations")
-                .update_one(group, behind)
-                .await
-                .expect("is done");
-            all("reactions")
-                .delete_many(doc! {})
-                .await
-                .expect("is done");
-        }
-    }
+    tamper(
+        &place,
+        "UPDATE conversations SET last_seq = last_seq + 1 WHERE kind = 'group';
+         DELETE FROM reactions;",
+        &[
+            doc! { "update": "conversations", "updates": [
+                { "q": { "kind": "group" }, "u": { "$inc": { "lastSeq": 1_i64 } } },
+            ] },
+            doc! { "delete": "reactions", "deletes": [{ "q": {}, "limit": 0 }] },
+        ],
+    )
+    .await;
     let ended = tries(launch(&place), &["check"]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     for fault in ["listed by another message", "other reactions"] {
@@ -66,6 +56,72 @@ async fn a_check_finds_what_does_not_follow_from_the_log(kind: StoreKind) {
     }
     assert!(
         ended.stderr.lines().count() == 1 && ended.stderr.contains("found"),
+        "{ended:?}"
+    );
+}
+
+/// Changes a store behind the program's back: by statements, or by commands.
+async fn tamper(place: &Place, statements: &str, commands: &[Document]) {
+    match &place.store {
+        StoreConfig::Embedded { dir } => {
+            let db = Connection::open(dir.join("chinwag.db")).expect("opens");
+            db.execute_batch(statements).expect("is done");
+        }
+        StoreConfig::Mongo { uri } => {
+            let client = mongodb::Client::with_uri_str(uri.expose_secret())
+                .await
+                .expect("a client");
+            let db = client.default_database().expect("a name");
+            for command in commands {
+                db.run_command(command.clone()).await.expect("is done");
+            }
+        }
+    }
+}
+
+async fn a_check_finds_what_search_does_not(kind: StoreKind) {
+    let app = TestApp::start(kind).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    for number in 0..20 {
+        ann.send(&bob, &format!("apple {number}")).await;
+    }
+    let found = "{ searchMessages(text: \"apple\", first: 50) { nodes { id } } }";
+    eventually("all are found", async || {
+        let page = ann.ok(found, json!({})).await;
+        page["searchMessages"]["nodes"].as_array().map(Vec::len) == Some(20)
+    })
+    .await;
+    let place = app.stop().await;
+    does(launch(&place), &["check"]).await;
+
+    tamper(
+        &place,
+        "UPDATE messages SET body = 'pear' WHERE seq = 7",
+        &[doc! { "update": "messages", "updates": [
+            { "q": { "seq": 7_i64 }, "u": { "$set": { "body": "pear" } } },
+        ] }],
+    )
+    .await;
+    let ended = tries(launch(&place), &["check"]).await;
+    let line = ended.stdout.lines().next().unwrap_or_default();
+    assert!(
+        line.starts_with("message 7 of ") && line.ends_with("is not found by its words"),
+        "{ended:?}"
+    );
+    assert!(
+        ended.code == Some(1) && ended.stderr.contains("1 fault found"),
+        "{ended:?}"
+    );
+
+    tamper(
+        &place,
+        "DELETE FROM search_parts",
+        &[doc! { "delete": "searchParts", "deletes": [{ "q": {}, "limit": 0 }] }],
+    )
+    .await;
+    let ended = tries(launch(&place), &["check"]).await;
+    assert!(
+        ended.code == Some(1) && ended.stdout.contains("the search's index lacks parts"),
         "{ended:?}"
     );
 }
