@@ -2,7 +2,7 @@
 
 use chinwag::{
     domain::{Seq, Stretch, Window},
-    store::{Messages, Upkeep},
+    store::{Messages, Transfer, Upkeep},
 };
 use mongodb::bson::{Binary, Bson, DateTime, Document, doc, spec::BinarySubtype};
 use uuid::Uuid;
@@ -298,6 +298,12 @@ async fn who_may_only_read_and_write_brings_it_up_to_date_too_and_a_seal_keeps_t
     for _ in 0..2 {
         let store = open(&uri("writer")).await;
         old.assert_shown(&store).await;
+        store.close().await;
+    }
+    // What one of them may not look at is no fault.
+    for user in ["writer", "root"] {
+        let store = open(&uri(user)).await;
+        assert_eq!(store.damage(1).await.expect("answers"), [""; 0], "{user}");
         store.close().await;
     }
     let next = Old::document(&(101, old.messages[0].1.clone()));
