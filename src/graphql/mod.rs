@@ -5,7 +5,7 @@
 //! - a field: a line in its type's `object!`, with its audience, and its size if it holds many;
 //! - a type: an `object!` with what holds it, cheap to clone; `connection!` gives it pages;
 //! - a query or a mutation: a line in its topic's `fields!`; a topic's first ones are also named below;
-//! - a subscription: a line in its topic's `fields!`, its [`Source`](source::Source), and `Event`s of objects;
+//! - a subscription: a line in its topic's `fields!`, its `Source`, and `Event`s of objects;
 //! - a kind of event: an `event!`, its name in `ChatEvent`, and in `event` what it is made of;
 //! - what a client gives: an `InputObject` of async-graphql's. Then run `cargo run -- schema > schema.graphql`.
 
