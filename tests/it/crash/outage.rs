@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::*;
 use crate::support::{
     TestApp, eventually,
+    launch::Launch,
     mongod::{self, OwnMongod},
     store::mongo_is_there,
 };
@@ -100,6 +101,52 @@ impl Scene {
             app.stop().await;
         }
     }
+}
+
+/// When a server that is told to stop has ended at the latest, whatever it waits for: what is under way has ten seconds,
+/// the rest is for a slow machine.
+const ENDED_WITHIN: Duration = Duration::from_secs(15);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_stopped_in_an_outage_ends_in_its_time() {
+    if !mongo_is_there().await {
+        return;
+    }
+    let mongod = mongod::own().await.expect("a mongod");
+    let launch = Launch::bare()
+        .env("BCRYPT_COST", "10")
+        .env("RATE_LIMITS", "off")
+        .env("MONGODB_URI", &mongod.uri_for("chat"));
+    let serving = launch.serves().await;
+    let ann = serving.anonymous().sign_up("ann").await;
+    let bob = serving.anonymous().sign_up("bob").await;
+    ann.send(&bob, "before").await;
+    mongod.stop();
+    // There are sends under way whenever it is told to stop.
+    let sending = join_all((0..8).map(async |sender| {
+        for number in 0.. {
+            let input = json!({ "to": with(&bob), "body": format!("{sender}, {number}") });
+            ann.try_say(input).await;
+        }
+    }));
+    let stopping = async {
+        eventually("the outage is noticed", async || {
+            let request = ann.raw(Method::GET, &serving.url("/readyz"));
+            request.send().await.expect("an answer").status() == StatusCode::SERVICE_UNAVAILABLE
+        })
+        .await;
+        serving.signal("-TERM");
+        let ended = timeout(ENDED_WITHIN, serving.ended()).await;
+        ended.expect("it ends in time")
+    };
+    let ended = tokio::select! {
+        _ = sending => unreachable!("they go on"),
+        ended = stopping => ended,
+    };
+    assert!(
+        ended.code == Some(0) && !ended.stderr.contains("panicked"),
+        "{ended:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
