@@ -27,9 +27,9 @@ const TELLING: u64 = 4;
 /// The most memory for them, in words of 64 bits: 128 MiB.
 const MOST: u64 = 1 << 24;
 
-/// What an index holds, in a form of bounded size: of a hundred postings that it lacks it takes one or two for held (a
-/// filter after Bloom, "Space/Time Trade-offs in Hash Coding with Allowable Errors", 1970), and none that it holds for
-/// lacking.
+/// What an index holds, in a form of bounded size: of a hundred postings that it lacks it takes one or two for held, more
+/// where it holds over a hundred million (a filter after Bloom, "Space/Time Trade-offs in Hash Coding with Allowable
+/// Errors", 1970), and none that it holds for lacking.
 pub struct Findable {
     catalogue: Catalogue,
     hasher: RandomState,

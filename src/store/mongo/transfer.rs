@@ -61,13 +61,15 @@ impl Inner {
                 Err(failure) if is_command(&failure, UNAUTHORIZED) => return Ok(found),
                 reply => reply.map_err(|failure| error::from_driver(&failure))?,
             };
-            if !reply.get_bool("valid").unwrap_or(false) {
-                let errors = reply.get_array("errors").into_iter().flatten();
-                let errors = errors.filter_map(|error| error.as_str());
-                let errors = errors.map(|error| format!("collection {name}: {error}"));
-                found.extend(errors.take(limit - found.len().min(limit)));
+            if reply.get_bool("valid").unwrap_or(false) {
+                continue;
             }
+            found.push(format!("collection {name} is not valid"));
+            let errors = reply.get_array("errors").into_iter().flatten();
+            let errors = errors.filter_map(|error| error.as_str());
+            found.extend(errors.map(|error| format!("collection {name}: {error}")));
         }
+        found.truncate(limit);
         Ok(found)
     }
 }
