@@ -1,5 +1,7 @@
 //! Conversations that change: created, read.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -15,7 +17,6 @@ const CHANGED: &str = "subscription {
 const MARK: &str = "mutation($id: ID!) {
     markRead(messageId: $id) { id unreadCount members { user { username } lastRead { seq } } }
 }";
-const NOTHING: [Value; 0] = [];
 
 /// A socket of `client` that listens to changes.
 async fn listener(app: &TestApp, client: &Client) -> Ws {
@@ -28,6 +29,14 @@ async fn listener(app: &TestApp, client: &Client) -> Ws {
 /// The next changed conversation.
 async fn next(socket: &mut Ws) -> Value {
     socket.event("changed").await["conversationChanged"].clone()
+}
+
+/// Makes sure that nothing else was told by now: what is told next is a conversation that begins only here.
+async fn is_all(app: &TestApp, listening: &mut Ws, client: &Client) {
+    static NEWCOMERS: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("newcomer{}", NEWCOMERS.fetch_add(1, Relaxed));
+    let sent = app.user(&name).await.send(client, "hello").await;
+    assert_eq!(next(listening).await["id"], sent["conversation"]["id"]);
 }
 
 /// How far a member has read, as a conversation shows it.
@@ -76,11 +85,20 @@ async fn the_first_message_tells_both_members(kind: StoreKind) {
         assert_eq!(read_by(&changed, "ann"), 1);
         assert_eq!(read_by(&changed, "bob"), Value::Null);
     }
-    // Later messages are what newMessage is for.
+    // Who answers has read what was there.
     bob.send(&ann, "hello").await;
-    for socket in sockets.iter_mut().chain([&mut stranger]) {
-        assert_eq!(socket.until_settled().await, NOTHING);
+    for (socket, unread) in sockets.iter_mut().zip([1, 0]) {
+        let changed = next(socket).await;
+        assert_eq!(changed["lastMessage"]["seq"], 2);
+        assert_eq!(changed["unreadCount"], unread);
+        assert_eq!(read_by(&changed, "bob"), 2);
     }
+    // All else that messages change is what newMessage is for.
+    bob.send(&ann, "are you there?").await;
+    let [anns, bobs] = &mut sockets;
+    is_all(&app, anns, &ann).await;
+    is_all(&app, bobs, &bob).await;
+    is_all(&app, &mut stranger, &eve).await;
 }
 
 async fn reading_tells_both_members_and_nobody_else(kind: StoreKind) {
@@ -109,7 +127,7 @@ async fn reading_tells_both_members_and_nobody_else(kind: StoreKind) {
         assert_eq!(read_by(&changed, "ann"), 2);
         assert_eq!(read_by(&changed, "bob"), 2);
     }
-    assert_eq!(stranger.until_settled().await, NOTHING);
+    is_all(&app, &mut stranger, &eve).await;
 }
 
 async fn unread_counts_follow_what_is_sent_and_read(kind: StoreKind) {
@@ -151,7 +169,7 @@ async fn read_marks_only_move_forward(kind: StoreKind) {
         assert_eq!(read_by(&marked, "bob"), 2);
         assert_eq!(marked["unreadCount"], 1);
     }
-    assert_eq!(listening.until_settled().await, NOTHING, "nothing changed");
+    is_all(&app, &mut listening, &ann).await;
     // One's own messages were read when they were sent.
     mark(&ann, &sent[0]).await;
     assert_eq!(unread(&ann, &bob).await, 0);
@@ -185,7 +203,7 @@ async fn what_one_may_not_see_cannot_be_marked(kind: StoreKind) {
             "all sound the same"
         );
     }
-    assert_eq!(listening.until_settled().await, NOTHING);
+    is_all(&app, &mut listening, &ann).await;
     assert_eq!(unread(&bob, &ann).await, 1);
 }
 
