@@ -104,7 +104,7 @@ impl Chat {
             }));
     }
 
-    /// Ends what deletions of accounts began that were cut short.
+    /// Ends what deletions of accounts began.
     pub(super) async fn end_deletions(self) {
         let mut look = interval(self.0.limits.lease_renewal);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);

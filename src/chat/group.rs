@@ -120,7 +120,13 @@ impl Chat {
         };
         // What is written in meanwhile moves up in the list, so that a page may lack it.
         while self.leave_groups(&by, deadline).await? {}
-        self.0.store.has_left(user).await
+        // Who adds it just now, and dies before the look afterwards, leaves that to a later walk.
+        let settles = self.0.limits.deletion_settles;
+        let is_settled = |at| Timestamp::now().since(at) >= settles;
+        if by.deleted_at.is_some_and(is_settled) {
+            self.0.store.has_left(user).await?;
+        }
+        Ok(())
     }
 
     /// Takes someone out of the groups that a walk through the list finds; whether there was one.
@@ -148,7 +154,7 @@ impl Chat {
         }
     }
 
-    /// Takes those out of all groups whose deletion was cut short.
+    /// Takes those out of all groups whose deletion was cut short, and those who were added in the moment of it.
     ///
     /// # Errors
     /// The store's.

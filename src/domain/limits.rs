@@ -90,6 +90,9 @@ pub struct Limits {
     pub block_cache: Duration,
     /// Read marks that are read from the store at a time, to be told.
     pub marks_at_once: usize,
+    /// For how long a deleted account is still looked for in groups: longer than someone takes to add a person who was
+    /// there when they looked.
+    pub deletion_settles: Duration,
     /// Members of one group.
     pub group_members: usize,
     /// Members of a group up to which all are told how far each has read; in a larger one only its own other devices.
@@ -143,6 +146,7 @@ impl Default for Limits {
             profile_cache: Duration::from_secs(4),
             block_cache: Duration::from_millis(800),
             marks_at_once: 1_000,
+            deletion_settles: Duration::from_mins(1),
             group_members: 250,
             marks_told: 32,
             blocked_users: 1_000,

@@ -150,10 +150,10 @@ pub trait Users: Send + Sync {
     /// forgotten. It counts as leaving until [`Users::has_left`].
     async fn delete_user(&self, user: UserId, hash: &str, at: Timestamp) -> Result<bool>;
 
-    /// Deleted accounts that may still be in groups; in any order.
+    /// Deleted accounts that may still be in groups, or come into one; in any order.
     async fn leaving(&self) -> Result<Vec<UserId>>;
 
-    /// Takes note that a deleted account is in no group any more.
+    /// Takes note that a deleted account is in no group and comes into none any more.
     async fn has_left(&self, user: UserId) -> Result<()>;
 
     /// How many there are.

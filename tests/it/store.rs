@@ -11,7 +11,7 @@ mod session;
 mod term;
 mod upkeep;
 mod user;
-mod writer;
+pub mod writer;
 
 use std::sync::Arc;
 

@@ -1,11 +1,18 @@
 //! What becomes of the groups of someone who deletes their account.
 
+use chinwag::domain::{ConversationId, Timestamp, UserId};
+
 use super::*;
+use crate::{
+    store::writer::{Writer, told},
+    support::{eventually, store},
+};
 
 on_both_stores!(
     a_deleted_account_leaves_its_groups_and_what_it_wrote_stays,
     a_deleted_owner_is_followed_and_a_group_of_one_ends,
     a_deleted_account_cannot_be_added,
+    who_is_added_by_a_server_that_dies_before_it_sees_the_deletion_does_not_stay,
 );
 
 async fn delete(client: &Client) {
@@ -76,5 +83,32 @@ async fn a_deleted_account_cannot_be_added(kind: StoreKind) {
         assert_eq!(refused.refused("NOT_FOUND"), "input.userIds");
     }
     assert_eq!(who(&ann, &group).await, "ann*");
+    app.stop().await;
+}
+
+async fn who_is_added_by_a_server_that_dies_before_it_sees_the_deletion_does_not_stay(
+    kind: StoreKind,
+) {
+    let app = TestApp::start(kind).await;
+    let [ann, bob, cleo, _] = four(&app).await;
+    let tea = ann.group("tea", &[&cleo]).await;
+    delete(&bob).await;
+    let place = app.stop().await;
+    // It saw bob before the deletion.
+    let store = store::at(&place.store).await;
+    let id = ConversationId::parse(&tea).expect("an id");
+    let mut group = store.conversations(&[id]).await.expect("answers").remove(0);
+    let bobs_id = UserId::parse(&bob.id).expect("an id");
+    let joined = group.with(&[bobs_id], Timestamp::now());
+    group.change(&joined, group.changed + 1);
+    Writer::begin(&store).await.write(vec![told(&group)]).await;
+    store.close().await;
+    drop(store);
+    let app = TestApp::at(place, |_| {}).await;
+    let ann = ann.at(app.url("/graphql"));
+    eventually("bob is out of the group", async || {
+        who(&ann, &tea).await == "ann* cleo"
+    })
+    .await;
     app.stop().await;
 }
