@@ -75,6 +75,10 @@ impl Standing {
         let reacted = reacted.collect::<Vec<_>>();
         if !reacted.is_empty() {
             for reactor in chat.0.store.reactors(&reacted).await? {
+                // It may have come after the message was read.
+                if let Some(message) = standing.messages.get_mut(&reactor.message_id) {
+                    Arc::make_mut(message).react(reactor.since);
+                }
                 let of_message = standing.reactors.entry(reactor.message_id).or_default();
                 of_message.push(reactor);
             }

@@ -325,7 +325,7 @@ async fn race_for_room(apps: &[&TestApp]) {
         .iter()
         .filter(|answer| answer.code().is_none())
         .count();
-    assert_eq!(added, 3, "247 were in it");
+    assert_eq!(added, 3, "247 were in it: {answers:?}");
     for (answer, one) in answers.iter().zip(late) {
         let is_in = answer.code().is_none();
         assert_eq!(one.conversation(&group).await.is_object(), is_in);
