@@ -177,8 +177,16 @@ impl Chat {
 
     fn take_signal(&self, from: ProcessId, signal: Signal) {
         match signal {
-            Signal::Wrote(position) => {
-                if !self.0.hub.stand().progress.covers(position) {
+            Signal::Wrote {
+                up_to,
+                rank,
+                concerns,
+            } => {
+                let hub = &self.0.hub;
+                hub.rise(rank);
+                // Whoever asks for what is new has it read in any case, and the sweep reads the rest.
+                let is_concerned = || concerns.is_none_or(|users| hub.reaches(users.into_iter()));
+                if !hub.stand().progress.covers(up_to) && is_concerned() {
                     self.0.rounds.ring();
                 }
             }

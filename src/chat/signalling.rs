@@ -1,6 +1,10 @@
 //! Telling other processes what they cannot know yet: gathered, a few times a second at most while there is much.
 
-use std::{collections::HashMap, mem, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -10,7 +14,7 @@ use tokio::{
 
 use super::Chat;
 use crate::{
-    domain::{Position, Signal, Spent, Timestamp},
+    domain::{Position, Rank, Record, Signal, Spent, Timestamp, UserId},
     error::Result,
     realtime::{presence::Owed, typing::Typist},
 };
@@ -21,6 +25,9 @@ const WAITING_WITH_TYPING: usize = 5_000;
 
 /// How long to wait before another try.
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// Of how many people it is said that what was written concerns them. Of more it is not said whom.
+const NAMED: usize = 500;
 
 /// How many signals are told at a time.
 const AT_ONCE: usize = 2_000;
@@ -37,11 +44,29 @@ pub(super) struct Signalling {
 struct Waiting {
     /// A mark is wanted, if there is nothing else to tell.
     mark: bool,
-    wrote: Option<Position>,
+    wrote: Option<Wrote>,
     read: bool,
     typing: HashMap<Typist, bool>,
     spent: HashMap<Spent, u32>,
     others: Vec<Signal>,
+}
+
+/// What was written.
+struct Wrote {
+    up_to: Position,
+    rank: Rank,
+    /// `None` for anyone.
+    concerns: Option<HashSet<UserId>>,
+}
+
+impl Wrote {
+    fn signal(self) -> Signal {
+        Signal::Wrote {
+            up_to: self.up_to,
+            rank: self.rank,
+            concerns: self.concerns.map(|users| users.into_iter().collect()),
+        }
+    }
 }
 
 impl Waiting {
@@ -74,7 +99,7 @@ impl Waiting {
         let spent = spent.map(|(spent, times)| Signal::Spent(Spent { times, ..spent }));
         let mut signals: Vec<Signal> = spent.collect();
         signals.extend(others);
-        signals.extend(wrote.map(Signal::Wrote));
+        signals.extend(wrote.map(Wrote::signal));
         signals.extend(read.then_some(Signal::Read));
         let typing = typing.into_iter();
         signals.extend(
@@ -117,9 +142,21 @@ impl Signalling {
         self.add(|waiting| waiting.mark = true);
     }
 
-    /// The log was written up to here.
-    pub(super) fn wrote(&self, position: Position) {
-        self.add(|waiting| waiting.wrote = Some(position));
+    /// The log was written up to this record, of concern to these people.
+    pub(super) fn wrote(&self, last: &Record, concerns: impl IntoIterator<Item = UserId>) {
+        let (up_to, rank) = (last.position(), last.rank());
+        self.add(|waiting| {
+            let wrote = waiting.wrote.get_or_insert_with(|| Wrote {
+                up_to,
+                rank,
+                concerns: Some(HashSet::new()),
+            });
+            (wrote.up_to, wrote.rank) = (up_to, rank);
+            if let Some(named) = &mut wrote.concerns {
+                named.extend(concerns);
+            }
+            wrote.concerns.take_if(|named| named.len() > NAMED);
+        });
     }
 
     /// Read marks moved.

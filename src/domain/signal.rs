@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{ConversationId, Pair, Position, SessionId, Timestamp, UserId};
+use super::{ConversationId, Pair, Position, Rank, SessionId, Timestamp, UserId};
 
 /// One process among those on a store, for as long as it is not taken for dead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,8 +12,12 @@ pub struct ProcessId(pub Uuid);
 /// What one process tells the others. Each can come twice.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
-    /// The log goes up to here.
-    Wrote(Position),
+    /// The log goes up to here, with this rank. What was written since the last one concerns these people; `None` for any.
+    Wrote {
+        up_to: Position,
+        rank: Rank,
+        concerns: Option<Vec<UserId>>,
+    },
     /// Read marks have moved.
     Read,
     /// Someone is typing, or no longer.

@@ -122,9 +122,14 @@ impl<T> Hub<T> {
         self.0.log.lock().intake.known(page)
     }
 
-    /// The greatest rank that was told.
+    /// The greatest rank that was told or heard of.
     pub fn rank(&self) -> Rank {
         self.0.log.lock().intake.rank()
+    }
+
+    /// Takes note of a rank that somebody else gave.
+    pub fn rise(&self, rank: Rank) {
+        self.0.log.lock().intake.rise(rank);
     }
 
     /// In which terms a progress stands; `None` when that is too long ago to be known.

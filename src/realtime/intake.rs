@@ -41,9 +41,14 @@ impl<T> Intake<T> {
         &self.told
     }
 
-    /// The greatest rank that was told.
+    /// The greatest rank that was told or heard of.
     pub fn rank(&self) -> Rank {
         self.rank
+    }
+
+    /// Takes note of a rank.
+    pub fn rise(&mut self, rank: Rank) {
+        self.rank = self.rank.max(rank);
     }
 
     /// How many records wait.
@@ -122,7 +127,7 @@ impl<T> Intake<T> {
 
     fn tell(&mut self, record: &Record) {
         self.told.advance(record.position());
-        self.rank = self.rank.max(record.rank());
+        self.rise(record.rank());
     }
 }
 

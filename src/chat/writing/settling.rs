@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Offer, Offered, Writer};
 use crate::{
     chat::{Chat, Prepared, proposal::Written},
-    domain::{Happening, Pen, Record},
+    domain::{Entry, Happening, Pen, Record, UserId},
     store::{Appended, Stopped},
 };
 
@@ -42,11 +42,11 @@ impl Writer {
             }
             records.push((Record::Entry(entry), prepared));
         }
-        let last = records.last().map(|(record, _)| record.position());
-        self.chat.take_in(records, false);
-        if let Some(last) = last {
-            self.chat.0.signalling.wrote(last);
+        if let Some((last, _)) = records.last() {
+            let concerned = records.iter().flat_map(concerned);
+            self.chat.0.signalling.wrote(last, concerned);
         }
+        self.chat.take_in(records, false);
         for Offered { pending, written } in answers {
             pending.answer(&Ok(written));
         }
@@ -95,6 +95,21 @@ impl Writer {
         // Some of it may be in the log all the same, whether somebody waits for it or not.
         self.chat.0.rounds.want();
     }
+}
+
+/// Who is to hear of what was written: the members, and those who were that until then.
+fn concerned((record, prepared): &(Record, Prepared)) -> impl Iterator<Item = UserId> {
+    let members = prepared.conversation.iter();
+    let members = members.flat_map(|conversation| &conversation.members);
+    let departures = match record {
+        Record::Entry(Entry {
+            what: Happening::ConversationChanged(state),
+            ..
+        }) => state.departures.as_slice(),
+        _ => &[],
+    };
+    let left = departures.iter().map(|left| left.user_id);
+    members.map(|member| member.user_id).chain(left)
 }
 
 impl Chat {

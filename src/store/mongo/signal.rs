@@ -9,7 +9,10 @@ use std::{
 
 use async_trait::async_trait;
 use mongodb::{
-    bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, raw::RawBsonRef},
+    bson::{
+        Binary, Bson, Document, RawDocument, RawDocumentBuf, doc, raw::RawBsonRef,
+        spec::BinarySubtype,
+    },
     error::ErrorKind,
 };
 use parking_lot::Mutex;
@@ -163,7 +166,19 @@ impl Inner {
 
 fn encode(signal: &Signal) -> Document {
     match signal {
-        Signal::Wrote(position) => doc! { "is": "wrote", "position": position.0 },
+        Signal::Wrote {
+            up_to,
+            rank,
+            concerns,
+        } => {
+            let mut wrote = doc! { "is": "wrote", "position": up_to.0, "rank": *rank };
+            wrote.extend(
+                concerns
+                    .as_deref()
+                    .map(|users| ("concerns".to_owned(), encode_ids(users))),
+            );
+            wrote
+        }
         Signal::Read => doc! { "is": "read" },
         Signal::Typing {
             conversation_id,
@@ -209,6 +224,19 @@ fn encode(signal: &Signal) -> Document {
     }
 }
 
+/// Ids one after the other in one value, as there may be hundreds.
+fn encode_ids(users: &[UserId]) -> Bson {
+    let bytes = users.iter().flat_map(|user| user.0.into_bytes()).collect();
+    let subtype = BinarySubtype::Generic;
+    Binary { subtype, bytes }.into()
+}
+
+fn decode_ids(value: RawBsonRef<'_>) -> Option<Vec<UserId>> {
+    let (ids, rest) = value.as_binary()?.bytes.as_chunks();
+    let ids = ids.iter().map(|id| UserId(Uuid::from_bytes(*id)));
+    rest.is_empty().then(|| ids.collect())
+}
+
 /// Nothing for what a newer version tells.
 fn decode(signal: &RawDocument) -> Result<Option<Signal>> {
     let user_id = || document::user_id(signal);
@@ -223,7 +251,14 @@ fn decode(signal: &RawDocument) -> Result<Option<Signal>> {
         u32::try_from(number).map_err(|_| unreadable(key))
     };
     Ok(Some(match signal.text("is")? {
-        "wrote" => Signal::Wrote(Position(signal.number("position")?)),
+        "wrote" => Signal::Wrote {
+            up_to: Position(signal.number("position")?),
+            rank: signal.number_or_zero("rank")?,
+            concerns: match signal.get("concerns").ok().flatten() {
+                Some(users) => Some(decode_ids(users).ok_or_else(|| unreadable("concerns"))?),
+                None => None,
+            },
+        },
         "read" => Signal::Read,
         "typing" => Signal::Typing {
             conversation_id: ConversationId(signal.id("conversation")?),
@@ -307,7 +342,16 @@ mod tests {
             })
         };
         let mut all = vec![
-            Signal::Wrote(Position(5)),
+            Signal::Wrote {
+                up_to: Position(5),
+                rank: 7,
+                concerns: None,
+            },
+            Signal::Wrote {
+                up_to: Position(5),
+                rank: 7,
+                concerns: Some(vec![ann, ben]),
+            },
             Signal::Read,
             Signal::Typing {
                 conversation_id: ConversationId::new(),

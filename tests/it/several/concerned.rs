@@ -1,0 +1,77 @@
+//! A server reads what others write when it concerns someone there.
+
+use tokio::time::Instant;
+
+use super::*;
+
+const LAG: &str = "chinwag_log_lag_seconds";
+
+/// How long ago a server began to read the log last.
+async fn lag(app: &TestApp) -> Duration {
+    Duration::from_secs_f64(app.metric(LAG).await)
+}
+
+/// Someone types to someone at the other server: what was signalled before was heard there, too.
+struct Barrier {
+    from: Client,
+    to: Client,
+    socket: Ws,
+    typing: bool,
+}
+
+impl Barrier {
+    async fn between(apps: &[TestApp; 2]) -> Self {
+        let (from, to) = (apps[0].user("fay").await, apps[0].user("eve").await);
+        from.send(&to, "hello").await;
+        let mut socket = apps[1].socket(&to).await;
+        let document = "subscription { typing { typing } }";
+        socket.subscribe("typing", document, json!({})).await;
+        socket.settle().await;
+        Self {
+            from,
+            to,
+            socket,
+            typing: false,
+        }
+    }
+
+    async fn pass(&mut self) {
+        self.typing = !self.typing;
+        let document = "mutation($in: ConversationRef!, $typing: Boolean!) { setTyping(in: $in, typing: $typing) }";
+        let variables = json!({ "in": with(&self.to), "typing": self.typing });
+        self.from.ok(document, variables).await;
+        let told = self.socket.event("typing").await;
+        assert_eq!(told["typing"]["typing"], self.typing);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_concerns_nobody_there_is_read_by_who_asks_for_it() {
+    // Nor does it look whether it still hears.
+    let Some(apps) = two(|config| config.limits.hearing_lasts = Duration::from_hours(1)).await
+    else {
+        return;
+    };
+    let (ann, bob) = (apps[0].user("ann").await, apps[0].user("bob").await);
+    let mut barrier = Barrier::between(&apps).await;
+    barrier.pass().await;
+    let there = moved(&bob, &apps[1]);
+    // The second ends what the first may have left to be read.
+    for _ in 0..2 {
+        there.listed().await;
+    }
+    let begun = Instant::now();
+    for number in 0..20 {
+        ann.send(&bob, &format!("message {number}")).await;
+    }
+    barrier.pass().await;
+    let since = begun.elapsed();
+    assert!(lag(&apps[1]).await >= since, "it was read there");
+    let listed = there.listed().await;
+    assert_eq!(listed[0]["lastMessage"]["body"], "message 19");
+    // Now it is of concern.
+    let mut feed = Feed::live(apps[1].address, &bob).await;
+    ann.send(&bob, "are you there?").await;
+    feed.tells(&["new are you there?"]).await;
+    stop(apps).await;
+}
