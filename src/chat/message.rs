@@ -63,10 +63,28 @@ impl Chat {
         if let Some(throttles) = &self.0.throttles {
             throttles.send(viewer)?;
         }
+        match self.send_as_known(viewer, &new, deadline).await {
+            // By what others have done meanwhile it may be welcome.
+            Err(Error::NotFound { .. } | Error::Forbidden(_)) if !self.is_up_to_date() => {
+                self.up_to_date().await?;
+                self.send_as_known(viewer, &new, deadline).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Sends a message where that is allowed by what is known here. What stands in its way unknown keeps it from being
+    /// written, whoever did that.
+    async fn send_as_known(
+        &self,
+        viewer: UserId,
+        new: &NewMessage,
+        deadline: Instant,
+    ) -> Result<ShownMessage> {
         let target = self.target(viewer, "input.to", new.to).await?;
-        match self.send_to(viewer, &target, &new, deadline).await {
+        match self.send_to(viewer, &target, new, deadline).await {
             Err(error @ (Error::NotFound { .. } | Error::Forbidden(_))) => {
-                let earlier = self.sent_before(viewer, target, &new).await?;
+                let earlier = self.sent_before(viewer, target, new).await?;
                 earlier.ok_or(error)
             }
             outcome => outcome,
@@ -253,6 +271,15 @@ impl Chat {
             what,
             deadline,
         };
+        if let Some(key) = proposal.client_key()
+            && self.0.outbox.recent(&key).is_some()
+        {
+            // Since then it may have been changed elsewhere.
+            self.up_to_date().await?;
+            if let Some(written) = self.0.outbox.recent(&key) {
+                return Ok(written);
+            }
+        }
         self.0.outbox.post(proposal).await
     }
 

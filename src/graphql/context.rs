@@ -98,16 +98,17 @@ impl RequestContext {
         }
     }
 
-    /// Lets everything that was acknowledged before be seen by what the request asks, on whichever process that was.
+    /// Lets what the same socket sent before take effect, and everything that was acknowledged before be seen by what the
+    /// request asks, on whichever process that was, where it `needs_news`.
     ///
     /// # Errors
     /// What is new could not be read.
-    pub(super) async fn catch_up(&self) -> Result<()> {
+    pub(super) async fn catch_up(&self, needs_news: bool) -> Result<()> {
         let after = self.after.lock().take();
         if let Some(effects) = after {
             effects.taken().await;
         }
-        if self.viewer.is_some() {
+        if needs_news && self.viewer.is_some() {
             self.chat.up_to_date().await?;
         }
         self.stand.get_or_init(|| self.chat.stand());

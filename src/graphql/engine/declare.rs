@@ -28,6 +28,8 @@ pub struct Field {
     pub(super) possible_types: PossibleTypes,
     pub(super) audience: Audience,
     pub(super) size: Size,
+    /// Whether it writes, whatever others have done meanwhile.
+    pub(super) writes: bool,
     register: fn(&mut Registry) -> String,
 }
 
@@ -223,6 +225,7 @@ impl Field {
         arguments: Vec<Argument>,
         audience: Audience,
         size: Size,
+        writes: bool,
     ) -> Self {
         Self {
             name: bare(name),
@@ -232,6 +235,7 @@ impl Field {
             possible_types: T::POSSIBLE_TYPES,
             audience,
             size,
+            writes,
             register: T::register,
         }
     }

@@ -21,6 +21,7 @@ pub(in crate::graphql) use leaf;
 ///          argument: Type = default, …): Type = audience[size] => what it gives at once;
 ///     name: Type = audience soon a [`Soon`](super::Soon);
 ///     name: Type = audience loads { what is waited for, as a Result };
+///     name: Type = audience writes { the same, of what need not know what others have done meanwhile };
 /// } }
 /// ```
 ///
@@ -33,7 +34,7 @@ macro_rules! fields {
                 $(#[doc = $doc:literal])+
                 $field:ident $(( $( $(#[doc = $arg_doc:literal])+ $arg:ident : $arg_type:ty $(= $default:expr)? ),+ $(,)? ))?
                 : $type:ty = $audience:ident $(($owner:expr))? $([ $($size:tt)+ ])?
-                $(loads $later:block)? $(soon $soon:expr)? $(=> $now:expr)?
+                $(loads $later:block)? $(writes $written:block)? $(soon $soon:expr)? $(=> $now:expr)?
             ;)+
         }
     ) => {
@@ -49,7 +50,7 @@ macro_rules! fields {
                 );
                 const AUDIENCE: declare::Audience = engine::macros::audience!($audience $(($owner))?);
                 const _: () = assert!(
-                    !(matches!(AUDIENCE, declare::Audience::Owner) && engine::macros::many!($($later)? $($soon)?)),
+                    !(matches!(AUDIENCE, declare::Audience::Owner) && engine::macros::many!($($later)? $($written)? $($soon)?)),
                     "what only its owner sees is at hand"
                 );
                 fn resolve<'a>(
@@ -73,6 +74,10 @@ macro_rules! fields {
                         let ($this, $cx) = ($this.clone(), $cx.clone());
                         let answer = engine::Answer::later::<$type, _>(async move { $later });
                     )?
+                    $(
+                        let ($this, $cx) = ($this.clone(), $cx.clone());
+                        let answer = engine::Answer::later::<$type, _>(async move { $written });
+                    )?
                     $( let answer = { let _ = stringify!($owner); answer.only_for(owner) }; )?
                     answer
                 }
@@ -89,6 +94,7 @@ macro_rules! fields {
                     arguments,
                     AUDIENCE,
                     SIZE,
+                    engine::macros::many!($($written)?),
                 );
                 (field, resolve as declare::Resolver<$name>)
             }),+]

@@ -216,7 +216,7 @@ impl Api {
 
 async fn run(operation: Operation, context: Arc<RequestContext>) -> Reply {
     let viewer = context.viewer.map(|viewer| viewer.user_id);
-    if let Err(error) = context.catch_up().await {
+    if let Err(error) = context.catch_up(operation.plan.needs_news).await {
         return Reply::failed(&error);
     }
     let run = Run {

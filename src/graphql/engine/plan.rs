@@ -37,6 +37,8 @@ pub(super) struct Plan {
     pub(super) fields: Vec<PlannedField>,
     /// Whether readers of one event may share what comes of it.
     pub(super) shared: bool,
+    /// Whether all that others have done by now has to be known before it runs.
+    pub(super) needs_news: bool,
     /// The variables in what is selected from the root fields.
     pub(super) variables: Vec<Name>,
     /// How many fields it has.
@@ -82,6 +84,10 @@ impl PlannedField {
         found.map_or(&[], |(_, fields)| fields)
     }
 
+    fn writes(&self) -> bool {
+        matches!(&self.kind, FieldKind::Field { declared, .. } if declared.writes)
+    }
+
     pub(super) fn shape(&self) -> &Shape {
         const LEAF: &Shape = &Shape {
             nullable: false,
@@ -112,18 +118,19 @@ impl Plan {
         if let Some(name) = collector.null.take() {
             return Err(NullCondition(name));
         }
-        let mut shared = kind == OperationKind::Subscription;
-        let mut used = Vec::new();
+        let (mut same_for_all, mut used) = (true, Vec::new());
         for below in fields.iter().flat_map(|field| &field.below) {
-            look_at(&below.1, &mut shared, &mut used);
+            look_at(&below.1, &mut same_for_all, &mut used);
         }
+        let needs_news = !(same_for_all && fields.iter().all(PlannedField::writes));
         used.sort_unstable();
         used.dedup();
         Ok(Self {
             kind,
             name: operation.name.clone(),
             fields,
-            shared,
+            shared: same_for_all && kind == OperationKind::Subscription,
+            needs_news,
             variables: used,
             size: collector.size.get(),
         })
@@ -169,8 +176,8 @@ pub(super) fn conditions(set: &SelectionSet, found: &mut Vec<Name>) {
     }
 }
 
-/// Finds out whether fields may be shared, and which variables they use.
-fn look_at(fields: &[PlannedField], shared: &mut bool, used: &mut Vec<Name>) {
+/// Finds out whether fields are the same for all who may see them, and which variables they use.
+fn look_at(fields: &[PlannedField], same_for_all: &mut bool, used: &mut Vec<Name>) {
     for field in fields {
         if let FieldKind::Field {
             declared,
@@ -178,13 +185,13 @@ fn look_at(fields: &[PlannedField], shared: &mut bool, used: &mut Vec<Name>) {
             ..
         } = &field.kind
         {
-            *shared &= declared.audience != Audience::Each;
+            *same_for_all &= declared.audience != Audience::Each;
             for (_, value) in arguments {
                 variables_in(value, used);
             }
         }
         for (_, below) in &field.below {
-            look_at(below, shared, used);
+            look_at(below, same_for_all, used);
         }
     }
 }
