@@ -1,18 +1,26 @@
 //! A copy of the database, made beside whoever uses it, and put back.
 
 use std::{
+    error::Error,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, backup::Backup};
+use rusqlite::{
+    Connection, OpenFlags,
+    backup::{Backup, StepResult},
+};
 
 use super::files::{self, DATABASE};
 use crate::store::OpenError;
 
+/// How many pages are copied before they are synced. A disk that gets much at once to sync lets everyone wait meanwhile
+/// who has a write to sync there, senders among them.
+const PART: i32 = 512;
+
 /// Copies what the database in a data directory holds at this moment into a file, which is empty. Whoever serves the
-/// directory goes on, and no write waits. Blocks on the disk; the copy is not synced.
+/// directory goes on, and no write waits. Blocks on the disk; the end of the copy is not synced.
 ///
 /// # Errors
 /// One line: there is no database, or either cannot be read or written.
@@ -24,17 +32,27 @@ pub fn back_up(dir: &Path, to: &Path) -> Result<(), OpenError> {
             "there is no store in {dir} (DATA_DIR)"
         )));
     }
-    let copy = || {
+    let copy = || -> Result<(), Box<dyn Error>> {
         let from = files::connection(&from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         // It is there, or whoever wanted it has taken it away again.
+        let written = File::open(to)?;
         let mut to = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Until it has its name, it is nothing that anybody would go on with.
         to.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")?;
-        // All at once: what is written meanwhile would have it begin anew.
-        Backup::new(&from, &mut to)?.step(-1)?;
-        to.close().map_err(|(_, error)| error)
+        // In one transaction: else what is written between two parts would have it begin anew.
+        from.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1;")?;
+        let backup = Backup::new(&from, &mut to)?;
+        loop {
+            match backup.step(PART)? {
+                StepResult::Done => break,
+                StepResult::More => written.sync_data()?,
+                _ => return Err("it is locked".into()),
+            }
+        }
+        drop(backup);
+        Ok(to.close().map_err(|(_, error)| error)?)
     };
-    copy().map_err(|error: rusqlite::Error| {
+    copy().map_err(|error| {
         let (from, to) = (from.display(), to.display());
         OpenError::new(format_args!("{from} cannot be copied to {to}: {error}"))
     })
