@@ -3,6 +3,7 @@
 //!
 //! `SIMULATION_ROUNDS` says how many seeds are tried, `SIMULATION_SEED` with which to begin.
 
+mod broken;
 mod changer;
 mod checks;
 mod dice;

@@ -20,6 +20,7 @@ use crate::{
         app::Place,
         eventually,
         launch::Launch,
+        mongod, or_skipped,
         store::{StoreKind, TempDir},
     },
 };
@@ -122,6 +123,43 @@ async fn a_check_finds_what_search_does_not(kind: StoreKind) {
     let ended = tries(launch(&place), &["check"]).await;
     assert!(
         ended.code == Some(1) && ended.stdout.contains("the search's index lacks parts"),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_mongodb_itself_finds_damaged_is_told() {
+    let Some(mut server) = or_skipped("MongoDB", mongod::own().await) else {
+        return;
+    };
+    let arguments = ["--replSet", "rs0", "--setParameter", "enableTestCommands=1"];
+    server.restart_with(&arguments).await.expect("restarts");
+    let app = TestApp::at(Place::mongo(&server.uri_for("chat")), |_| {}).await;
+    app.user("ann").await;
+    let place = app.stop().await;
+    does(launch(&place), &["check"]).await;
+    let client = mongodb::Client::with_uri_str(server.uri_for("chat")).await;
+    let client = client.expect("a client");
+    // What is deleted meanwhile stays in the index.
+    let admin = client.database("admin");
+    for mode in ["alwaysOn", "off"] {
+        let skip = doc! {
+            "configureFailPoint": "skipUnindexingDocumentWhenDeleted",
+            "mode": mode,
+            "data": { "indexName": "_id_" },
+        };
+        admin.run_command(skip).await.expect("is done");
+        let delete = doc! { "delete": "sessions", "deletes": [{ "q": {}, "limit": 0 }] };
+        client
+            .database("chat")
+            .run_command(delete)
+            .await
+            .expect("is done");
+    }
+    let ended = tries(launch(&place), &["check"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(
+        ended.stdout.contains("collection sessions is not valid\n"),
         "{ended:?}"
     );
 }

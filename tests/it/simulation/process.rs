@@ -152,6 +152,12 @@ impl Processes {
         }
     }
 
+    pub fn break_down(&self, place: usize) {
+        if let Some(process) = self.at(place) {
+            process.becomes(Life::Broken);
+        }
+    }
+
     pub fn wake(&self, place: usize) {
         if let Some(process) = self.at(place) {
             process.becomes(Life::Runs);

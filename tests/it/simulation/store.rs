@@ -116,6 +116,8 @@ pub enum Life {
     Runs,
     Paused,
     Dead,
+    /// Every call panics, as if it had a bug.
+    Broken,
 }
 
 /// One process's store.
@@ -178,8 +180,10 @@ impl SimStore {
     /// Goes on while the process does: a dead one never, a paused one when it wakes.
     pub async fn gate(&self) {
         let mut life = self.life.clone();
-        let lives = life.wait_for(|life| *life == Life::Runs).await.is_ok();
-        if !lives {
+        let goes_on = |life: &Life| matches!(life, Life::Runs | Life::Broken);
+        let life = life.wait_for(goes_on).await.map(|life| *life);
+        assert_ne!(life.as_ref().ok(), Some(&Life::Broken), "as it was told to");
+        if life.is_err() {
             std::future::pending::<()>().await;
         }
     }
