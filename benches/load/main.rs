@@ -7,9 +7,11 @@
 
 mod audience;
 mod callgrind;
+mod changes;
 mod chat;
 mod delivery;
 mod floors;
+mod groups;
 mod growth;
 mod http;
 mod idle;
@@ -80,7 +82,9 @@ enum Row {
     Login,
     Floors,
     Chat,
+    Changes,
     Delivery,
+    Groups,
     Presence,
     Idle,
     History,
@@ -210,7 +214,9 @@ impl Bench {
             Row::Login => login::login(self).await,
             Row::Floors => floors::floors(self).await,
             Row::Chat => chat::chat(self).await,
+            Row::Changes => changes::changes(self).await,
             Row::Delivery => delivery::delivery(self).await,
+            Row::Groups => groups::groups(self).await,
             Row::Presence => presence::presence(self).await,
             Row::Idle => idle::idle(self).await,
             Row::History => pages::history(self).await,

@@ -35,7 +35,7 @@ pub async fn processes(bench: &Bench) -> Result<()> {
 }
 
 /// So many servers on one place, all of them ready.
-async fn start(place: &Place, count: usize) -> Result<Vec<Server>> {
+pub async fn start(place: &Place, count: usize) -> Result<Vec<Server>> {
     let mut servers = Vec::with_capacity(count);
     for _ in 0..count {
         let server = Server::start(place).await?;
@@ -46,6 +46,6 @@ async fn start(place: &Place, count: usize) -> Result<Vec<Server>> {
 }
 
 /// For all of these servers together.
-fn meter(bench: &Bench, servers: &[Server]) -> Result<Meter> {
+pub fn meter(bench: &Bench, servers: &[Server]) -> Result<Meter> {
     Meter::start_all(servers.iter().map(|server| server.process), bench.database)
 }
