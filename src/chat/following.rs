@@ -201,7 +201,6 @@ impl Chat {
         mut prepared: Prepared,
         before: Option<Arc<Conversation>>,
     ) -> Telling {
-        self.0.metrics.delay.observe(age(entry).as_secs_f64());
         prepared.conversation = before.or(prepared.conversation);
         let mut conversation = prepared
             .conversation
@@ -249,6 +248,10 @@ impl Chat {
                 None
             }
         };
+        let members = conversation.members.iter().map(|member| member.user_id);
+        if self.0.hub.reaches(members) {
+            self.0.metrics.delay.observe(age(entry).as_secs_f64());
+        }
         Telling {
             conversation,
             told: told.unwrap_or(Told::Nothing),

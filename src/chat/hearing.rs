@@ -1,6 +1,6 @@
 //! What other processes signal, and what it does here.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::atomic::Ordering};
 
 use tokio::{
     sync::mpsc,
@@ -184,8 +184,11 @@ impl Chat {
             } => {
                 let hub = &self.0.hub;
                 hub.rise(rank);
-                // Whoever asks for what is new has it read in any case, and the sweep reads the rest.
-                let is_concerned = || concerns.is_none_or(|users| hub.reaches(users.into_iter()));
+                // The rest is read when somebody asks for what is new, or with the next sweep.
+                let is_concerned = || {
+                    self.0.leads_index.load(Ordering::Relaxed)
+                        || concerns.is_none_or(|users| hub.reaches(users.into_iter()))
+                };
                 if !hub.stand().progress.covers(up_to) && is_concerned() {
                     self.0.rounds.ring();
                 }

@@ -31,6 +31,17 @@ pub struct ShownMessage {
     pub sender: Option<Arc<User>>,
 }
 
+/// A message that was sent: now, or earlier under the same client's id.
+struct Sent {
+    message: ShownMessage,
+    is_repeat: bool,
+}
+
+/// Whether a send is not allowed, so that nothing was written.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::NotFound { .. } | Error::Forbidden(_))
+}
+
 impl TryFrom<Written> for ShownMessage {
     type Error = Error;
 
@@ -63,32 +74,47 @@ impl Chat {
         if let Some(throttles) = &self.0.throttles {
             throttles.send(viewer)?;
         }
-        match self.send_as_known(viewer, &new, deadline).await {
-            // By what others have done meanwhile it may be welcome.
-            Err(Error::NotFound { .. } | Error::Forbidden(_)) if !self.is_up_to_date() => {
-                self.up_to_date().await?;
-                self.send_as_known(viewer, &new, deadline).await
+        // What others have done that is not known here cannot let it be written wrongly: it would not fit in behind that.
+        let mut sent = self.send_as_known(viewer, &new, deadline).await;
+        let hangs_on_others = match &sent {
+            Ok(sent) => sent.is_repeat,
+            Err(error) => is_refusal(error),
+        };
+        if hangs_on_others && !self.is_up_to_date() {
+            // But a refusal, and what is shown of an earlier message, may be out of date.
+            self.up_to_date().await?;
+            sent = self.send_as_known(viewer, &new, deadline).await;
+        }
+        match sent {
+            Ok(sent) if sent.is_repeat => self.in_newest_state(sent.message).await,
+            Ok(sent) => Ok(sent.message),
+            Err(error) if is_refusal(&error) => {
+                let earlier = self.sent_before(viewer, &new).await?;
+                earlier.ok_or(error)
             }
-            outcome => outcome,
+            Err(error) => Err(error),
         }
     }
 
-    /// Sends a message where that is allowed by what is known here. What stands in its way unknown keeps it from being
-    /// written, whoever did that.
     async fn send_as_known(
         &self,
         viewer: UserId,
         new: &NewMessage,
         deadline: Instant,
-    ) -> Result<ShownMessage> {
+    ) -> Result<Sent> {
         let target = self.target(viewer, "input.to", new.to).await?;
-        match self.send_to(viewer, &target, new, deadline).await {
-            Err(error @ (Error::NotFound { .. } | Error::Forbidden(_))) => {
-                let earlier = self.sent_before(viewer, target, new).await?;
-                earlier.ok_or(error)
-            }
-            outcome => outcome,
-        }
+        self.send_to(viewer, &target, new, deadline).await
+    }
+
+    async fn in_newest_state(&self, shown: ShownMessage) -> Result<ShownMessage> {
+        let id = shown.message.id;
+        let newest = self.messages(&[id]).await?.remove(&id);
+        let conversation = self.0.directory.conversation(shown.conversation.id).await?;
+        Ok(ShownMessage {
+            message: newest.unwrap_or(shown.message),
+            conversation: conversation.unwrap_or(shown.conversation),
+            sender: shown.sender,
+        })
     }
 
     async fn send_to(
@@ -97,7 +123,7 @@ impl Chat {
         target: &Target,
         new: &NewMessage,
         deadline: Instant,
-    ) -> Result<ShownMessage> {
+    ) -> Result<Sent> {
         self.check_reach(viewer, "input.to", new.to, target).await?;
         if let Some(id) = new.reply_to {
             let field = "input.replyToId";
@@ -108,8 +134,9 @@ impl Chat {
         }
         let conversation = self.started(target.clone()).await?;
         let at = Timestamp::now();
+        let own = MessageId::new();
         let message = Message {
-            id: MessageId::new(),
+            id: own,
             conversation_id: conversation.id,
             seq: 0,
             sender_id: viewer,
@@ -129,7 +156,10 @@ impl Chat {
         let sent = ShownMessage::try_from(sent)?;
         self.check_is_same(&sent.message, id, new)?;
         self.stops_typing(&sent.conversation, viewer).await?;
-        Ok(sent)
+        Ok(Sent {
+            is_repeat: sent.message.id != own,
+            message: sent,
+        })
     }
 
     /// Whether a message is the one that is sent again.
@@ -146,20 +176,11 @@ impl Chat {
     }
 
     /// The same message, if it was sent before.
-    async fn sent_before(
-        &self,
-        viewer: UserId,
-        target: Target,
-        new: &NewMessage,
-    ) -> Result<Option<ShownMessage>> {
+    async fn sent_before(&self, viewer: UserId, new: &NewMessage) -> Result<Option<ShownMessage>> {
         let Some(called) = &new.client_message_id else {
             return Ok(None);
         };
-        // It may be the message that has begun the conversation since.
-        let target = match target {
-            Target::Unstarted(_) => self.target(viewer, "input.to", new.to).await?,
-            existing @ Target::Existing(_) => existing,
-        };
+        let target = self.target(viewer, "input.to", new.to).await?;
         let Target::Existing(conversation) = target else {
             return Ok(None);
         };
@@ -271,15 +292,6 @@ impl Chat {
             what,
             deadline,
         };
-        if let Some(key) = proposal.client_key()
-            && self.0.outbox.recent(&key).is_some()
-        {
-            // Since then it may have been changed elsewhere.
-            self.up_to_date().await?;
-            if let Some(written) = self.0.outbox.recent(&key) {
-                return Ok(written);
-            }
-        }
         self.0.outbox.post(proposal).await
     }
 

@@ -30,7 +30,12 @@ mod turns;
 mod vitals;
 mod writing;
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use moka::sync::Cache;
@@ -116,6 +121,8 @@ struct Inner {
     index: Index,
     /// Tells that something was indexed.
     indexed: Notify,
+    /// Whether it is this process that indexes messages, so that all concern it.
+    leads_index: AtomicBool,
     signup_open: bool,
     avatar_hosts: AvatarHosts,
     limits: Limits,
@@ -220,6 +227,7 @@ impl Chat {
             fingerprints: FingerprintKey::new(&secrets),
             index: Index::new(store.clone()),
             indexed: Notify::new(),
+            leads_index: AtomicBool::new(false),
             signup_open,
             avatar_hosts,
             limits,

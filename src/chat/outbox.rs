@@ -56,6 +56,10 @@ pub(super) fn outbox(waiting: usize, turned_away: Counter) -> (Outbox, Inbox) {
 impl Outbox {
     /// Hands a proposal in and waits until it is durable. Once handed to the store it is written, whoever waits.
     pub(super) async fn post(&self, proposal: Proposal) -> Result<Written> {
+        let key = proposal.client_key();
+        if let Some(written) = key.as_ref().and_then(|key| self.recent.get(key)) {
+            return Ok(written);
+        }
         let deadline = proposal.deadline;
         let (answer, answered) = oneshot::channel();
         self.queue
@@ -76,11 +80,6 @@ impl Outbox {
             .await
             .map_err(|_| late())?
             .map_err(|_| Error::Internal("a proposal was dropped".into()))?
-    }
-
-    /// A message that was written, as it is known here.
-    pub(super) fn recent(&self, key: &ClientKey) -> Option<Written> {
-        self.recent.get(key)
     }
 
     /// Remembers a message that was written.

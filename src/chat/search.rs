@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -24,9 +24,6 @@ use crate::{
 /// How long new messages are gathered before they are indexed: a message is found this long after it was sent at the
 /// latest, and a bit.
 const GATHER: Duration = Duration::from_millis(800);
-
-/// How much longer another process than the one that indexes waits before it takes over.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether there is something to index.
 const LOOK: Duration = Duration::from_millis(50);
@@ -143,13 +140,15 @@ impl Chat {
             Some(known) => known,
             None => self.catalogue(&stand.progress).await?,
         };
-        let has_to_index = follower.has_to_index(&stand, &known, index.leads(&known));
+        let (leads, patience) = (index.leads(&known), self.0.limits.index_patience);
+        self.0.leads_index.store(leads, Ordering::Relaxed);
+        let has_to_index = follower.has_to_index(&stand, &known, leads, patience);
         self.0.metrics.unindexed.set(follower.count_waiting(&stand));
         if has_to_index {
             let number = known.number;
             known = index.catalogue().await?;
             let is_at_work = known.number != number && !index.leads(&known);
-            if !is_at_work || follower.is_late() {
+            if !is_at_work || follower.is_late(patience) {
                 known = self.index_news(known).await?;
                 follower.waiting = None;
             }
@@ -230,7 +229,13 @@ struct Waiting {
 
 impl Follower {
     /// Whether what was told and is not in `known` has waited for long enough, or is much.
-    fn has_to_index(&mut self, stand: &Stand, known: &Catalogue, leads: bool) -> bool {
+    fn has_to_index(
+        &mut self,
+        stand: &Stand,
+        known: &Catalogue,
+        leads: bool,
+        patience: Duration,
+    ) -> bool {
         if known.live.includes(&stand.progress) {
             self.waiting = None;
             return false;
@@ -239,7 +244,7 @@ impl Follower {
             since: Instant::now(),
             index: stand.index,
         });
-        let patience = if leads { GATHER } else { GATHER + PATIENCE };
+        let patience = if leads { GATHER } else { GATHER + patience };
         let is_much = leads && stand.index >= waiting.index + MANY;
         is_much || waiting.since.elapsed() >= patience
     }
@@ -254,9 +259,9 @@ impl Follower {
     }
 
     /// Whether it waits for longer than another process that is at work would let it.
-    fn is_late(&self) -> bool {
+    fn is_late(&self, patience: Duration) -> bool {
         let waiting = self.waiting.as_ref();
-        waiting.is_some_and(|waiting| waiting.since.elapsed() >= GATHER + 2 * PATIENCE)
+        waiting.is_some_and(|waiting| waiting.since.elapsed() >= GATHER + 2 * patience)
     }
 }
 

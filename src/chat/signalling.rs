@@ -26,7 +26,8 @@ const WAITING_WITH_TYPING: usize = 5_000;
 /// How long to wait before another try.
 const AGAIN: Duration = Duration::from_millis(200);
 
-/// Of how many people it is said that what was written concerns them. Of more it is not said whom.
+/// How many people a signal names as those whom it concerns what was written. When they are more, it names none, and
+/// counts as one for everyone.
 const NAMED: usize = 500;
 
 /// How many signals are told at a time.
@@ -55,7 +56,7 @@ struct Waiting {
 struct Wrote {
     up_to: Position,
     rank: Rank,
-    /// `None` for anyone.
+    /// `None` for everyone.
     concerns: Option<HashSet<UserId>>,
 }
 
@@ -152,10 +153,16 @@ impl Signalling {
                 concerns: Some(HashSet::new()),
             });
             (wrote.up_to, wrote.rank) = (up_to, rank);
-            if let Some(named) = &mut wrote.concerns {
-                named.extend(concerns);
+            let Some(named) = &mut wrote.concerns else {
+                return;
+            };
+            for user in concerns {
+                named.insert(user);
+                if named.len() > NAMED {
+                    wrote.concerns = None;
+                    return;
+                }
             }
-            wrote.concerns.take_if(|named| named.len() > NAMED);
         });
     }
 

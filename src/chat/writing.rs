@@ -29,7 +29,8 @@ use super::{
 };
 use crate::{
     domain::{
-        ConversationId, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank, Stretch, Tail,
+        ConversationId, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank, Signal, Stretch,
+        Tail,
     },
     error::{Error, Result},
 };
@@ -267,6 +268,12 @@ impl Writer {
         if !places.is_empty() {
             let found = chat.0.store.entries(&places).await?;
             let found: HashMap<_, _> = found.iter().map(|entry| (entry.id, entry)).collect();
+            // Others may not have heard of what was in doubt.
+            chat.0.signalling.tell([Signal::Wrote {
+                up_to: seal.position,
+                rank: seal.rank,
+                concerns: None,
+            }]);
             for (last, Offered { pending, written }) in self.doubtful.drain(..).rev() {
                 if found.contains_key(&last.id) {
                     chat.count_written(&last.what);

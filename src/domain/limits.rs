@@ -88,10 +88,12 @@ pub struct Limits {
     pub profile_cache: Duration,
     /// How long it is not looked up again who has blocked whom, where other processes may change it.
     pub block_cache: Duration,
+    /// How much longer another process than the one that indexes messages waits before it takes over.
+    pub index_patience: Duration,
     /// Read marks that are read from the store at a time, to be told.
     pub marks_at_once: usize,
-    /// For how long a deleted account is still looked for in groups: longer than someone takes to add a person who was
-    /// there when they looked.
+    /// For how long a deleted account is still looked for in groups: longer than it takes to add somebody to one, so that
+    /// whoever looked before the deletion and adds the account after it is made up for.
     pub deletion_settles: Duration,
     /// Members of one group.
     pub group_members: usize,
@@ -145,6 +147,7 @@ impl Default for Limits {
             session_cache: Duration::from_secs(4),
             profile_cache: Duration::from_secs(4),
             block_cache: Duration::from_millis(800),
+            index_patience: Duration::from_millis(500),
             marks_at_once: 1_000,
             deletion_settles: Duration::from_mins(1),
             group_members: 250,

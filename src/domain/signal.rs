@@ -12,7 +12,8 @@ pub struct ProcessId(pub Uuid);
 /// What one process tells the others. Each can come twice.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Signal {
-    /// The log goes up to here, with this rank. What was written since the last one concerns these people; `None` for any.
+    /// The log goes up to here, with this rank. What was written since the last such signal concerns these people; `None`
+    /// says that it may concern everyone.
     Wrote {
         up_to: Position,
         rank: Rank,

@@ -98,8 +98,8 @@ impl RequestContext {
         }
     }
 
-    /// Lets what the same socket sent before take effect, and everything that was acknowledged before be seen by what the
-    /// request asks, on whichever process that was, where it `needs_news`.
+    /// Waits until what the same socket sent before has taken effect; where the request `needs_news`, also until
+    /// everything is known here that was acknowledged before on any process.
     ///
     /// # Errors
     /// What is new could not be read.

@@ -218,7 +218,7 @@ fields! { mutations of Mutation, |_mutation, cx| {
     sendMessage(
         /// What to send, and where.
         input: SendMessageInput,
-    ): Message = each writes {
+    ): Message = each without_news {
         let viewer = cx.viewer_id()?;
         let client_id = |id: ID| ClientMessageId::parse("input.clientMessageId", &id);
         let reply_to =

@@ -271,7 +271,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "chinwag_entry_delay",
-            "How old entries were, by the clock of the server that wrote them, when they were handed out here",
+            "How old entries were, by the clock of the server that wrote them, when they were handed out to someone here",
             Unit::Seconds,
             self.delay.clone(),
         );

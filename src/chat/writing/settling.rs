@@ -42,6 +42,7 @@ impl Writer {
             }
             records.push((Record::Entry(entry), prepared));
         }
+        // Before they are handed over to be told.
         if let Some((last, _)) = records.last() {
             let concerned = records.iter().flat_map(concerned);
             self.chat.0.signalling.wrote(last, concerned);

@@ -28,8 +28,8 @@ pub struct Field {
     pub(super) possible_types: PossibleTypes,
     pub(super) audience: Audience,
     pub(super) size: Size,
-    /// Whether it writes, whatever others have done meanwhile.
-    pub(super) writes: bool,
+    /// Whether it runs without what others have done meanwhile being read first.
+    pub(super) without_news: bool,
     register: fn(&mut Registry) -> String,
 }
 
@@ -225,7 +225,7 @@ impl Field {
         arguments: Vec<Argument>,
         audience: Audience,
         size: Size,
-        writes: bool,
+        without_news: bool,
     ) -> Self {
         Self {
             name: bare(name),
@@ -235,7 +235,7 @@ impl Field {
             possible_types: T::POSSIBLE_TYPES,
             audience,
             size,
-            writes,
+            without_news,
             register: T::register,
         }
     }

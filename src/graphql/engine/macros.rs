@@ -21,7 +21,7 @@ pub(in crate::graphql) use leaf;
 ///          argument: Type = default, …): Type = audience[size] => what it gives at once;
 ///     name: Type = audience soon a [`Soon`](super::Soon);
 ///     name: Type = audience loads { what is waited for, as a Result };
-///     name: Type = audience writes { the same, of what need not know what others have done meanwhile };
+///     name: Type = audience without_news { the same, before which what others have done meanwhile is not read };
 /// } }
 /// ```
 ///
@@ -34,7 +34,7 @@ macro_rules! fields {
                 $(#[doc = $doc:literal])+
                 $field:ident $(( $( $(#[doc = $arg_doc:literal])+ $arg:ident : $arg_type:ty $(= $default:expr)? ),+ $(,)? ))?
                 : $type:ty = $audience:ident $(($owner:expr))? $([ $($size:tt)+ ])?
-                $(loads $later:block)? $(writes $written:block)? $(soon $soon:expr)? $(=> $now:expr)?
+                $(loads $later:block)? $(without_news $written:block)? $(soon $soon:expr)? $(=> $now:expr)?
             ;)+
         }
     ) => {

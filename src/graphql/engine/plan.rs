@@ -37,7 +37,8 @@ pub(super) struct Plan {
     pub(super) fields: Vec<PlannedField>,
     /// Whether readers of one event may share what comes of it.
     pub(super) shared: bool,
-    /// Whether all that others have done by now has to be known before it runs.
+    /// Whether all that others have done by now has to be read before it runs. What is the same for all, as of what was
+    /// just written, shows no more than was known when it was written.
     pub(super) needs_news: bool,
     /// The variables in what is selected from the root fields.
     pub(super) variables: Vec<Name>,
@@ -84,8 +85,8 @@ impl PlannedField {
         found.map_or(&[], |(_, fields)| fields)
     }
 
-    fn writes(&self) -> bool {
-        matches!(&self.kind, FieldKind::Field { declared, .. } if declared.writes)
+    fn is_without_news(&self) -> bool {
+        matches!(&self.kind, FieldKind::Field { declared, .. } if declared.without_news)
     }
 
     pub(super) fn shape(&self) -> &Shape {
@@ -122,7 +123,7 @@ impl Plan {
         for below in fields.iter().flat_map(|field| &field.below) {
             look_at(&below.1, &mut same_for_all, &mut used);
         }
-        let needs_news = !(same_for_all && fields.iter().all(PlannedField::writes));
+        let needs_news = !(same_for_all && fields.iter().all(PlannedField::is_without_news));
         used.sort_unstable();
         used.dedup();
         Ok(Self {

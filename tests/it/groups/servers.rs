@@ -58,12 +58,16 @@ async fn who_was_removed_at_one_server_never_writes_at_the_other() {
         return;
     };
     let group = ann.group("tea", &[&bob]).await;
-    for _ in 0..20 {
-        let said = there[1].say_in(&group, "I am in").await;
+    for round in 0..20 {
+        let named = json!({
+            "to": in_group(&group), "body": "I am in", "clientMessageId": round.to_string(),
+        });
+        let said = there[1].say(named.clone()).await;
         there[1].react(&said.id, "👍").await.done();
         ann.remove(&group, &bob).await.done();
         let send = json!({ "to": in_group(&group), "body": "I am out" });
         there[1].sends(send).await.refused("NOT_FOUND");
+        there[1].sends(named).await.refused("NOT_FOUND");
         there[1]
             .edit(&said.id, "I am out")
             .await

@@ -47,11 +47,12 @@ impl Barrier {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_concerns_nobody_there_is_read_by_who_asks_for_it() {
-    // Nor does it look whether it still hears.
-    let Some(apps) = two(|config| config.limits.hearing_lasts = Duration::from_hours(1)).await
-    else {
-        return;
+    let rests = |config: &mut Config| {
+        // Nor does it look whether it still hears, or take over the search's index.
+        config.limits.hearing_lasts = Duration::from_hours(1);
+        config.limits.index_patience = Duration::from_hours(1);
     };
+    let Some(apps) = two(rests).await else { return };
     let (ann, bob) = (apps[0].user("ann").await, apps[0].user("bob").await);
     let mut barrier = Barrier::between(&apps).await;
     barrier.pass().await;
