@@ -76,23 +76,44 @@ impl Chat {
         }
         // What others have done that is not known here cannot let it be written wrongly: it would not fit in behind that.
         let mut sent = self.send_as_known(viewer, &new, deadline).await;
-        let hangs_on_others = match &sent {
-            Ok(sent) => sent.is_repeat,
-            Err(error) => is_refusal(error),
-        };
-        if hangs_on_others && !self.is_up_to_date() {
-            // But a refusal, and what is shown of an earlier message, may be out of date.
-            self.up_to_date().await?;
+        if !self.is_up_to_date() && self.may_be_out_of_date(viewer, &new, &sent).await? {
             sent = self.send_as_known(viewer, &new, deadline).await;
         }
         match sent {
-            Ok(sent) if sent.is_repeat => self.in_newest_state(sent.message).await,
             Ok(sent) => Ok(sent.message),
             Err(error) if is_refusal(&error) => {
                 let earlier = self.sent_before(viewer, &new).await?;
                 earlier.ok_or(error)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a refusal, or what is shown of an earlier message, is to be looked at once more, now that all is known that
+    /// others did.
+    async fn may_be_out_of_date(
+        &self,
+        viewer: UserId,
+        new: &NewMessage,
+        sent: &Result<Sent>,
+    ) -> Result<bool> {
+        match sent {
+            Err(error) if is_refusal(error) => {
+                self.up_to_date().await?;
+                Ok(true)
+            }
+            Ok(sent) if sent.is_repeat => {
+                let called = new.client_message_id.clone();
+                let key = called.map(|called| (viewer, called));
+                let is_remembered = || key.as_ref().is_some_and(|key| self.0.outbox.remembers(key));
+                let was_remembered = is_remembered();
+                self.up_to_date().await?;
+                let target = self.target(viewer, "input.to", new.to).await?;
+                // What is not remembered was just read from the store; what no longer is was changed.
+                let is_changed = was_remembered && !is_remembered();
+                Ok(is_changed || !target.is(&sent.message.conversation))
+            }
+            _ => Ok(false),
         }
     }
 
@@ -104,17 +125,6 @@ impl Chat {
     ) -> Result<Sent> {
         let target = self.target(viewer, "input.to", new.to).await?;
         self.send_to(viewer, &target, new, deadline).await
-    }
-
-    async fn in_newest_state(&self, shown: ShownMessage) -> Result<ShownMessage> {
-        let id = shown.message.id;
-        let newest = self.messages(&[id]).await?.remove(&id);
-        let conversation = self.0.directory.conversation(shown.conversation.id).await?;
-        Ok(ShownMessage {
-            message: newest.unwrap_or(shown.message),
-            conversation: conversation.unwrap_or(shown.conversation),
-            sender: shown.sender,
-        })
     }
 
     async fn send_to(

@@ -82,6 +82,11 @@ impl Outbox {
             .map_err(|_| Error::Internal("a proposal was dropped".into()))?
     }
 
+    /// Whether a message is remembered as it was written.
+    pub(super) fn remembers(&self, key: &ClientKey) -> bool {
+        self.recent.contains_key(key)
+    }
+
     /// Remembers a message that was written.
     pub(super) fn remember(&self, key: ClientKey, written: Written) {
         self.recent.insert(key, written);
