@@ -13,7 +13,7 @@ use crate::{
     process::{Cost, Server},
     processes,
     report::{Line, times},
-    talk::{LISTEN, body, read},
+    talk::{LISTEN, SEND, body, read},
 };
 
 /// As many as a group may have.
@@ -25,8 +25,6 @@ const MESSAGES: u32 = 200;
 const PAGES: u32 = 1_000;
 
 const MAKE: &str = "mutation($input: CreateGroupInput!) { createGroup(input: $input) { id } }";
-const SEND: &str =
-    "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id seq sentAt } }";
 const MEMBERS: &str = "query($id: ID!) { conversation(id: $id) {
     members { user { id username displayName avatarUrl online } role joinedAt }
 } }";

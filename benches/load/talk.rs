@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{Result, ensure, http::Http, place::Person, process::Server, work::Work};
 
 /// How a frontend sends.
-const SEND: &str =
+pub const SEND: &str =
     "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id seq sentAt } }";
 /// How a frontend listens.
 pub const LISTEN: &str =

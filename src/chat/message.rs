@@ -74,10 +74,15 @@ impl Chat {
         if let Some(throttles) = &self.0.throttles {
             throttles.send(viewer)?;
         }
-        // What others have done that is not known here cannot let it be written wrongly: it would not fit in behind that.
+        let knows_all = self.is_up_to_date();
+        let was_remembered = self.remembers(viewer, &new);
+        // Nothing is written past what others did, known here or not: its step would not be the next one.
         let mut sent = self.send_as_known(viewer, &new, deadline).await;
-        if !self.is_up_to_date() && self.may_be_out_of_date(viewer, &new, &sent).await? {
-            sent = self.send_as_known(viewer, &new, deadline).await;
+        if !knows_all {
+            let again = self.review(viewer, &new, was_remembered, &mut sent);
+            if again.await? {
+                sent = self.send_as_known(viewer, &new, deadline).await;
+            }
         }
         match sent {
             Ok(sent) => Ok(sent.message),
@@ -89,13 +94,20 @@ impl Chat {
         }
     }
 
-    /// Whether a refusal, or what is shown of an earlier message, is to be looked at once more, now that all is known that
-    /// others did.
-    async fn may_be_out_of_date(
+    /// Whether what a client sends is remembered as it was written before.
+    fn remembers(&self, viewer: UserId, new: &NewMessage) -> bool {
+        let called = new.client_message_id.clone();
+        called.is_some_and(|called| self.0.outbox.remembers(&(viewer, called)))
+    }
+
+    /// Looks, now that all is known that others did, at what may be out of date: a refusal, and what is shown of an earlier
+    /// message. Tells whether it is to be sent once more.
+    async fn review(
         &self,
         viewer: UserId,
         new: &NewMessage,
-        sent: &Result<Sent>,
+        was_remembered: bool,
+        sent: &mut Result<Sent>,
     ) -> Result<bool> {
         match sent {
             Err(error) if is_refusal(error) => {
@@ -103,15 +115,16 @@ impl Chat {
                 Ok(true)
             }
             Ok(sent) if sent.is_repeat => {
-                let called = new.client_message_id.clone();
-                let key = called.map(|called| (viewer, called));
-                let is_remembered = || key.as_ref().is_some_and(|key| self.0.outbox.remembers(key));
-                let was_remembered = is_remembered();
                 self.up_to_date().await?;
-                let target = self.target(viewer, "input.to", new.to).await?;
-                // What is not remembered was just read from the store; what no longer is was changed.
-                let is_changed = was_remembered && !is_remembered();
-                Ok(is_changed || !target.is(&sent.message.conversation))
+                let shown = &mut sent.message;
+                match self.target(viewer, "input.to", new.to).await? {
+                    Target::Existing(of_now) if of_now.id == shown.conversation.id => {
+                        shown.conversation = of_now;
+                    }
+                    _ => return Ok(true),
+                }
+                // What was not remembered was read from the store; what no longer is was changed.
+                Ok(was_remembered && !self.remembers(viewer, new))
             }
             _ => Ok(false),
         }

@@ -37,8 +37,9 @@ pub(super) struct Plan {
     pub(super) fields: Vec<PlannedField>,
     /// Whether readers of one event may share what comes of it.
     pub(super) shared: bool,
-    /// Whether all that others have done by now has to be read before it runs. What is the same for all, as of what was
-    /// just written, shows no more than was known when it was written.
+    /// Whether all that others have done by now has to be read before it runs. Not for fields that say so, as long as only
+    /// what is the same for all is selected from them: that is of the message just written and of its conversation, of
+    /// which everything before was known when it was written.
     pub(super) needs_news: bool,
     /// The variables in what is selected from the root fields.
     pub(super) variables: Vec<Name>,

@@ -84,6 +84,30 @@ async fn who_was_removed_at_one_server_never_writes_at_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repeated_send_shows_its_group_as_another_server_has_named_it() {
+    let Some((apps, [ann, bob, ..], there)) = two_servers().await else {
+        return;
+    };
+    let document = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { conversation { title } } }";
+    let group = ann.group("tea", &[&bob]).await;
+    for round in 0..10 {
+        let named = json!({
+            "to": in_group(&group), "body": "hello", "clientMessageId": round.to_string(),
+        });
+        let variables = json!({ "input": named });
+        there[1].ok(document, variables.clone()).await;
+        let title = format!("tea {round}");
+        ann.rename(&group, &title).await.done();
+        let again = there[1].ok(document, variables).await;
+        assert_eq!(
+            again["sendMessage"]["conversation"]["title"],
+            title.as_str()
+        );
+    }
+    stop(apps).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_of_yesterday_changes_nothing_at_the_other_server() {
     let Some((apps, [ann, bob, cleo, dora], there)) = two_servers().await else {
         return;
