@@ -77,7 +77,8 @@ impl Chat {
         self.0.presence.is_online(user)
     }
 
-    /// When those of `ids` who are offline were last online; nothing of those who never were.
+    /// When `ids` were last online, nothing of those who never were; whoever came back while it was read counts as
+    /// offline, so that the answer fits the question.
     ///
     /// # Errors
     /// The store's.
@@ -90,9 +91,7 @@ impl Chat {
             .into_iter()
             .collect::<HashMap<_, _>>();
         for id in ids {
-            if self.0.presence.is_online(*id) {
-                seen.remove(id);
-            } else if let Some(closed_at) = self.0.presence.closed_at(*id) {
+            if let Some(closed_at) = self.0.presence.closed_at(*id) {
                 let at = seen.entry(*id).or_insert(closed_at);
                 *at = closed_at.max(*at);
             }

@@ -51,7 +51,7 @@ async fn another_process_says_who_was_last_seen_when_one_dies() {
         return;
     }
     let short_lease = |config: &mut chinwag::app::Config| {
-        config.store_limits.lease = Duration::from_secs(2);
+        config.store_limits.lease = Duration::from_secs(4);
         config.limits.lease_renewal = Duration::from_millis(200);
         config.limits.presence_grace = Duration::from_millis(200);
     };
@@ -63,11 +63,16 @@ async fn another_process_says_who_was_last_seen_when_one_dies() {
     let cleos = dies.app.socket(&cleo).await;
     eventually("cleo is online", async || seen(&bob, &cleo).await.0).await;
     close(cleos).await;
-    eventually("cleo is offline", async || {
-        seen(&bob, &cleo).await.1 != Value::Null
-    })
+    let bob_there = bob.at(dies.app.url("/graphql"));
+    let mut cleos = (true, Value::Null);
+    eventually(
+        "cleo is offline, and both servers agree since when",
+        async || {
+            cleos = seen(&bob, &cleo).await;
+            !cleos.0 && cleos.1 != Value::Null && cleos == seen(&bob_there, &cleo).await
+        },
+    )
     .await;
-    let cleos = seen(&bob, &cleo).await;
     dies.kill();
     drop(anns);
     eventually("ann was seen", async || {
