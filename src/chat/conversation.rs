@@ -314,14 +314,24 @@ impl Chat {
         self.tell_typing(conversation, typist, false).await
     }
 
+    /// Tells the others here, or lets it count as not noted, so that what they know stays what is so.
     pub(super) async fn tell_typing(
         &self,
         conversation: &Arc<Conversation>,
         typist: UserId,
         typing: bool,
     ) -> Result<()> {
-        let Some(user) = self.0.directory.user(typist).await? else {
-            return Ok(());
+        let user = match self.0.directory.user(typist).await {
+            Ok(Some(user)) => user,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                if typing {
+                    self.0.typing.stop((conversation.id, typist));
+                } else {
+                    self.0.typing.keep((conversation.id, typist));
+                }
+                return Err(error);
+            }
         };
         let event = Arc::new(TypingEvent {
             conversation: conversation.clone(),

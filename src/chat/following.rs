@@ -70,6 +70,8 @@ impl Chat {
                 }
                 Err(error) => {
                     tracing::warn!(?error, "renewing the lease failed; it is tried again soon");
+                    // Before others take this process for dead.
+                    renewal.reset_after(self.0.limits.lease_renewal / 5);
                 }
             }
         }
@@ -327,13 +329,17 @@ impl Chat {
         loop {
             for (conversation_id, typist) in self.0.typing.faded().await {
                 let told = async {
-                    match self.0.directory.conversation(conversation_id).await? {
+                    let found = self.0.directory.conversation(conversation_id).await;
+                    match found.inspect_err(|_| self.0.typing.keep((conversation_id, typist)))? {
                         Some(conversation) => self.tell_typing(&conversation, typist, false).await,
                         None => Ok(()),
                     }
                 };
                 if let Err(error) = told.await {
-                    tracing::warn!(?error, "could not tell that someone stopped typing");
+                    tracing::warn!(
+                        ?error,
+                        "could not tell that someone stopped typing; it is tried again"
+                    );
                 }
             }
         }

@@ -77,6 +77,15 @@ impl Typing {
         self.0.state.lock().typists.remove(&typist).is_some()
     }
 
+    /// Takes note that nobody could be told that someone stopped: it fades once more, to be told then.
+    pub fn keep(&self, typist: Typist) {
+        let mut state = self.0.state.lock();
+        let now = Instant::now();
+        state.typists.insert(typist, now);
+        state.fading.push((typist, now));
+        self.0.changed.notify_one();
+    }
+
     /// Waits for the next typists who fade.
     pub async fn faded(&self) -> Vec<Typist> {
         loop {
@@ -119,5 +128,7 @@ mod tests {
         assert_eq!(typing.faded().await, [typist]);
         assert_eq!(began.elapsed().as_secs(), 10);
         assert!(!typing.stop(typist), "it has stopped already");
+        typing.keep(typist);
+        assert_eq!(typing.faded().await, [typist]);
     }
 }

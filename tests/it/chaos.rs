@@ -1,12 +1,17 @@
-//! Four processes on one MongoDB that are killed, stopped and started anew while people write, listen and load screens
-//! everywhere: nothing acknowledged is lost, doubled, out of order or kept from anyone.
+//! Four processes on one MongoDB that are killed, stopped and started anew while people write, listen, read, type, come
+//! and go everywhere, and databases come to their ends: nothing acknowledged is lost, doubled, out of order or kept from
+//! anyone, and nobody who is there is shown to be gone.
 
+mod checks;
 mod crowd;
+mod databases;
 mod fleet;
 mod listener;
+mod marks;
 mod pages;
 mod promises;
 mod sender;
+mod stayers;
 
 use std::{collections::HashMap, env, net::SocketAddr, time::Duration};
 
@@ -19,11 +24,10 @@ use self::{
     fleet::{Fleet, PROCESSES},
     listener::{Kind, Listener, Mark, Order},
     sender::{Sender, Tried},
+    stayers::Stayers,
 };
 use crate::support::{
-    Client, eventually,
-    record::{Attempt, Said, delivery_faults, faults},
-    store::mongo_is_there,
+    Client, app::Place, or_skipped, record::Said, replicas::Replicas, store::mongo_is_there, turns,
 };
 
 /// Who has a conversation with whom, by their numbers. All processes write into the first one at once.
@@ -95,25 +99,80 @@ async fn what_is_acknowledged_among_dying_processes_is_there_once_and_told_once_
     if !mongo_is_there().await {
         return;
     }
+    let fleet = Fleet::start().await;
+    endure(fleet, async |_, _| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_holds_while_databases_die_too() {
+    let turn = turns::alone().await;
+    let Some(mut replicas) = or_skipped("replica set", Replicas::start().await) else {
+        return;
+    };
+    let place = Place::mongo(&replicas.uri_for("chat"));
+    let fleet = Fleet::start_at(place, turn).await;
+    let mut ends = 0;
+    endure(fleet, async |until, random| {
+        ends = databases::suffer(&mut replicas, until, random).await;
+    })
+    .await;
+    println!("{ends} primaries came to an end");
+    assert!(ends > 0);
+}
+
+/// Lets people and processes do what they do for some time, with `more` trouble until then; all promises are kept.
+async fn endure(mut fleet: Fleet, more: impl AsyncFnOnce(Instant, StdRng)) {
     let (length, seed) = length_and_seed();
     println!(
         "CHAOS_MINUTES={} CHAOS_SEED={seed}",
         length.as_secs_f64() / 60.0
     );
     let mut random = StdRng::seed_from_u64(seed);
-    let mut fleet = Fleet::start().await;
-    let scene = Scene::new(&fleet, PEOPLE, &PAIRS).await;
-    let mut listeners = listeners(&scene, &mut random).await;
+    let scene = Scene::new(&fleet, PEOPLE + 2, &PAIRS).await;
+    let stayers = Stayers::new(&scene, [PEOPLE, PEOPLE + 1]).await;
+    let story = async {
+        stayers.arrive().await;
+        let found = live(&mut fleet, &scene, &stayers, &mut random, length, more).await;
+        (found, stayers.finish().await)
+    };
+    let (mut found, of_presence) = tokio::select! {
+        never = stayers.stay() => match never {},
+        found = story => found,
+    };
+    found.extend(of_presence);
+    let count = found.len();
+    found.truncate(20);
+    assert!(
+        found.is_empty(),
+        "{count} faults, CHAOS_SEED={seed}: {found:#?}"
+    );
+}
 
+/// What was wrong with what became of messages and marks.
+async fn live(
+    fleet: &mut Fleet,
+    scene: &Scene,
+    stayers: &Stayers<'_>,
+    random: &mut StdRng,
+    length: Duration,
+    more: impl AsyncFnOnce(Instant, StdRng),
+) -> Vec<String> {
+    let mut listeners = listeners(scene, random).await;
     let until = Instant::now() + length;
-    let hands = [fork(&mut random), fork(&mut random)];
-    let senders = senders(&scene, &mut random);
-    let loaders = [(); LOADERS].map(|()| pages::load(&scene, until, fork(&mut random)));
-    let (trouble, tried, loaded, _) = tokio::join!(
+    let hands = [fork(random), fork(random)];
+    let senders = senders(scene, random);
+    let loaders = [(); LOADERS].map(|()| pages::load(scene, until, fork(random)));
+    let readers = (0..PEOPLE)
+        .map(|person| marks::read(scene, person, until, fork(random)))
+        .collect::<Vec<_>>();
+    let (trouble, (), tried, loaded, ..) = tokio::join!(
         fleet.suffer(until, hands),
+        more(until, fork(random)),
         join_all(senders.into_iter().map(|sender| sender.write(until))),
         join_all(loaders),
         join_all(listeners.iter_mut().map(|listener| listener.wander(until))),
+        join_all(readers),
+        stayers.fidget(until, fork(random)),
     );
 
     let mut tried: Vec<Tried> = tried.into_iter().flatten().collect();
@@ -121,10 +180,11 @@ async fn what_is_acknowledged_among_dying_processes_is_there_once_and_told_once_
     let again = tried
         .iter_mut()
         .filter(|tried| tried.is_unknown() && random.random_bool(0.8));
-    join_all(again.map(|tried| tried.insist(&scene))).await;
-    let goal = last_words(&scene, &mut tried, &mut random).await;
+    join_all(again.map(|tried| tried.insist(scene))).await;
+    let goal = last_words(scene, &mut tried, random).await;
+    marks::read_all(scene, &goal).await;
     join_all(listeners.iter_mut().map(|listener| listener.finish(&goal))).await;
-    let mut late = from_old_cursors(&scene, &listeners, &mut random);
+    let mut late = from_old_cursors(scene, &listeners, random);
     join_all(late.iter_mut().map(|listener| listener.finish(&goal))).await;
 
     println!(
@@ -144,19 +204,14 @@ async fn what_is_acknowledged_among_dying_processes_is_there_once_and_told_once_
     );
     let mut found: Vec<String> = Vec::new();
     found.extend(loaded.into_iter().flat_map(|loaded| loaded.faults));
-    let histories = histories(&scene, &tried, &goal, &mut found).await;
+    let histories = checks::histories(scene, &tried, &goal, &mut found).await;
     for listener in listeners.into_iter().chain(late) {
-        found.extend(account(&listener, &histories));
+        found.extend(checks::account(&listener, &histories));
         found.extend(listener.faults);
     }
-    let count = found.len();
-    found.truncate(20);
-    assert!(
-        found.is_empty(),
-        "{count} faults, CHAOS_SEED={seed}: {found:#?}"
-    );
-    lists_agree(&scene, &goal).await;
+    checks::lists_agree(scene, &goal).await;
     assert!(trouble.kills > 0 && trouble.stops > 0, "{trouble:?}");
+    found
 }
 
 /// What chance is for someone alone.
@@ -244,89 +299,4 @@ fn from_old_cursors<'a>(
         late.push(another);
     }
     late
-}
-
-/// The history of each conversation up to its last word, checked against what was tried, through every process.
-async fn histories(
-    scene: &Scene,
-    tried: &[Tried],
-    goal: &Goal,
-    found: &mut Vec<String>,
-) -> Vec<([usize; 2], Vec<Said>)> {
-    let mut all = Vec::new();
-    for (number, (pair, last)) in goal.iter().enumerate() {
-        let attempts = tried.iter().filter(|tried| tried.pair == number);
-        let attempts: Vec<Attempt> = attempts.map(|tried| tried.attempt.clone()).collect();
-        let up_to_last = async |person: usize, peer: usize, process: usize| {
-            let history = scene.at(person, process).history(&scene.with(peer)).await;
-            // What was never answered may come even now.
-            let is_early = |said: &Said| said.seq <= last.seq;
-            (
-                faults(&attempts, &history),
-                history.into_iter().filter(is_early).collect::<Vec<_>>(),
-            )
-        };
-        let (wrong, history) = up_to_last(pair[0], pair[1], 0).await;
-        found.extend(wrong.iter().map(|fault| format!("{pair:?}: {fault:?}")));
-        for process in 1..PROCESSES {
-            let (_, elsewhere) = up_to_last(pair[1], pair[0], process).await;
-            if elsewhere != history {
-                found.push(format!("{pair:?}: another history at process {process}"));
-            }
-        }
-        all.push((*pair, history));
-    }
-    all
-}
-
-/// What is wrong with what a listener had by the last words.
-fn account(listener: &Listener, histories: &[([usize; 2], Vec<Said>)]) -> Vec<String> {
-    let mut found = Vec::new();
-    for (pair, history) in histories.iter().filter(|(pair, _)| listener.hears(*pair)) {
-        let last = history.last().expect("its last word");
-        let got = listener.got.iter().map(|mark| &mark.said);
-        let got = got.filter(|said| said.conversation == last.conversation && said.seq <= last.seq);
-        let got: Vec<_> = got.cloned().collect();
-        let wrong = delivery_faults(history, &got);
-        let who = format!("{:?} of {}: {pair:?}", listener.kind, listener.person);
-        found.extend(wrong.iter().map(|fault| format!("{who}: {fault:?}")));
-    }
-    found
-}
-
-/// Every process shows everyone the same in the end: the last messages, and what is unread.
-async fn lists_agree(scene: &Scene, goal: &Goal) {
-    let list = "{ conversations { nodes { id unreadCount lastMessage { id seq } } } }";
-    let shown = async |person: usize, process: usize| {
-        let list = scene.at(person, process).ok(list, json!({})).await;
-        let mut nodes = list["conversations"]["nodes"]
-            .as_array()
-            .expect("a list")
-            .clone();
-        nodes.sort_by_key(|node| node["id"].to_string());
-        nodes
-    };
-    let checks = (0..PEOPLE).map(|person| async move {
-        let mut expected = Vec::new();
-        for (pair, last) in goal.iter().filter(|(pair, _)| pair.contains(&person)) {
-            let peer = if pair[0] == person { pair[1] } else { pair[0] };
-            let history = scene.at(person, 0).history(&scene.with(peer)).await;
-            let own = history
-                .iter()
-                .filter(|said| said.sender == scene.people[person].id);
-            let read = own.map(|said| said.seq).max().unwrap_or(0);
-            let newest = history.last().expect("its last word");
-            expected.push(json!({
-                "id": last.conversation,
-                "unreadCount": newest.seq - read,
-                "lastMessage": { "id": newest.id, "seq": newest.seq },
-            }));
-        }
-        expected.sort_by_key(|node| node["id"].to_string());
-        for process in 0..PROCESSES {
-            let what = format!("process {process} shows person {person} {expected:?}");
-            eventually(&what, async || shown(person, process).await == expected).await;
-        }
-    });
-    join_all(checks).await;
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{
     on_both_stores,
-    support::{Client, TestApp, json as at, store::StoreKind, ws::Ws},
+    support::{
+        Client, TestApp, app::Place, json as at, mongod::own, or_skipped, store::StoreKind, ws::Ws,
+    },
 };
 
 const TYPING: &str = "subscription($in: ConversationRef) {
@@ -272,4 +274,30 @@ async fn a_flood_of_typing_pushes_no_message_out() {
             "{message}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stopped_while_the_database_was_away_is_told_to_have_stopped() {
+    let Some(mongod) = or_skipped("mongod", own().await) else {
+        return;
+    };
+    let app = TestApp::at(Place::mongo(&mongod.uri_for("chat")), |config| {
+        config.limits.typing_fade = Duration::from_secs(1);
+        config.limits.operation = Duration::from_secs(1);
+        config.store_limits.operation = Duration::from_secs(1);
+        // Whoever is told of is read each time.
+        config.limits.profile_cache = Duration::ZERO;
+    })
+    .await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    ann.send(&bob, "hello").await;
+    let mut bobs = listener(&app, &bob, Value::Null).await;
+    set(&ann, &bob, true).await;
+    assert_eq!(next(&mut bobs).await, starts("ann"));
+    mongod.stop();
+    // For longer than typing lasts and reading may take.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    mongod.cont();
+    assert_eq!(next(&mut bobs).await, stops("ann"));
+    app.stop().await;
 }

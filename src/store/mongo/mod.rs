@@ -61,8 +61,16 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use self::{
-    append::APPENDS, attempt::Rooms, document::Fields, mark::ReadsClock, overlay::Overlay,
-    presence::Entered, registration::Registration, signal::Signalling, terms::Terms, watch::Alone,
+    append::APPENDS,
+    attempt::Rooms,
+    document::Fields,
+    mark::ReadsClock,
+    overlay::Overlay,
+    presence::{Entered, Renewals},
+    registration::Registration,
+    signal::Signalling,
+    terms::Terms,
+    watch::Alone,
 };
 use super::{Observer, StoreLimits, Upkeep, Vitals, broken};
 use crate::error::Result;
@@ -107,6 +115,7 @@ struct Inner {
     /// Held by who writes what is owed.
     settling: tokio::sync::Mutex<()>,
     registration: Registration,
+    renewals: Mutex<Renewals>,
     /// The last look around, if it found nobody else.
     alone: Mutex<Option<Alone>>,
     /// How often this process has called for turns.
@@ -186,6 +195,7 @@ impl MongoStore {
             owing: Arc::default(),
             settling: tokio::sync::Mutex::default(),
             registration: Registration::default(),
+            renewals: Mutex::default(),
             alone: Mutex::default(),
             turn_calls: AtomicI64::new(0),
             failed: told::Sender::new(None),

@@ -38,6 +38,27 @@ pub(super) struct Entered {
     in_doubt: Option<Instant>,
 }
 
+/// How regularly this process has renewed its lease.
+#[derive(Default)]
+pub(super) struct Renewals {
+    last: Option<Instant>,
+    /// When it came back from being away, if it ever was.
+    back_since: Option<Instant>,
+}
+
+impl Renewals {
+    /// Takes note of a renewal; whether others that are silent may be taken for dead. Not by who was away itself: the
+    /// database may have been, and they get the time to come back.
+    fn renewed(&mut self, now: Instant, lease: Duration) -> bool {
+        let patience = lease / 2;
+        let last = self.last.replace(now);
+        if last.is_some_and(|last| now - last > patience) {
+            self.back_since = Some(now);
+        }
+        self.back_since.is_none_or(|since| now - since > patience)
+    }
+}
+
 impl Entered {
     fn doubt(&mut self) {
         self.in_doubt = Some(Instant::now() + LATE);
@@ -139,13 +160,21 @@ impl Inner {
             // Taken for dead, after a pause say.
             self.be_registered(deadline).await?;
         }
+        let may_bury = self
+            .renewals
+            .lock()
+            .renewed(Instant::now(), self.limits.lease);
         let mut entered = self.entered(deadline).await?;
         if entered.in_doubt.is_some() || !self.registration.former().is_empty() {
             self.reconcile(&entered).await?;
             entered.in_doubt.take_if(|until| *until < Instant::now());
         }
         drop(entered);
-        let buried = self.bury_the_dead().await?;
+        let buried = if may_bury {
+            self.bury_the_dead().await?
+        } else {
+            Vec::new()
+        };
         Ok(Lease {
             others: self.others().await?,
             buried,

@@ -42,7 +42,11 @@ impl Fleet {
     /// All of them on an empty database, ready.
     pub async fn start() -> Self {
         let turn = turns::alone().await;
-        let place = Place::fresh(StoreKind::Mongo).await;
+        Self::start_at(Place::fresh(StoreKind::Mongo).await, turn).await
+    }
+
+    /// The same on a database of one's own.
+    pub async fn start_at(place: Place, turn: Turn) -> Self {
         let starting = ports()
             .into_iter()
             .map(|port| Program::start_on(port, &place));

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 /// How long a process may take to greet before another one is tried.
-const GREETED_WITHIN: Duration = Duration::from_secs(3);
+pub const GREETED_WITHIN: Duration = Duration::from_secs(3);
 
 /// How long is waited for the last message once all is well.
 const FINISHED_WITHIN: Duration = Duration::from_secs(20);
@@ -33,7 +33,10 @@ impl Kind {
         let (field, message) = match self {
             Self::Events => (
                 "events",
-                format!("... on NewMessage {{ message {{ {SAID} }} }}"),
+                format!(
+                    "... on NewMessage {{ message {{ {SAID} }} }}
+                     ... on ConversationRead {{ conversation {{ id }} reader {{ id }} lastRead {{ seq }} }}"
+                ),
             ),
             Self::NewMessage => ("newMessage", format!("message {{ {SAID} }}")),
         };
@@ -86,6 +89,8 @@ pub struct Listener<'a> {
     pub cursor: String,
     pub order: Order,
     pub got: Vec<Mark>,
+    /// Up to where each has read in each conversation, by their ids, as far as that was told.
+    read: HashMap<(String, String), i64>,
     /// What was not as promised.
     pub faults: Vec<String>,
     /// How often it went on from its cursor.
@@ -112,6 +117,7 @@ impl<'a> Listener<'a> {
             cursor,
             order: Order::default(),
             got: Vec::new(),
+            read: HashMap::new(),
             faults: Vec::new(),
             resumes: 0,
         }
@@ -148,7 +154,8 @@ impl<'a> Listener<'a> {
             }
         };
         if timeout(FINISHED_WITHIN, reading).await.is_err() {
-            let fault = format!("still waits, heard {:?} of {goal:?}", self.order.heard);
+            let (heard, read) = (&self.order.heard, &self.read);
+            let fault = format!("still waits, heard {heard:?}, marks {read:?}, of {goal:?}");
             self.complain(&fault);
         } else if let Some(mut socket) = self.socket.take() {
             for message in socket.until_settled().await {
@@ -163,9 +170,18 @@ impl<'a> Listener<'a> {
     }
 
     fn has_all(&self, goal: &Goal) -> bool {
-        goal.iter().all(|(pair, last)| {
-            let heard = self.order.heard.get(&last.conversation);
-            !self.hears(*pair) || heard.is_some_and(|heard| *heard >= last.seq)
+        let mut heard = goal.iter().filter(|(pair, _)| self.hears(*pair));
+        heard.all(|(pair, last)| {
+            let is_there = |seq: Option<&i64>| seq.is_some_and(|seq| *seq >= last.seq);
+            is_there(self.order.heard.get(&last.conversation))
+                && pair.iter().all(|reader| {
+                    let reader = &self.scene.people[*reader].id;
+                    let mark = (last.conversation.clone(), reader.clone());
+                    // Who said it has read it, which goes without saying.
+                    self.kind != Kind::Events
+                        || *reader == last.sender
+                        || is_there(self.read.get(&mark))
+                })
         })
     }
 
@@ -242,6 +258,14 @@ impl<'a> Listener<'a> {
             let cursor = self.cursor.clone();
             self.got.push(Mark { said, cursor });
         }
+        if let Some(seq) = event["lastRead"]["seq"].as_i64() {
+            let [conversation, reader] = ["conversation", "reader"]
+                .map(|field| event[field]["id"].as_str().expect("an id").to_owned());
+            let before = self.read.insert((conversation, reader), seq);
+            if before.is_some_and(|before| before > seq) {
+                self.complain(&format!("a mark moves back from {before:?}: {event}"));
+            }
+        }
         true
     }
 
@@ -262,7 +286,7 @@ impl<'a> Listener<'a> {
 }
 
 /// A socket that was greeted; nothing when there is nobody to greet.
-async fn greeted(address: SocketAddr, init: Value) -> Option<Ws> {
+pub async fn greeted(address: SocketAddr, init: Value) -> Option<Ws> {
     let protocol = [("sec-websocket-protocol", "graphql-transport-ws")];
     let (mut socket, _) = Ws::open_with(address, &protocol).await.ok()?;
     send(
@@ -276,7 +300,7 @@ async fn greeted(address: SocketAddr, init: Value) -> Option<Ws> {
 }
 
 /// Sends a message; nothing when the link is cut.
-async fn send(socket: &mut Ws, message: Value) -> Option<()> {
+pub async fn send(socket: &mut Ws, message: Value) -> Option<()> {
     socket.try_send(message).await.ok()
 }
 

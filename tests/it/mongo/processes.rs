@@ -63,3 +63,29 @@ async fn a_dead_process_takes_its_users_offline_and_a_paused_one_comes_back_with
     seen_after_burial(&alive, user, first).await;
     alive.close().await;
 }
+
+#[tokio::test]
+async fn when_the_database_was_away_nobody_is_taken_for_dead_before_they_can_come_back() {
+    let server = server_or_skip!(mongod::shared());
+    let uri = server.uri_for(&fresh_database());
+    let first = open_with(&uri, SHORT).await.expect("the store opens");
+    let other = open_with(&uri, SHORT).await.expect("the store opens");
+    let user = UserId::new();
+    other.record_online(&[user]).await.expect("answers");
+    let mut known_as = Vec::new();
+    for store in [&first, &other] {
+        known_as.push(store.renew_lease().await.expect("answers").name);
+    }
+    // Nobody's renewal reaches it for longer than a lease lasts.
+    tokio::time::sleep(SHORT.lease * 3 / 2).await;
+    for (store, name) in [&first, &other].into_iter().zip(&known_as) {
+        let lease = store.renew_lease().await.expect("answers");
+        assert_eq!((lease.buried, lease.name), (vec![], *name));
+    }
+    assert_eq!(
+        first.online_elsewhere().await.expect("answers"),
+        [(known_as[1], user)]
+    );
+    first.close().await;
+    other.close().await;
+}

@@ -147,16 +147,13 @@ impl Client {
 
     /// Sends this input; nothing when the server or its store is not there to tell what became of it.
     pub async fn try_say(&self, input: Value) -> Option<Said> {
-        let response = self.send_request(input).send().await.ok()?;
-        let reply: Value = response.json().await.ok()?;
-        match reply.get("errors") {
-            None => Some(Said::read(&reply["data"]["sendMessage"])),
-            Some(errors) => {
-                let code = &errors[0]["extensions"]["code"];
-                assert_eq!(code, "SERVICE_UNAVAILABLE", "{reply}");
-                None
-            }
-        }
+        let data = answered(self.send_request(input)).await?;
+        Some(Said::read(&data["sendMessage"]))
+    }
+
+    /// The data of a document; nothing when the server or its store is not there to tell.
+    pub async fn try_run(&self, document: &str, variables: Value) -> Option<Value> {
+        answered(self.request(document, variables)).await
     }
 
     /// Sends this input, which must go well.
@@ -196,5 +193,18 @@ impl Client {
         let mut variables = window;
         variables["in"] = target.clone();
         self.ok(&document, variables).await["messages"].clone()
+    }
+}
+
+/// What a request is answered with, which is either data or that the store is not there; nothing without an answer.
+async fn answered(request: reqwest::RequestBuilder) -> Option<Value> {
+    let mut reply: Value = request.send().await.ok()?.json().await.ok()?;
+    match reply.get("errors") {
+        None => Some(reply["data"].take()),
+        Some(errors) => {
+            let code = &errors[0]["extensions"]["code"];
+            assert_eq!(code, "SERVICE_UNAVAILABLE", "{reply}");
+            None
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use chinwag::app::StoreConfig;
 use secrecy::ExposeSecret;
 
-use super::{app::Place, client::Client};
+use super::{app::Place, client::Client, eventually};
 
 /// A running program, ready to serve; killed when dropped.
 pub struct Program {
@@ -22,20 +22,28 @@ pub struct Program {
 impl Program {
     /// Starts it on what an earlier one left, with cheap passwords and no rate limits.
     pub async fn start(place: &Place) -> Self {
-        Self::launch(&[], place, 0).await
+        Self::launch(&[], place, 0).await.expect("it serves")
     }
 
     /// The same, by way of another program that starts it as its own process.
     pub async fn start_under(wrapper: &[&str], place: &Place) -> Self {
-        Self::launch(wrapper, place, 0).await
+        Self::launch(wrapper, place, 0).await.expect("it serves")
     }
 
-    /// The same, on a port that an earlier one may have had.
+    /// The same, on a port that an earlier one may have had; started again, as a supervisor does, while its database is
+    /// not there.
     pub async fn start_on(port: u16, place: &Place) -> Self {
-        Self::launch(&[], place, port).await
+        let mut program = None;
+        eventually(&format!("port {port} is served"), async || {
+            program = Self::launch(&[], place, port).await;
+            program.is_some()
+        })
+        .await;
+        program.expect("it serves")
     }
 
-    async fn launch(wrapper: &[&str], place: &Place, port: u16) -> Self {
+    /// Starts it; nothing when it ends without having served.
+    async fn launch(wrapper: &[&str], place: &Place, port: u16) -> Option<Self> {
         let mut words = wrapper
             .iter()
             .copied()
@@ -64,15 +72,17 @@ impl Program {
             let mut output = BufReader::new(child.stdout.take().expect("an output"));
             let mut line = String::new();
             output.read_line(&mut line).expect("a line");
-            let address = line
-                .trim()
-                .strip_prefix("chinwag serves on http://")
-                .and_then(|address| address.parse().ok());
-            Self {
-                address: address.unwrap_or_else(|| panic!("no address: {line:?}")),
+            let address = line.trim().strip_prefix("chinwag serves on http://");
+            let Some(address) = address else {
+                child.wait().expect("it ends");
+                assert_eq!(line, "", "it says something else first");
+                return None;
+            };
+            Some(Self {
+                address: address.parse().expect("an address"),
                 child,
                 _output: output,
-            }
+            })
         })
         .await
         .expect("it starts")

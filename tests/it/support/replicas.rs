@@ -8,13 +8,38 @@ use mongodb::{
     options::ClientOptions,
 };
 
-use super::mongod::OwnMongod;
+use super::{link::Link, mongod::OwnMongod};
 
 /// How often it is asked who the primary is before that takes too long.
 const TRIES: usize = 600;
 
+/// What becomes of a primary.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    StepsDown,
+    IsKilled,
+    IsStopped,
+    /// Runs on, and hears nobody.
+    IsCutOff,
+}
+
+impl End {
+    pub const ALL: [Self; 4] = [
+        Self::StepsDown,
+        Self::IsKilled,
+        Self::IsStopped,
+        Self::IsCutOff,
+    ];
+}
+
 /// Three servers; one of them is the primary, most of the time.
-pub struct Replicas(Vec<OwnMongod>);
+pub struct Replicas(Vec<Replica>);
+
+struct Replica {
+    server: OwnMongod,
+    /// The way on which clients and the other servers reach it.
+    link: Link,
+}
 
 impl Replicas {
     /// Three that are ready; the error says what is missing.
@@ -22,15 +47,21 @@ impl Replicas {
         let arguments = ["--replSet", "rs3"];
         let mut servers = Vec::new();
         for _ in 0..3 {
-            servers.push(OwnMongod::launch(&arguments).await?);
+            let server = OwnMongod::launch(&arguments).await?;
+            let link = Link::to(server.address()).await;
+            servers.push(Replica { server, link });
         }
         let replicas = Self(servers);
         let members = replicas.0.iter().zip(0..);
-        let members = members.map(|(server, id)| doc! { "_id": id, "host": server.address() });
+        let members = members.map(|(replica, id)| doc! { "_id": id, "host": replica.host() });
         let config = doc! {
             "_id": "rs3",
             "members": members.collect::<Vec<_>>(),
-            "settings": { "electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500 },
+            "settings": {
+                "electionTimeoutMillis": 2_000,
+                "heartbeatIntervalMillis": 500,
+                "heartbeatTimeoutSecs": 2,
+            },
         };
         for _ in 0..TRIES {
             let begun = replicas.run(0, doc! { "replSetInitiate": config.clone() });
@@ -45,13 +76,30 @@ impl Replicas {
 
     /// The connection string for a database.
     pub fn uri_for(&self, database: &str) -> String {
-        let hosts: Vec<String> = self.0.iter().map(OwnMongod::address).collect();
+        let hosts: Vec<String> = self.0.iter().map(Replica::host).collect();
         format!("mongodb://{}/{database}?replicaSet=rs3", hosts.join(","))
     }
 
-    /// One of them.
-    pub fn server(&mut self, number: usize) -> &mut OwnMongod {
-        &mut self.0[number]
+    /// Takes the primary, of this number, away.
+    pub async fn end(&mut self, primary: usize, end: End) {
+        let Replica { server, link } = &mut self.0[primary];
+        match end {
+            End::StepsDown => self.step_down(primary).await,
+            End::IsKilled => server.kill(),
+            End::IsStopped => server.stop(),
+            End::IsCutOff => link.hold(),
+        }
+    }
+
+    /// Lets one that was taken away come back.
+    pub async fn bring_back(&mut self, number: usize, end: End) {
+        let Replica { server, link } = &mut self.0[number];
+        match end {
+            End::StepsDown => {}
+            End::IsKilled => server.relaunch().await.expect("starts"),
+            End::IsStopped => server.cont(),
+            End::IsCutOff => link.release(),
+        }
     }
 
     /// The number of the one that is the primary by now.
@@ -76,8 +124,7 @@ impl Replicas {
     }
 
     /// Has the primary step down, for a while.
-    pub async fn step_down(&self) {
-        let primary = self.primary().await;
+    async fn step_down(&self, primary: usize) {
         let step_down = doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5 };
         // Refused while no other one is close enough.
         while self.run(primary, step_down.clone()).await.is_err() {
@@ -88,11 +135,17 @@ impl Replicas {
     async fn run(&self, number: usize, command: Document) -> mongodb::error::Result<Document> {
         let uri = format!(
             "mongodb://{}/?directConnection=true&serverSelectionTimeoutMS=1000&connectTimeoutMS=1000",
-            self.0[number].address()
+            self.0[number].server.address()
         );
         let client = Client::with_options(ClientOptions::parse(&uri).await?)?;
         let reply = client.database("admin").run_command(command).await;
         client.shutdown().immediate(true).await;
         reply
+    }
+}
+
+impl Replica {
+    fn host(&self) -> String {
+        self.link.address.to_string()
     }
 }
