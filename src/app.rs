@@ -22,6 +22,7 @@ use crate::{
     admin::{Desk, socket::Socket},
     chat::{Chat, Parts},
     domain::{AvatarHosts, Limits},
+    error::Error,
     graphql::Api,
     http::{self, AllowedOrigins, Http, HttpSettings},
     metrics::Metrics,
@@ -373,6 +374,11 @@ fn fresh_secret() -> String {
     )
 }
 
-fn unready(error: crate::error::Error) -> StartError {
-    StartError::new(format!("cannot start: {error} ({error:?})"))
+fn unready(error: Error) -> StartError {
+    let reason = match &error {
+        // Their texts are for whoever starts the server, their sentences for its users.
+        Error::Unavailable(detail) | Error::Internal(detail) => format!("{detail}."),
+        other => other.to_string(),
+    };
+    StartError::new(format!("cannot start: {reason}"))
 }

@@ -90,7 +90,7 @@ fn length_and_seed() -> (Duration, u64) {
     let text = |name: &str| env::var(name).ok();
     let minutes = text("CHAOS_MINUTES").map(|text| text.parse().expect("CHAOS_MINUTES: a number"));
     let seed = text("CHAOS_SEED").map(|text| text.parse().expect("CHAOS_SEED: a number"));
-    let length = Duration::from_mins(1).mul_f64(minutes.unwrap_or(0.75));
+    let length = Duration::from_mins(1).mul_f64(minutes.unwrap_or(0.5));
     (length, seed.unwrap_or(1))
 }
 

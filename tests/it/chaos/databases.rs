@@ -15,16 +15,12 @@ pub async fn suffer(replicas: &mut Replicas, until: Instant, mut random: StdRng)
             return ends;
         }
         let end = End::ALL[random.random_range(0..End::ALL.len())];
-        let began = Instant::now();
+        replicas.all_there().await;
         let primary = replicas.primary().await;
-        println!("a primary is there after {:?}", began.elapsed());
+        println!("the primary {end:?}");
         replicas.end(primary, end).await;
         ends += 1;
         replicas.primary_but(Some(primary)).await;
-        println!(
-            "{end:?}: the next primary is there after {:?}",
-            began.elapsed()
-        );
         sleep(millis(&mut random, 0, 3_000)).await;
         replicas.bring_back(primary, end).await;
     }

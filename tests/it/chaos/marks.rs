@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use rand::{RngExt, rngs::StdRng};
+use rand::{RngExt, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -25,12 +25,10 @@ pub async fn read(scene: &Scene, person: usize, until: Instant, mut random: StdR
         sleep(millis(&mut random, 100, 1_500)).await;
         let [shown_by, read_at] =
             [(); 2].map(|()| scene.at(person, random.random_range(0..PROCESSES)));
-        let chosen: f64 = random.random();
         let reading = async {
             let list = shown_by.try_run(NEWEST, json!({})).await?;
             let nodes = list["conversations"]["nodes"].as_array()?;
-            let position = chosen * nodes.len() as f64;
-            let newest = &nodes.get(position as usize)?["lastMessage"]["id"];
+            let newest = &nodes.choose(&mut random)?["lastMessage"]["id"];
             read_at.try_run(MARK, json!({ "id": newest })).await
         };
         // Whatever comes of it: what is read in the end is said last.

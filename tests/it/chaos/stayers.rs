@@ -28,6 +28,9 @@ const TYPING: &str = "subscription { typing { user { id } typing } }";
 const TYPE: &str =
     "mutation($in: ConversationRef!, $typing: Boolean!) { setTyping(in: $in, typing: $typing) }";
 
+/// Who has heard nothing for so long connects anew.
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+
 /// Two who stay, and talk to each other.
 pub struct Stayers<'a> {
     scene: &'a Scene,
@@ -83,7 +86,7 @@ impl<'a> Stayers<'a> {
     async fn keep(&self, seat: &Seat) -> Infallible {
         loop {
             if let Some(mut socket) = self.sit_down(seat).await {
-                while let Ok(message) = socket.next_or_close().await
+                while let Ok(Ok(message)) = timeout(LONGEST_SILENCE, socket.next_or_close()).await
                     && self.see(seat, &message)
                 {}
             }

@@ -6,7 +6,8 @@ use std::{
 };
 
 use chinwag::app::{Config, StoreConfig};
-use secrecy::SecretString;
+use mongodb::bson::{Document, doc};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -17,6 +18,7 @@ use crate::support::{
     eventually, json as at, or_skipped,
     record::{Attempt, SAID, Said, delivery_faults, faults},
     replicas::{End, Replicas},
+    store::{StoreKind, mongo_is_there},
     ws::Ws,
 };
 
@@ -157,4 +159,33 @@ async fn nothing_is_lost_with_a_primary_and_all_goes_on_with_the_next() {
     for app in apps {
         app.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_known_but_not_shown_yet_is_waited_for() {
+    if !mongo_is_there().await {
+        return;
+    }
+    let app = TestApp::start(StoreKind::Mongo).await;
+    let StoreConfig::Mongo { uri } = &app.place.store else {
+        panic!("it is on MongoDB");
+    };
+    let database = mongodb::Client::with_uri_str(uri.expose_secret()).await;
+    let database = database.expect("a client").default_database();
+    let messages = database
+        .expect("a database")
+        .collection::<Document>("messages");
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let said = ann.send(&bob, "hello").await;
+    // As on a new primary that lags behind what the one before had acknowledged.
+    let message = messages.find_one_and_delete(doc! { "seq": 1 }).await;
+    let message = message.expect("answers").expect("it was there");
+    let last = "{ conversations { nodes { lastMessage { id } unreadCount } } }";
+    let (shown, ()) = tokio::join!(bob.ok(last, json!({})), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        messages.insert_one(message).await.expect("answers");
+    });
+    let node = json!({ "lastMessage": { "id": said["id"] }, "unreadCount": 1 });
+    assert_eq!(shown["conversations"]["nodes"], json!([node]));
+    app.stop().await;
 }

@@ -61,6 +61,8 @@ impl Replicas {
                 "electionTimeoutMillis": 2_000,
                 "heartbeatIntervalMillis": 500,
                 "heartbeatTimeoutSecs": 2,
+                // Whoever is elected waits no longer for one that cannot be reached.
+                "catchUpTimeoutMillis": 2_000,
             },
         };
         for _ in 0..TRIES {
@@ -78,6 +80,25 @@ impl Replicas {
     pub fn uri_for(&self, database: &str) -> String {
         let hosts: Vec<String> = self.0.iter().map(Replica::host).collect();
         format!("mongodb://{}/{database}?replicaSet=rs3", hosts.join(","))
+    }
+
+    /// Waits until all of them take part, so that any one may be taken away.
+    pub async fn all_there(&self) {
+        let takes_part = |hello: Document| {
+            let is = |role| hello.get_bool(role).unwrap_or(false);
+            is("isWritablePrimary") || is("secondary")
+        };
+        for number in 0..self.0.len() {
+            let mut tries = 0..TRIES;
+            while !self
+                .run(number, doc! { "hello": 1 })
+                .await
+                .is_ok_and(takes_part)
+            {
+                assert!(tries.next().is_some(), "server {number} does not come back");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
     }
 
     /// Takes the primary, of this number, away.
