@@ -185,16 +185,16 @@ async fn a_flood_of_subscriptions_that_are_given_up_at_once_is_bounded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_that_goes_on_reading_gets_everything() {
     let app = TestApp::with(StoreKind::Embedded, |config| {
-        config.limits.write_stall = Duration::from_secs(2);
+        config.limits.write_stall = Duration::from_secs(5);
         config.limits.ping_interval = Duration::from_millis(200);
-        config.limits.silence = Duration::from_secs(2);
+        config.limits.silence = Duration::from_secs(5);
     })
     .await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let deaf = deaf(app.address, &ann).await;
     app.metric_becomes(SUBSCRIPTIONS, 100.0).await;
     let mut tcp = deaf.into_tcp();
-    // About 16 MB, a little at a time, with a sign of life each time.
+    // About 16 MB, a little at a time, with a sign of life each time: for twice as long as a write may stand still.
     let messages = 10;
     let wanted = messages * 100 * large().len();
     let reading = tokio::spawn(async move {
@@ -208,7 +208,7 @@ async fn a_slow_reader_that_goes_on_reading_gets_everything() {
             );
             read += more;
             write(&mut tcp, &frame(PONG, b"")).await;
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
     for _ in 0..messages {
