@@ -314,7 +314,8 @@ impl Chat {
         self.tell_typing(conversation, typist, false).await
     }
 
-    /// Tells the others here, or lets it count as not noted, so that what they know stays what is so.
+    /// Tells the others here. When the typist cannot be read, a beginning is told with the next sign of life, and an end
+    /// once typing has faded again.
     pub(super) async fn tell_typing(
         &self,
         conversation: &Arc<Conversation>,

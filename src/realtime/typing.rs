@@ -40,6 +40,13 @@ struct State {
     fading: Timeouts<(Typist, Instant)>,
 }
 
+impl State {
+    fn sign(&mut self, typist: Typist, now: Instant) {
+        self.typists.insert(typist, now);
+        self.fading.push((typist, now));
+    }
+}
+
 impl Typing {
     /// Nobody types; a sign of life lasts for `fade`.
     pub fn new(fade: Duration) -> Self {
@@ -62,8 +69,7 @@ impl Typing {
         if latest.is_some_and(|sign| now - sign < CLOSEST_SIGNS) {
             return Sign::Close;
         }
-        state.typists.insert(typist, now);
-        state.fading.push((typist, now));
+        state.sign(typist, now);
         self.0.changed.notify_one();
         if latest.is_none() {
             Sign::First
@@ -79,10 +85,7 @@ impl Typing {
 
     /// Takes note that nobody could be told that someone stopped: it fades once more, to be told then.
     pub fn keep(&self, typist: Typist) {
-        let mut state = self.0.state.lock();
-        let now = Instant::now();
-        state.typists.insert(typist, now);
-        state.fading.push((typist, now));
+        self.0.state.lock().sign(typist, Instant::now());
         self.0.changed.notify_one();
     }
 
