@@ -1,8 +1,8 @@
 //! Messages: sending and changing them, and looking back.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::{
     Chat, Target,
@@ -15,11 +15,6 @@ use crate::{
     },
     error::{Error, Result},
 };
-
-/// How long is waited for a message that is known to be there, and how often it is looked for: a database that has just
-/// become the primary may show for a moment less than the one before had acknowledged.
-const SHOWN_WITHIN: Duration = Duration::from_secs(1);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A message that someone wants to send, checked.
 pub struct NewMessage {
@@ -372,7 +367,7 @@ impl Chat {
             .collect())
     }
 
-    /// The messages at these places. It is the caller who knows that they are there, and that the viewer may see them.
+    /// The messages at these places. It is the caller who knows that the viewer may see them.
     ///
     /// # Errors
     /// The store's.
@@ -380,20 +375,11 @@ impl Chat {
         &self,
         places: &[(ConversationId, Seq)],
     ) -> Result<HashMap<(ConversationId, Seq), Arc<Message>>> {
-        let deadline = Instant::now() + SHOWN_WITHIN;
-        loop {
-            let messages = self.0.store.messages_at(places).await?;
-            let found: HashMap<_, _> = messages
-                .into_iter()
-                .map(|message| ((message.conversation_id, message.seq), Arc::new(message)))
-                .collect();
-            let is_shown = |place: &(_, Seq)| place.1 == 0 || found.contains_key(place);
-            let is_whole = places.iter().all(is_shown);
-            if is_whole || Instant::now() >= deadline {
-                return Ok(found);
-            }
-            sleep(LOOK_AGAIN).await;
-        }
+        let messages = self.0.store.messages_at(places).await?;
+        Ok(messages
+            .into_iter()
+            .map(|message| ((message.conversation_id, message.seq), Arc::new(message)))
+            .collect())
     }
 
     /// Conversations by id. It is the caller who knows that the viewer may see them.

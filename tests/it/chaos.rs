@@ -48,9 +48,6 @@ struct Scene {
     addresses: Vec<SocketAddr>,
     people: Vec<Client>,
     pairs: Vec<[usize; 2]>,
-    /// A primary that was just elected may show for a moment less than the one before had acknowledged: a screen or a mark
-    /// that is read then may be old. What is told of messages may not.
-    databases_die: bool,
 }
 
 impl Scene {
@@ -66,7 +63,6 @@ impl Scene {
             people: join_all(people).await,
             addresses,
             pairs: pairs.to_vec(),
-            databases_die: false,
         }
     }
 
@@ -104,11 +100,11 @@ async fn what_is_acknowledged_among_dying_processes_is_there_once_and_told_once_
         return;
     }
     let fleet = Fleet::start().await;
-    endure(fleet, false, async |_, _| {}).await;
+    endure(fleet, async |_, _| {}).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_same_holds_of_messages_and_of_who_is_online_while_databases_die_too() {
+async fn the_same_holds_while_databases_die_too() {
     let turn = turns::alone().await;
     let Some(mut replicas) = or_skipped("replica set", Replicas::start().await) else {
         return;
@@ -116,7 +112,7 @@ async fn the_same_holds_of_messages_and_of_who_is_online_while_databases_die_too
     let place = Place::mongo(&replicas.uri_for("chat"));
     let fleet = Fleet::start_at(place, turn).await;
     let mut ends = 0;
-    endure(fleet, true, async |until, random| {
+    endure(fleet, async |until, random| {
         ends = databases::suffer(&mut replicas, until, random).await;
     })
     .await;
@@ -125,15 +121,14 @@ async fn the_same_holds_of_messages_and_of_who_is_online_while_databases_die_too
 }
 
 /// Lets people and processes do what they do for some time, with `more` trouble until then; all promises are kept.
-async fn endure(mut fleet: Fleet, databases_die: bool, more: impl AsyncFnOnce(Instant, StdRng)) {
+async fn endure(mut fleet: Fleet, more: impl AsyncFnOnce(Instant, StdRng)) {
     let (length, seed) = length_and_seed();
     println!(
         "CHAOS_MINUTES={} CHAOS_SEED={seed}",
         length.as_secs_f64() / 60.0
     );
     let mut random = StdRng::seed_from_u64(seed);
-    let mut scene = Scene::new(&fleet, PEOPLE + 2, &PAIRS).await;
-    scene.databases_die = databases_die;
+    let scene = Scene::new(&fleet, PEOPLE + 2, &PAIRS).await;
     let stayers = Stayers::new(&scene, [PEOPLE, PEOPLE + 1]).await;
     let story = async {
         stayers.arrive().await;
@@ -166,10 +161,7 @@ async fn live(
     let until = Instant::now() + length;
     let hands = [fork(random), fork(random)];
     let senders = senders(scene, random);
-    let loaders = if scene.databases_die { 0 } else { LOADERS };
-    let loaders = (0..loaders)
-        .map(|_| pages::load(scene, until, fork(random)))
-        .collect::<Vec<_>>();
+    let loaders = [(); LOADERS].map(|()| pages::load(scene, until, fork(random)));
     let readers = (0..PEOPLE)
         .map(|person| marks::read(scene, person, until, fork(random)))
         .collect::<Vec<_>>();

@@ -13,10 +13,11 @@ use crate::error::{Error, Result};
 /// The longest that one of the attempts at a call may take.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
-/// How many calls may be under way at once in which terms are begun, and in which the store looks after itself, stuck
-/// ones included.
+/// How many calls may be under way at once, stuck ones included, in which terms are begun, in which the store looks after
+/// itself, and in which a primary is waited for.
 const TERMS: usize = 8;
 const UPKEEP: usize = 4;
+const PRIMARIES: usize = 4;
 
 /// How long to wait after an attempt that failed at once.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -26,12 +27,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) enum Purpose {
     Terms,
     Upkeep,
+    Primaries,
 }
 
 /// Room for calls of each kind.
 pub(super) struct Rooms {
     terms: Arc<Semaphore>,
     upkeep: Arc<Semaphore>,
+    primaries: Arc<Semaphore>,
 }
 
 impl Default for Rooms {
@@ -39,6 +42,7 @@ impl Default for Rooms {
         Self {
             terms: Arc::new(Semaphore::new(TERMS)),
             upkeep: Arc::new(Semaphore::new(UPKEEP)),
+            primaries: Arc::new(Semaphore::new(PRIMARIES)),
         }
     }
 }
@@ -60,6 +64,7 @@ impl Inner {
         let room = match purpose {
             Purpose::Terms => &self.rooms.terms,
             Purpose::Upkeep => &self.rooms.upkeep,
+            Purpose::Primaries => &self.rooms.primaries,
         };
         let permit = timeout_at(deadline.into(), Arc::clone(room).acquire_owned())
             .await

@@ -3,15 +3,30 @@
 use std::time::Instant;
 
 use mongodb::{
-    action::Find,
+    Cursor,
     bson::{Document, RawDocument, RawDocumentBuf, doc},
 };
 
-use super::{Inner, error};
+use super::{
+    Inner, error,
+    query::{BATCH, Query},
+};
 use crate::{
     error::{Error, Result},
     store::CallEnd,
 };
+
+/// Everything that a cursor gives.
+async fn read_all<T>(
+    mut cursor: Cursor<RawDocumentBuf>,
+    read: impl Fn(&RawDocument) -> Result<T>,
+) -> mongodb::error::Result<Vec<Result<T>>> {
+    let mut found = Vec::new();
+    while cursor.advance().await? {
+        found.push(read(cursor.current()));
+    }
+    Ok(found)
+}
 
 impl Inner {
     /// Makes one call to the driver, and tells the observer how it ended. A refusal is an answer.
@@ -34,31 +49,27 @@ impl Inner {
     /// Everything that a query finds, read in one batch.
     pub(super) async fn all<T>(
         &self,
-        find: Find<'_, RawDocumentBuf>,
+        query: Query<'_>,
         read: impl Fn(&RawDocument) -> Result<T>,
     ) -> Result<Vec<T>> {
-        // As many as the driver lets one batch hold: a second round trip is the exception.
-        let find = find.max_time(self.patience()).batch_size(10_000);
-        self.timed("mongodb.find", async {
-            let mut cursor = find.await?;
-            let mut found = Vec::new();
-            while cursor.advance().await? {
-                found.push(read(cursor.current()));
-            }
-            Ok(found)
-        })
-        .await?
-        .into_iter()
-        .collect()
+        let find = || query.clone().make(self.patience());
+        let found = self
+            .seeing_all(|| {
+                self.timed("mongodb.find", async {
+                    read_all(find().await?, &read).await
+                })
+            })
+            .await?;
+        found.into_iter().collect()
     }
 
     /// The first that a query finds.
     pub(super) async fn first<T>(
         &self,
-        find: Find<'_, RawDocumentBuf>,
+        query: Query<'_>,
         read: impl Fn(&RawDocument) -> Result<T>,
     ) -> Result<Option<T>> {
-        Ok(self.all(find.limit(1), read).await?.pop())
+        Ok(self.all(query.limit(1), read).await?.pop())
     }
 
     /// Everything that a pipeline over the messages gives.
@@ -67,23 +78,22 @@ impl Inner {
         pipeline: Vec<Document>,
         read: impl Fn(&RawDocument) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let query = self
-            .collections
-            .messages
-            .aggregate(pipeline)
-            .max_time(self.patience())
-            .batch_size(10_000);
-        self.timed("mongodb.aggregate", async {
-            let mut cursor = query.with_type::<RawDocumentBuf>().await?;
-            let mut found = Vec::new();
-            while cursor.advance().await? {
-                found.push(read(cursor.current()));
-            }
-            Ok(found)
-        })
-        .await?
-        .into_iter()
-        .collect()
+        let aggregate = || {
+            let messages = &self.collections.messages;
+            let aggregate = messages.aggregate(pipeline.clone());
+            aggregate
+                .max_time(self.patience())
+                .batch_size(BATCH)
+                .with_type::<RawDocumentBuf>()
+        };
+        let found = self
+            .seeing_all(|| {
+                self.timed("mongodb.aggregate", async {
+                    read_all(aggregate().await?, &read).await
+                })
+            })
+            .await?;
+        found.into_iter().collect()
     }
 
     /// Runs many updates, each of which may run twice, in any order.

@@ -4,10 +4,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use mongodb::{
-    bson::{Bson, Document, RawDocument, RawDocumentBuf, doc},
-    options::Hint,
-};
+use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 
 use super::{
     Inner, MongoStore,
@@ -130,11 +127,7 @@ impl Inner {
     async fn departures(&self, id: ConversationId, after: Step) -> Result<Vec<(UserId, Stay)>> {
         let news = self.overlay.news_of(&[id]);
         let filter = doc! { "_id.conversation": document::id(id.0), "_id.until": { "$gt": after } };
-        let find = self
-            .collections
-            .stays
-            .find(filter)
-            .hint(Hint::Name(STAY_CONVERSATION.to_owned()));
+        let find = self.collections.stays.find(filter).hint(STAY_CONVERSATION);
         let mut departures = self
             .all(find, |found| {
                 let of = found.document("_id")?;

@@ -1,9 +1,6 @@
 //! A viewer's conversations in the order of their activity, with what is not followed yet laid over.
 
-use mongodb::{
-    bson::{Bson, RawDocument, doc, raw::RawBsonRef},
-    options::Hint,
-};
+use mongodb::bson::{Bson, RawDocument, doc, raw::RawBsonRef};
 
 use super::{
     Inner,
@@ -66,7 +63,7 @@ impl Inner {
             .conversations
             .find(filter)
             .sort(doc! { "lastRank": -1, "_id": -1 })
-            .hint(Hint::Name(conversation::MEMBER_RANK.to_owned()))
+            .hint(conversation::MEMBER_RANK)
             .limit(super::limit(limit));
         let mut listed = self.all(find, decode).await?;
         for own in own.chunks(ASKED) {

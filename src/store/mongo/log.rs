@@ -3,10 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
-use mongodb::{
-    bson::{Bson, RawDocument, doc},
-    options::Hint,
-};
+use mongodb::bson::{Bson, RawDocument, doc};
 
 use super::{
     Inner, MongoStore,
@@ -93,7 +90,7 @@ impl Inner {
                 .messages
                 .find(doc! { "$or": behind("position", after, from) })
                 .sort(doc! { "position": 1 })
-                .hint(Hint::Name(POSITION.to_owned()))
+                .hint(POSITION)
                 .limit(super::limit(at_most));
             let page = self.all(find, record::decode).await?;
             let is_whole = page.len() < at_most;
@@ -135,7 +132,7 @@ impl Inner {
             .messages
             .find(doc! { "position": document::behind(lane.start()), "mark": { "$exists": true } })
             .sort(doc! { "position": -1 })
-            .hint(Hint::Name(SEAL.to_owned()))
+            .hint(SEAL)
             .limit(super::limit(at_most));
         let mut seals = self.all(find, record::decode).await?;
         seals.reverse();
@@ -148,7 +145,7 @@ impl Inner {
             .messages
             .find(doc! { "mark": { "$exists": true } })
             .sort(doc! { "position": 1 })
-            .hint(Hint::Name(SEAL.to_owned()))
+            .hint(SEAL)
             .limit(super::limit(SEALS + 1));
         let seals = self.all(find, record::decode).await?;
         if seals.len() <= SEALS {
@@ -221,7 +218,7 @@ impl Inner {
             .conversations
             .find(filter)
             .projection(doc! { "_id": 1 })
-            .hint(Hint::Name(hint.to_owned()));
+            .hint(hint);
         let found = self
             .all(find, |found| found.id("_id").map(ConversationId))
             .await?;
@@ -267,7 +264,7 @@ impl Inner {
             .collections
             .stays
             .find(filter)
-            .hint(Hint::Name(conversation::STAY_USER.to_owned()));
+            .hint(conversation::STAY_USER);
         let mut over = self.all(find, decode_stay).await?;
         for (id, news) in news {
             let left = news.left.iter();
@@ -308,7 +305,7 @@ impl Inner {
                 .collections
                 .messages
                 .find(doc! { "$or": any.collect::<Vec<_>>() })
-                .hint(Hint::Name(CONVERSATION_STEP.to_owned()));
+                .hint(CONVERSATION_STEP);
             entries.extend(self.all(find, record::decode_entry).await?);
         }
         for entry in &mut entries {

@@ -6,10 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use mongodb::{
-    bson::{Bson, RawDocument, doc},
-    options::Hint,
-};
+use mongodb::bson::{Bson, RawDocument, doc};
 use parking_lot::Mutex;
 
 use super::{
@@ -142,7 +139,7 @@ impl Inner {
             .read_marks
             .find(filter.clone())
             .sort(doc! { "at": 1 })
-            .hint(Hint::Name(hint.to_owned()))
+            .hint(hint)
             .limit(super::limit(limit));
         let mut moved = self.all(find, decode_moved).await?;
         let is_cut_short = moved.len() >= limit;
@@ -150,7 +147,7 @@ impl Inner {
             // All of its moment, as who asks next begins behind that.
             filter.insert("at", document::time(Timestamp(last)));
             let find = self.collections.read_marks.find(filter);
-            let of_moment = find.hint(Hint::Name(hint.to_owned()));
+            let of_moment = find.hint(hint);
             moved.retain(|moved| moved.stamp < last);
             moved.extend(self.all(of_moment, decode_moved).await?);
         }
@@ -176,7 +173,7 @@ impl Inner {
             .read_marks
             .find(doc! { "at": { "$exists": true } })
             .sort(doc! { "at": -1 })
-            .hint(Hint::Name(MOVED.to_owned()));
+            .hint(MOVED);
         let newest = self.first(newest, decode_moved).await?;
         let stamp = newest.map_or(0, |moved| moved.stamp);
         self.reads_clock.learn(stamp);

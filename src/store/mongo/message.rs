@@ -3,10 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use mongodb::{
-    bson::{RawDocument, doc},
-    options::Hint,
-};
+use mongodb::bson::{RawDocument, doc};
 
 use super::{
     Inner, MongoStore,
@@ -43,7 +40,7 @@ impl Inner {
             .messages
             .find(doc! { "conversation": document::id(conversation.0), "seq": { "$gt": 0_i64 } })
             .sort(doc! { "seq": -1 })
-            .hint(Hint::Name(CONVERSATION_MESSAGE.to_owned()))
+            .hint(CONVERSATION_MESSAGE)
             .projection(doc! { "_id": 0, "seq": 1 });
         Ok(self
             .first(newest, |message| message.number("seq"))
@@ -66,7 +63,7 @@ impl Inner {
             .messages
             .find(doc! { "conversation": document::id(conversation.0), "seq": { "$gt": after, "$lte": before } })
             .sort(doc! { "seq": if window.from_end { -1 } else { 1 } })
-            .hint(Hint::Name(CONVERSATION_MESSAGE.to_owned()))
+            .hint(CONVERSATION_MESSAGE)
             .limit(super::limit(window.limit + 1));
         let mut items = self.all(find, record::decode_message).await?;
         changes.amend(&mut items);
@@ -135,7 +132,7 @@ impl Inner {
             .collections
             .reactions
             .find(doc! { "_id.message": { "$in": ids }, "added": true })
-            .hint(Hint::Name(REACTED_MESSAGE.to_owned()));
+            .hint(REACTED_MESSAGE);
         let mut found = self.all(find, decode_reaction).await?;
         if !news.is_empty() {
             // Something newer may have taken away what is new here.

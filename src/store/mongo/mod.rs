@@ -3,7 +3,8 @@
 //! What keeps them from each other's way: unique indexes are the referees over places in lanes and steps of
 //! conversations (`append`, `terms`); everything that follows from the log is written with operators that any process
 //! may repeat (`following`), and laid over what is read until then (`overlay`). Majority write and read concern
-//! throughout: nothing is shown or acknowledged that a failover could take back.
+//! throughout: nothing is shown or acknowledged that a failover could take back; and nothing is read on a new primary before
+//! it shows all that was acknowledged (`primaries`).
 //!
 //! [`LANES`]: crate::domain::log::LANES
 
@@ -25,6 +26,8 @@ mod news;
 mod open;
 mod overlay;
 mod presence;
+mod primaries;
+mod query;
 mod reach;
 mod record;
 mod registration;
@@ -47,8 +50,8 @@ use std::{
 
 use async_trait::async_trait;
 use mongodb::{
-    Client, Collection, Database,
-    bson::{RawDocumentBuf, doc},
+    Client, Database,
+    bson::doc,
     options::{ReturnDocument, WriteConcern},
 };
 use parking_lot::Mutex;
@@ -67,6 +70,8 @@ use self::{
     mark::ReadsClock,
     overlay::Overlay,
     presence::{Entered, Renewals},
+    primaries::Primaries,
+    query::Documents,
     registration::Registration,
     signal::Signalling,
     terms::Terms,
@@ -105,6 +110,7 @@ struct Inner {
     /// Tells this opening of the store from all others.
     instance: Uuid,
     is_standalone: OnceLock<bool>,
+    primaries: Primaries,
     overlay: Overlay,
     reads_clock: ReadsClock,
     terms: Terms,
@@ -129,41 +135,42 @@ struct Inner {
 }
 
 struct Collections {
-    users: Collection<RawDocumentBuf>,
-    blocks: Collection<RawDocumentBuf>,
-    sessions: Collection<RawDocumentBuf>,
-    conversations: Collection<RawDocumentBuf>,
-    read_marks: Collection<RawDocumentBuf>,
-    messages: Collection<RawDocumentBuf>,
-    reactions: Collection<RawDocumentBuf>,
-    stays: Collection<RawDocumentBuf>,
-    lanes: Collection<RawDocumentBuf>,
-    processes: Collection<RawDocumentBuf>,
-    online: Collection<RawDocumentBuf>,
-    last_seen: Collection<RawDocumentBuf>,
-    signals: Collection<RawDocumentBuf>,
-    search_parts: Collection<RawDocumentBuf>,
-    meta: Collection<RawDocumentBuf>,
+    users: Documents,
+    blocks: Documents,
+    sessions: Documents,
+    conversations: Documents,
+    read_marks: Documents,
+    messages: Documents,
+    reactions: Documents,
+    stays: Documents,
+    lanes: Documents,
+    processes: Documents,
+    online: Documents,
+    last_seen: Documents,
+    signals: Documents,
+    search_parts: Documents,
+    meta: Documents,
 }
 
 impl Collections {
     fn of(db: &Database) -> Self {
+        let collection = |name| Documents::of(db, name);
         Self {
-            users: db.collection("users"),
-            blocks: db.collection("blocks"),
-            sessions: db.collection("sessions"),
-            conversations: db.collection("conversations"),
-            read_marks: db.collection("readMarks"),
-            messages: db.collection("messages"),
-            reactions: db.collection("reactions"),
-            stays: db.collection("stays"),
-            lanes: db.collection("lanes"),
-            processes: db.collection("processes"),
-            online: db.collection("online"),
-            last_seen: db.collection("lastSeen"),
-            signals: db.collection("signals"),
-            search_parts: db.collection("searchParts"),
-            meta: db.collection("meta"),
+            users: collection("users"),
+            blocks: collection("blocks"),
+            sessions: collection("sessions"),
+            conversations: collection("conversations"),
+            read_marks: collection("readMarks"),
+            messages: collection("messages"),
+            reactions: collection("reactions"),
+            stays: collection("stays"),
+            lanes: collection("lanes"),
+            processes: collection("processes"),
+            online: collection("online"),
+            last_seen: collection("lastSeen"),
+            signals: collection("signals"),
+            search_parts: collection("searchParts"),
+            meta: collection("meta"),
         }
     }
 }
@@ -171,6 +178,7 @@ impl Collections {
 impl MongoStore {
     fn new(
         client: Client,
+        primaries: Primaries,
         db: Database,
         place: String,
         limits: StoreLimits,
@@ -187,6 +195,7 @@ impl MongoStore {
             calls: Arc::new(Semaphore::new(CALLS)),
             instance: Uuid::new_v4(),
             is_standalone: OnceLock::new(),
+            primaries,
             overlay: Overlay::default(),
             reads_clock: ReadsClock::default(),
             terms: Terms::default(),

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Inner, MongoStore, POOL, attempt::Purpose, blocks, conversation, document::Fields, durable,
-    error, log, mark, message, presence, reach, session, user,
+    error, log, mark, message, presence, primaries::Primaries, reach, session, user,
 };
 use crate::{
     error::Error,
@@ -90,7 +90,7 @@ impl Refusal {
 }
 
 async fn open_with(
-    options: ClientOptions,
+    mut options: ClientOptions,
     deadline: Instant,
     limits: StoreLimits,
     observer: Observer,
@@ -99,9 +99,13 @@ async fn open_with(
     let named = options.default_database.clone();
     let database = named.unwrap_or_else(|| DATABASE.to_owned());
     let place = format!("MongoDB at {address}, database {database}");
+    let primaries = Primaries::default();
+    options.sdam_event_handler = Some(primaries.listener());
     let client = Client::with_options(options).map_err(|failure| refused(&address, &failure))?;
     let db = client.database(&database);
-    let store = MongoStore::new(client, db, place, limits, observer);
+    let store = MongoStore::new(client, primaries, db, place, limits, observer);
+    let inner = &store.inner;
+    inner.beside(Inner::keep_catching_up(Arc::downgrade(inner)));
     let check = {
         let (db, address) = (store.inner.db.clone(), address.clone());
         tokio::spawn(async move { check(&db, &address).await })
@@ -116,7 +120,6 @@ async fn open_with(
             "MongoDB at {address} could not be read: {detail}"
         ))
     };
-    let inner = &store.inner;
     let _ = inner.is_standalone.set(found.is_standalone);
     if (1..VERSION).contains(&found.version) && inner.runs_older().await.map_err(unreadable)? {
         return Err(Refusal::told(format_args!(

@@ -2,13 +2,10 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use mongodb::{
-    bson::{
-        Bson, RawDocument, RawDocumentBuf, doc,
-        raw::{RawBinaryRef, cstr},
-        spec::BinarySubtype,
-    },
-    options::Hint,
+use mongodb::bson::{
+    Bson, RawDocument, RawDocumentBuf, doc,
+    raw::{RawBinaryRef, cstr},
+    spec::BinarySubtype,
 };
 
 use super::{
@@ -55,7 +52,7 @@ impl Inner {
             .conversations
             .find(doc! { "members.user": document::id(member.0) })
             .projection(doc! { "_id": 1 })
-            .hint(Hint::Name(conversation::MEMBER_RANK.to_owned()));
+            .hint(conversation::MEMBER_RANK);
         let mut ids = self
             .all(find, |found| found.id("_id").map(ConversationId))
             .await?;

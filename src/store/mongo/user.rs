@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use mongodb::{
     bson::{Document, RawDocument, RawDocumentBuf, doc},
-    options::{Hint, ReturnDocument},
+    options::ReturnDocument,
 };
 
 use super::{
@@ -265,7 +265,7 @@ impl Users for MongoStore {
                 .users
                 .find(doc! { "leaving": true })
                 .projection(doc! { "_id": 1 })
-                .hint(Hint::Name(LEAVING.to_owned()));
+                .hint(LEAVING);
             inner.all(find, |found| found.id("_id").map(UserId)).await
         })
         .await

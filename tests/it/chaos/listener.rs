@@ -261,11 +261,9 @@ impl<'a> Listener<'a> {
         if let Some(seq) = event["lastRead"]["seq"].as_i64() {
             let [conversation, reader] = ["conversation", "reader"]
                 .map(|field| event[field]["id"].as_str().expect("an id").to_owned());
-            let mark = self.read.entry((conversation, reader)).or_insert(seq);
-            let before = *mark;
-            *mark = seq.max(before);
-            if before > seq && !self.scene.databases_die {
-                self.complain(&format!("a mark moves back from {before}: {event}"));
+            let before = self.read.insert((conversation, reader), seq);
+            if before.is_some_and(|before| before > seq) {
+                self.complain(&format!("a mark moves back from {before:?}: {event}"));
             }
         }
         true

@@ -6,8 +6,7 @@ use std::{
 };
 
 use chinwag::app::{Config, StoreConfig};
-use mongodb::bson::{Document, doc};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -18,7 +17,6 @@ use crate::support::{
     eventually, json as at, or_skipped,
     record::{Attempt, SAID, Said, delivery_faults, faults},
     replicas::{End, Replicas},
-    store::{StoreKind, mongo_is_there},
     ws::Ws,
 };
 
@@ -162,30 +160,35 @@ async fn nothing_is_lost_with_a_primary_and_all_goes_on_with_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_that_is_known_but_not_shown_yet_is_waited_for() {
-    if !mongo_is_there().await {
+async fn the_first_read_on_a_new_primary_shows_all_that_was_acknowledged_before() {
+    let Some(mut replicas) = or_skipped("replica set", Replicas::start().await) else {
         return;
-    }
-    let app = TestApp::start(StoreKind::Mongo).await;
-    let StoreConfig::Mongo { uri } = &app.place.store else {
-        panic!("it is on MongoDB");
     };
-    let database = mongodb::Client::with_uri_str(uri.expose_secret()).await;
-    let database = database.expect("a client").default_database();
-    let messages = database
-        .expect("a database")
-        .collection::<Document>("messages");
+    let uri = SecretString::from(replicas.uri_for("chat"));
+    let app = TestApp::at(StoreConfig::Mongo { uri }.into(), |_| {}).await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
-    let said = ann.send(&bob, "hello").await;
-    // As on a new primary that lags behind what the one before had acknowledged.
-    let message = messages.find_one_and_delete(doc! { "seq": 1 }).await;
-    let message = message.expect("answers").expect("it was there");
-    let last = "{ conversations { nodes { lastMessage { id } unreadCount } } }";
-    let (shown, ()) = tokio::join!(bob.ok(last, json!({})), async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        messages.insert_one(message).await.expect("answers");
+    ann.send(&bob, "the first").await;
+    let primary = replicas.primary().await;
+    replicas.lag(primary, true).await;
+    let second = ann.send(&bob, "the second").await;
+    let list = "{ conversations { nodes { lastMessage { id } unreadCount messages(last: 1) { nodes { id } } } } }";
+    replicas.end(primary, End::StepsDown).await;
+    replicas.primary_but(Some(primary)).await;
+    let first_answer = async {
+        loop {
+            let answer = bob.run(list, json!({})).await;
+            if at(&answer, "errors.0.extensions.code") != "SERVICE_UNAVAILABLE" {
+                break answer;
+            }
+        }
+    };
+    let (answer, ()) = tokio::join!(first_answer, async {
+        // Time enough for an answer that waits for nothing.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        replicas.lag(primary, false).await;
     });
-    let node = json!({ "lastMessage": { "id": said["id"] }, "unreadCount": 1 });
-    assert_eq!(shown["conversations"]["nodes"], json!([node]));
+    let last = &second["id"];
+    let node = json!({ "lastMessage": { "id": last }, "unreadCount": 2, "messages": { "nodes": [{ "id": last }] } });
+    assert_eq!(answer["data"]["conversations"]["nodes"], json!([node]));
     app.stop().await;
 }

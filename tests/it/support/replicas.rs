@@ -44,7 +44,7 @@ struct Replica {
 impl Replicas {
     /// Three that are ready; the error says what is missing.
     pub async fn start() -> Result<Self, String> {
-        let arguments = ["--replSet", "rs3"];
+        let arguments = ["--replSet", "rs3", "--setParameter", "enableTestCommands=1"];
         let mut servers = Vec::new();
         for _ in 0..3 {
             let server = OwnMongod::launch(&arguments).await?;
@@ -120,6 +120,15 @@ impl Replicas {
             End::IsKilled => server.relaunch().await.expect("starts"),
             End::IsStopped => server.cont(),
             End::IsCutOff => link.release(),
+        }
+    }
+
+    /// Has all but the primary, of this number, show nothing new from now on, although they take part, or show all again.
+    pub async fn lag(&self, primary: usize, lag: bool) {
+        let mode = if lag { "alwaysOn" } else { "off" };
+        for number in (0..self.0.len()).filter(|number| *number != primary) {
+            let fail_point = doc! { "configureFailPoint": "disableSnapshotting", "mode": mode };
+            self.run(number, fail_point).await.expect("is set");
         }
     }
 
