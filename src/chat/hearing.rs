@@ -152,6 +152,7 @@ impl Chat {
         self.look_at_blocks(&here).await?;
         let elsewhere = self.0.store.online_elsewhere().await?;
         self.0.presence.heard_all(&elsewhere);
+        self.0.signalling.hurry();
         self.0.rounds.want();
         self.0.reads_rung.notify_one();
         Ok(())
@@ -209,6 +210,9 @@ impl Chat {
             } => {
                 let presence = &self.0.presence;
                 presence.heard(from, user_id, count, closed_at);
+                if count > 0 {
+                    self.0.signalling.hurry();
+                }
             }
             Signal::Gone(process, at) => self.0.presence.gone(process, at),
             Signal::SessionEnded(id) => self.0.sessions.heard_end(id),

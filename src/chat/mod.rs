@@ -186,7 +186,7 @@ impl Chat {
             .map_err(|error| crate::error::Error::Internal(error.to_string()))??;
         let turned_away = metrics.refused_by("waiting_sends");
         let (outbox, inbox) = outbox::outbox(limits.waiting_sends, turned_away);
-        let signalling = Arc::new(Signalling::new(store.is_shared()));
+        let signalling = Arc::new(Signalling::new(store.is_shared(), limits.signal_unhurried));
         let (asides, to_read) = hearing::asides();
         // In this order: a seal that is written in between would be part of what was told, but not known.
         let heads = store.heads().await?;

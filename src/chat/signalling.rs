@@ -9,14 +9,17 @@ use std::{
 use parking_lot::Mutex;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use super::Chat;
 use crate::{
     domain::{Position, Rank, Record, Signal, Spent, Timestamp, UserId},
     error::Result,
-    realtime::{presence::Owed, typing::Typist},
+    realtime::{
+        presence::{Owed, Presence},
+        typing::Typist,
+    },
 };
 
 /// How many signals may wait. Of more than that only this is told, that there were more; typing is left out before.
@@ -37,6 +40,8 @@ const AT_ONCE: usize = 2_000;
 pub(super) struct Signalling {
     /// Whether there can be other processes.
     has_listeners: bool,
+    /// How long it may wait to be told that something was written which concerns nobody elsewhere.
+    unhurried: Duration,
     waiting: Mutex<Waiting>,
     woken: Notify,
 }
@@ -58,6 +63,8 @@ struct Wrote {
     rank: Rank,
     /// `None` for everyone.
     concerns: Option<HashSet<UserId>>,
+    /// When it is to be told at the latest.
+    due: Instant,
 }
 
 impl Wrote {
@@ -71,13 +78,17 @@ impl Wrote {
 }
 
 impl Waiting {
-    fn is_empty(&self) -> bool {
-        !self.mark
-            && self.wrote.is_none()
-            && !self.read
-            && self.typing.is_empty()
-            && self.spent.is_empty()
-            && self.others.is_empty()
+    /// When something is to be told at the latest; `None` while nothing waits.
+    fn due(&self) -> Option<Instant> {
+        let is_pressing = self.mark
+            || self.read
+            || !self.typing.is_empty()
+            || !self.spent.is_empty()
+            || !self.others.is_empty();
+        if is_pressing {
+            return Some(Instant::now());
+        }
+        self.wrote.as_ref().map(|wrote| wrote.due)
     }
 
     fn bound(&mut self) {
@@ -116,9 +127,10 @@ impl Waiting {
 
 impl Signalling {
     /// With nobody to tell, nothing ever waits.
-    pub(super) fn new(has_listeners: bool) -> Self {
+    pub(super) fn new(has_listeners: bool, unhurried: Duration) -> Self {
         Self {
             has_listeners,
+            unhurried,
             waiting: Mutex::default(),
             woken: Notify::new(),
         }
@@ -143,25 +155,45 @@ impl Signalling {
         self.add(|waiting| waiting.mark = true);
     }
 
-    /// The log was written up to this record, of concern to these people.
-    pub(super) fn wrote(&self, last: &Record, concerns: impl IntoIterator<Item = UserId>) {
+    /// The log was written up to this record, of concern to these people. That is told soon when one of them is at
+    /// another process, or may be, as that is not known.
+    pub(super) fn wrote(&self, last: &Record, concerns: &[UserId], known: Option<&Presence>) {
         let (up_to, rank) = (last.position(), last.rank());
         self.add(|waiting| {
+            // Asked while nothing else can be added, so that whoever is heard of afterwards finds this.
+            let is_pressing = known.is_none_or(|presence| presence.is_any_elsewhere(concerns));
+            let now = Instant::now();
+            let due = if is_pressing {
+                now
+            } else {
+                now + self.unhurried
+            };
             let wrote = waiting.wrote.get_or_insert_with(|| Wrote {
                 up_to,
                 rank,
                 concerns: Some(HashSet::new()),
+                due,
             });
             (wrote.up_to, wrote.rank) = (up_to, rank);
+            wrote.due = wrote.due.min(due);
             let Some(named) = &mut wrote.concerns else {
                 return;
             };
             for user in concerns {
-                named.insert(user);
+                named.insert(*user);
                 if named.len() > NAMED {
                     wrote.concerns = None;
                     return;
                 }
+            }
+        });
+    }
+
+    /// Someone has come to another process, and may be one of those whom it concerns what was written.
+    pub(super) fn hurry(&self) {
+        self.add(|waiting| {
+            if let Some(wrote) = &mut waiting.wrote {
+                wrote.due = Instant::now();
             }
         });
     }
@@ -223,11 +255,20 @@ impl Chat {
         let signalling = &self.0.signalling;
         loop {
             let woken = signalling.woken.notified();
-            if signalling.waiting.lock().is_empty() {
-                woken.await;
-                continue;
-            }
+            let due = signalling.waiting.lock().due();
             let begun = Instant::now();
+            match due {
+                None => {
+                    woken.await;
+                    continue;
+                }
+                Some(due) if due > begun => {
+                    // Whether time is up or there is more shows in what waits then.
+                    let _ = timeout_at(due, woken).await;
+                    continue;
+                }
+                Some(_) => {}
+            }
             let pause = match self.signal_what_waits().await {
                 Ok(()) => self.0.limits.signal_gather,
                 Err(error) => {

@@ -239,7 +239,7 @@ mod tests {
             send_burst,
             ..Limits::default()
         };
-        let signalling = Arc::new(Signalling::new(true));
+        let signalling = Arc::new(Signalling::new(true, Duration::ZERO));
         let metrics = Metrics::new("embedded");
         Throttles::new(&limits, &["a secret".to_owned()], signalling, &metrics)
     }

@@ -48,6 +48,8 @@ pub struct Limits {
     pub sweep_interval: Duration,
     /// How long signals to other processes are gathered while there are many.
     pub signal_gather: Duration,
+    /// How long it may wait to be signalled that something was written which concerns nobody at another process.
+    pub signal_unhurried: Duration,
     /// For how long it may be relied upon that other processes would have been heard.
     pub hearing_lasts: Duration,
     /// How long an entry waits for the one before it in its conversation, when that cannot be read, before the log is
@@ -128,6 +130,7 @@ impl Default for Limits {
             replay: 5_000,
             sweep_interval: Duration::from_secs(2),
             signal_gather: Duration::from_millis(20),
+            signal_unhurried: Duration::from_millis(500),
             hearing_lasts: Duration::from_secs(2),
             hole_patience: Duration::from_secs(10),
             lease_renewal: Duration::from_secs(5),

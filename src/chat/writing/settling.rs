@@ -44,8 +44,10 @@ impl Writer {
         }
         // Before they are handed over to be told.
         if let Some((last, _)) = records.last() {
-            let concerned = records.iter().flat_map(concerned);
-            self.chat.0.signalling.wrote(last, concerned);
+            let concerned: Vec<UserId> = records.iter().flat_map(concerned).collect();
+            let chat = &self.chat.0;
+            let known = chat.trust.holds().then_some(&chat.presence);
+            chat.signalling.wrote(last, &concerned, known);
         }
         self.chat.take_in(records, false);
         for Offered { pending, written } in answers {

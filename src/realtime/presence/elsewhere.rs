@@ -53,6 +53,13 @@ impl Presence {
         self.settle_all(state);
     }
 
+    /// Whether any of these people is online at another process.
+    pub fn is_any_elsewhere(&self, users: &[UserId]) -> bool {
+        let state = self.0.state.lock();
+        let mut entries = users.iter().filter_map(|user| state.users.get(user));
+        entries.any(|entry| !entry.elsewhere.is_empty())
+    }
+
     /// The other processes at which anyone is online.
     pub fn processes(&self) -> Vec<ProcessId> {
         let state = self.0.state.lock();

@@ -63,7 +63,7 @@ impl Inner {
             let stop = inner.stop.clone();
             // Where there are others, a look shows less that is new.
             let pause = if inner.has_company() {
-                inner.limits.alone * 2
+                inner.limits.alone * 4
             } else {
                 inner.limits.alone / 2
             };

@@ -90,3 +90,26 @@ async fn what_concerns_nobody_there_is_read_by_who_asks_for_it() {
     feed.tells(&["new are you there?"]).await;
     stop(apps).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_just_come_to_another_server_is_told_at_once() {
+    let hurries_for_who_comes = |config: &mut Config| {
+        config.limits.signal_unhurried = Duration::from_hours(1);
+        // So that most of what is sent is written before it is heard who has come.
+        config.limits.signal_gather = Duration::from_millis(500);
+        // What a server tells to find out whether it still hears takes along what waits.
+        config.limits.hearing_lasts = Duration::from_hours(1);
+    };
+    let Some(apps) = two(hurries_for_who_comes).await else {
+        return;
+    };
+    let ann = apps[0].user("ann").await;
+    for number in 0..6 {
+        let guest = apps[0].user(&format!("guest{number}")).await;
+        let mut feed = Feed::live(apps[1].address, &guest).await;
+        ann.send(&guest, "welcome").await;
+        let first = format!("conversation direct: ann guest{number}");
+        feed.tells(&[&first, "new welcome"]).await;
+    }
+    stop(apps).await;
+}
