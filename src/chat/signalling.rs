@@ -68,6 +68,22 @@ struct Wrote {
 }
 
 impl Wrote {
+    /// Names more people, and gives those who were not named before; `None` when there are too many.
+    fn name(&mut self, concerns: impl IntoIterator<Item = UserId>) -> Option<Vec<UserId>> {
+        let named = self.concerns.as_mut()?;
+        let mut added = Vec::new();
+        for user in concerns {
+            if named.insert(user) {
+                added.push(user);
+            }
+            if named.len() > NAMED {
+                self.concerns = None;
+                return None;
+            }
+        }
+        Some(added)
+    }
+
     fn signal(self) -> Signal {
         Signal::Wrote {
             up_to: self.up_to,
@@ -157,34 +173,30 @@ impl Signalling {
 
     /// The log was written up to this record, of concern to these people. That is told soon when one of them is at
     /// another process, or may be, as that is not known.
-    pub(super) fn wrote(&self, last: &Record, concerns: &[UserId], known: Option<&Presence>) {
+    pub(super) fn wrote(
+        &self,
+        last: &Record,
+        concerns: impl IntoIterator<Item = UserId>,
+        known: Option<&Presence>,
+    ) {
         let (up_to, rank) = (last.position(), last.rank());
         self.add(|waiting| {
-            // Asked while nothing else can be added, so that whoever is heard of afterwards finds this.
-            let is_pressing = known.is_none_or(|presence| presence.is_any_elsewhere(concerns));
             let now = Instant::now();
-            let due = if is_pressing {
-                now
-            } else {
-                now + self.unhurried
-            };
             let wrote = waiting.wrote.get_or_insert_with(|| Wrote {
                 up_to,
                 rank,
                 concerns: Some(HashSet::new()),
-                due,
+                due: now + self.unhurried,
             });
             (wrote.up_to, wrote.rank) = (up_to, rank);
-            wrote.due = wrote.due.min(due);
-            let Some(named) = &mut wrote.concerns else {
-                return;
+            let is_pressing = match (wrote.name(concerns), known) {
+                // Asked while nothing else can be added, so that whoever is heard of afterwards finds this. Of those who
+                // were named before, it would have been heard.
+                (Some(added), Some(presence)) => presence.is_any_elsewhere(&added),
+                _ => true,
             };
-            for user in concerns {
-                named.insert(*user);
-                if named.len() > NAMED {
-                    wrote.concerns = None;
-                    return;
-                }
+            if is_pressing {
+                wrote.due = now;
             }
         });
     }
@@ -299,5 +311,70 @@ impl Chat {
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{Lane, ProcessId, Seal};
+
+    const UNHURRIED: Duration = Duration::from_secs(1);
+
+    fn nobody_yet() -> (Signalling, Presence, Record) {
+        let last = Record::Seal(Seal {
+            position: Lane::FIRST.start(),
+            rank: 1,
+            mark: 0,
+        });
+        let presence = Presence::new(Duration::ZERO, Duration::ZERO, 1);
+        (Signalling::new(true, UNHURRIED), presence, last)
+    }
+
+    fn comes_elsewhere(presence: &Presence, user: UserId) {
+        presence.heard(ProcessId(Uuid::new_v4()), user, 1, Timestamp(0));
+    }
+
+    /// For how long what waits may wait from now on.
+    fn may_wait(signalling: &Signalling) -> Option<Duration> {
+        let due = signalling.waiting.lock().due();
+        due.map(|due| due.saturating_duration_since(Instant::now()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_concerns_nobody_elsewhere_may_wait_until_something_presses() {
+        let [here, there] = [1, 2].map(|id| UserId(Uuid::from_u128(id)));
+        let (signalling, presence, last) = nobody_yet();
+        comes_elsewhere(&presence, there);
+        signalling.wrote(&last, [here], Some(&presence));
+        assert_eq!(may_wait(&signalling), Some(UNHURRIED));
+        tokio::time::advance(UNHURRIED / 2).await;
+        signalling.wrote(&last, [here], Some(&presence));
+        assert_eq!(may_wait(&signalling), Some(UNHURRIED / 2));
+        signalling.wrote(&last, [here, there], Some(&presence));
+        assert_eq!(may_wait(&signalling), Some(Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_elsewhere_while_it_waits_ends_that() {
+        let user = UserId(Uuid::from_u128(1));
+        let (signalling, presence, last) = nobody_yet();
+        signalling.wrote(&last, [user], Some(&presence));
+        comes_elsewhere(&presence, user);
+        signalling.hurry();
+        assert_eq!(may_wait(&signalling), Some(Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_may_wait_while_it_is_not_known_who_is_where_or_too_many_are_named() {
+        let (signalling, _, last) = nobody_yet();
+        signalling.wrote(&last, [UserId(Uuid::from_u128(1))], None);
+        assert_eq!(may_wait(&signalling), Some(Duration::ZERO));
+        let (signalling, presence, last) = nobody_yet();
+        let many = (0..=NAMED as u128).map(|id| UserId(Uuid::from_u128(id)));
+        signalling.wrote(&last, many, Some(&presence));
+        assert_eq!(may_wait(&signalling), Some(Duration::ZERO));
     }
 }

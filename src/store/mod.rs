@@ -84,7 +84,7 @@ pub struct StoreLimits {
     /// How often the embedded store folds its log into its database.
     pub checkpoint: Duration,
     /// How long a look that found no other process on the same MongoDB holds. A process that finds others at its start
-    /// lets twice as long pass before it writes, so that they have looked again.
+    /// lets twice as long pass before it writes, so that none of them still takes itself for alone.
     pub alone: Duration,
 }
 

@@ -44,10 +44,10 @@ impl Writer {
         }
         // Before they are handed over to be told.
         if let Some((last, _)) = records.last() {
-            let concerned: Vec<UserId> = records.iter().flat_map(concerned).collect();
+            let concerned = records.iter().flat_map(concerned);
             let chat = &self.chat.0;
             let known = chat.trust.holds().then_some(&chat.presence);
-            chat.signalling.wrote(last, &concerned, known);
+            chat.signalling.wrote(last, concerned, known);
         }
         self.chat.take_in(records, false);
         for Offered { pending, written } in answers {

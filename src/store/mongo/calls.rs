@@ -13,8 +13,25 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    store::CallEnd,
+    store::{CallEnd, Observer},
 };
+
+/// Makes one call to the driver, and tells the observer how it ended. A refusal is an answer.
+pub(super) async fn observed<T>(
+    observer: &Observer,
+    name: &'static str,
+    call: impl IntoFuture<Output = mongodb::error::Result<T>>,
+) -> Result<T> {
+    let start = Instant::now();
+    let result = call.await;
+    let result = result.map_err(|failure| error::from_driver(&failure));
+    let ended = CallEnd {
+        took: start.elapsed(),
+        failed: matches!(result, Err(Error::Unavailable(_))),
+    };
+    observer(name, ended);
+    result
+}
 
 /// Everything that a cursor gives.
 async fn read_all<T>(
@@ -29,21 +46,13 @@ async fn read_all<T>(
 }
 
 impl Inner {
-    /// Makes one call to the driver, and tells the observer how it ended. A refusal is an answer.
+    /// The same for the observer of this store.
     pub(super) async fn timed<T>(
         &self,
         name: &'static str,
         call: impl IntoFuture<Output = mongodb::error::Result<T>>,
     ) -> Result<T> {
-        let start = Instant::now();
-        let result = call.await;
-        let result = result.map_err(|failure| error::from_driver(&failure));
-        let ended = CallEnd {
-            took: start.elapsed(),
-            failed: matches!(result, Err(Error::Unavailable(_))),
-        };
-        (self.observer)(name, ended);
-        result
+        observed(&self.observer, name, call).await
     }
 
     /// Everything that a query finds, read in one batch.

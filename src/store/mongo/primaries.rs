@@ -21,14 +21,14 @@ use tokio::{
     time::{sleep, timeout_at},
 };
 
-use super::{Inner, attempt::Purpose, error};
+use super::{Inner, attempt::Purpose, calls::observed, error};
 use crate::error::{Error, Result};
 
 /// How long to wait after a read that failed.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Primaries by number, in the order in which they were found. None is found where there are none to be elected: a
-/// standalone server, or a router.
+/// Primaries by number, in the order in which they were found. None is found on a standalone server, nor behind a router,
+/// which hides them.
 #[derive(Default)]
 pub(super) struct Primaries {
     newest: watch::Sender<u64>,
@@ -37,7 +37,8 @@ pub(super) struct Primaries {
 }
 
 impl Primaries {
-    /// Hears from the driver of each primary before anything is sent there.
+    /// Hears of each primary. The driver says so before it sends anything there; it is heard at once, well before anything
+    /// is answered.
     pub(super) fn listener(&self) -> EventHandler<SdamEvent> {
         let newest = self.newest.clone();
         EventHandler::callback(move |event| {
@@ -64,12 +65,6 @@ impl Primaries {
     }
 }
 
-/// Waits for another number; `None` when there will be none.
-async fn other_than(known: u64, newest: &mut watch::Receiver<u64>) -> Option<u64> {
-    let other = newest.wait_for(|number| *number != known).await;
-    other.ok().map(|number| *number)
-}
-
 impl Inner {
     /// Reads on a primary that shows all that was acknowledged before: again, when another one was found meanwhile.
     pub(super) async fn seeing_all<T, F>(&self, read: impl Fn() -> F) -> Result<T>
@@ -86,49 +81,73 @@ impl Inner {
         }
     }
 
-    /// Has each new primary show all, as long as the store is open.
+    /// Has each new primary show all, as long as there is a store.
     pub(super) async fn keep_catching_up(store: Weak<Self>) {
         let Some(inner) = store.upgrade() else { return };
         let mut newest = inner.primaries.newest.subscribe();
+        let caught_up = inner.primaries.caught_up.clone();
         drop(inner);
-        let mut caught_up = 0;
+        let mut is_well = true;
         // Not only until the store is told to close: what is read at its end matters too.
-        while let Some(number) = other_than(caught_up, &mut newest).await {
+        while let Some(number) = behind(&caught_up, &mut newest).await {
             let Some(inner) = store.upgrade() else { return };
-            match inner.wait_for_all().await {
-                Err(Error::Unavailable(_)) => {
+            match inner.wait_for_all(number).await {
+                Ok(()) => is_well = true,
+                Err(Error::Unavailable(detail)) => {
+                    if std::mem::replace(&mut is_well, false) {
+                        tracing::warn!(
+                            detail,
+                            "MongoDB: a primary does not confirm yet that it shows all; what is read there waits"
+                        );
+                    }
                     drop(inner);
                     sleep(PAUSE).await;
-                    continue;
                 }
                 Err(failure) => {
                     tracing::warn!(
                         detail = %error::detail(&failure),
                         "MongoDB: what is read right after an election may be old for a moment"
                     );
+                    tell(&caught_up, number);
                 }
-                Ok(()) => {}
             }
-            caught_up = number;
-            inner.primaries.caught_up.send_replace(number);
         }
     }
 
-    /// Waits until the primary shows all.
-    async fn wait_for_all(self: &Arc<Self>) -> Result<()> {
-        self.attempt(
-            Purpose::Primaries,
-            self.attempt_time(),
-            |inner| async move {
-                let anything = inner.collections.meta.find(doc! { "_id": "schema" });
-                let now = anything.read_concern(ReadConcern::linearizable());
-                let now = now.limit(1).make(inner.patience());
-                inner
-                    .timed("mongodb.find", async { now.await?.advance().await })
-                    .await
-                    .map(drop)
-            },
-        )
+    /// Waits until the primary shows all. When that takes long, it is told by itself.
+    async fn wait_for_all(self: &Arc<Self>, number: u64) -> Result<()> {
+        self.attempt(Purpose::Primaries, self.attempt_time(), |inner| {
+            // Nothing here keeps the store from ending.
+            let (meta, observer) = (inner.collections.meta.clone(), inner.observer.clone());
+            let (patience, caught_up) = (inner.patience(), inner.primaries.caught_up.clone());
+            drop(inner);
+            async move {
+                let find = meta
+                    .find(doc! { "_id": "schema" })
+                    .limit(1)
+                    .read_concern(ReadConcern::linearizable())
+                    .make(patience);
+                let read = async { find.await?.advance().await };
+                observed(&observer, "mongodb.find", read).await?;
+                tell(&caught_up, number);
+                Ok(())
+            }
+        })
         .await
     }
+}
+
+/// The newest primary, once it is another than the one that is known to show all; `None` when there will be none.
+async fn behind(caught_up: &watch::Sender<u64>, newest: &mut watch::Receiver<u64>) -> Option<u64> {
+    let other = newest.wait_for(|number| *number != *caught_up.borrow());
+    other.await.ok().map(|number| *number)
+}
+
+/// A primary shows all; late answers may come in any order.
+fn tell(caught_up: &watch::Sender<u64>, number: u64) {
+    caught_up.send_if_modified(|known| {
+        let is_newer = *known < number;
+        *known = number.max(*known);
+        is_newer
+    });
 }

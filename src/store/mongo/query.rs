@@ -9,7 +9,9 @@ use mongodb::{
     options::{FindOptions, Hint, ReadConcern},
 };
 
-/// A collection, in which [`find`](Self::find) begins a query that can be made again.
+/// A collection, in which [`find`](Self::find) begins a query that can be made again, and so one that sees all that was
+/// acknowledged. What else reads in the driver's collection behind it may not, right after an election.
+#[derive(Clone)]
 pub(super) struct Documents(Collection<RawDocumentBuf>);
 
 /// How much one answer may hold: as much as the driver takes, as a second round trip is the exception.

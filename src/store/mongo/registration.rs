@@ -61,7 +61,8 @@ impl Inner {
         self.registration.names.lock().name
     }
 
-    /// Enters this process among the living, under a new name. If there are others, they need some time to see it.
+    /// Enters this process among the living, under a new name. If there are others, it takes some time until none of them
+    /// takes itself for alone.
     pub(super) async fn register(self: &Arc<Self>, deadline: Instant) -> Result<()> {
         let name = Uuid::new_v4();
         self.insist(Purpose::Terms, deadline, move |inner| async move {
@@ -93,8 +94,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Says that something may have been missed, once all others have had the time to see that this process is back:
-    /// until then they have no reason to signal anything.
+    /// Says that something may have been missed, once no other process takes itself for alone: one that does has no reason
+    /// to signal anything.
     fn look_anew_later(&self) {
         let (ears, stop) = (self.signalling.ears.clone(), self.stop.clone());
         let pause = 2 * self.limits.alone;
@@ -143,7 +144,7 @@ impl Inner {
         .await
     }
 
-    /// Waits until all other processes have had the time to see that this one is there.
+    /// Waits until no other process takes itself for alone.
     pub(super) async fn let_others_look(&self, deadline: Instant) -> Result<()> {
         let writes_from = self.registration.names.lock().writes_from;
         if let Some(from) = writes_from {

@@ -180,6 +180,7 @@ async fn the_first_read_on_a_new_primary_shows_all_that_was_acknowledged_before(
             if at(&answer, "errors.0.extensions.code") != "SERVICE_UNAVAILABLE" {
                 break answer;
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let (answer, ()) = tokio::join!(first_answer, async {

@@ -123,7 +123,8 @@ impl Replicas {
         }
     }
 
-    /// Has all but the primary, of this number, show nothing new from now on, although they take part, or show all again.
+    /// From now on all but the primary, of this number, show nothing new, although they confirm it and may be elected; or
+    /// show all again.
     pub async fn lag(&self, primary: usize, lag: bool) {
         let mode = if lag { "alwaysOn" } else { "off" };
         for number in (0..self.0.len()).filter(|number| *number != primary) {
