@@ -105,7 +105,6 @@ async fn open_with(
     let db = client.database(&database);
     let store = MongoStore::new(client, primaries, db, place, limits, observer);
     let inner = &store.inner;
-    inner.beside(Inner::keep_catching_up(Arc::downgrade(inner)));
     let check = {
         let (db, address) = (store.inner.db.clone(), address.clone());
         tokio::spawn(async move { check(&db, &address).await })
@@ -121,6 +120,8 @@ async fn open_with(
         ))
     };
     let _ = inner.is_standalone.set(found.is_standalone);
+    // All reads from here on wait for it.
+    inner.beside(Inner::keep_catching_up(Arc::downgrade(inner)));
     if (1..VERSION).contains(&found.version) && inner.runs_older().await.map_err(unreadable)? {
         return Err(Refusal::told(format_args!(
             "A server of an older version runs on the data in MongoDB at {address}: stop it first, or wait for {} s when it \
