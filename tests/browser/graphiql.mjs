@@ -10,6 +10,8 @@ await scenario(async () => {
   for (const scheme of ["light", "dark"]) {
     const page = await graphiql(`Ada-${scheme}`, { scheme });
     assert.equal(await page.title(), "GraphiQL · chinwag");
+    const scrolls = () => document.documentElement.scrollHeight > window.innerHeight;
+    assert.equal(await page.evaluate(scrolls), false, "the page is as high as the window");
     const run = async (text, expected) => {
       await paste(page, text);
       await page.keyboard.press("Control+Enter");
