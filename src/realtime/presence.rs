@@ -4,11 +4,11 @@
 mod apart;
 mod elsewhere;
 mod owed;
+mod telling;
 mod watcher;
 
 use std::{
     collections::{HashMap, HashSet},
-    mem,
     sync::Arc,
     time::Duration,
 };
@@ -23,9 +23,12 @@ pub use apart::Estrangements;
 pub use owed::Owed;
 pub use watcher::PresenceReceiver;
 
-use self::apart::{Apart, GatheredApart};
+use self::{
+    apart::{Apart, GatheredApart},
+    telling::VersionedChange,
+};
 use super::timeouts::Timeouts;
-use crate::domain::{OnlineChange, Pair, ProcessId, Timestamp, UserId};
+use crate::domain::{Pair, ProcessId, Timestamp, UserId};
 
 /// Gathered changes that are held for the slowest watcher; one that falls behind is told the difference instead.
 const CHANGE_RING: usize = 64;
@@ -123,25 +126,6 @@ impl Entry {
 fn about(sockets: usize) -> u32 {
     let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
     sockets.checked_ilog2().map_or(0, |log| 1 << log)
-}
-
-#[derive(Debug)]
-struct VersionedChange {
-    version: u64,
-    change: Arc<OnlineChange>,
-    /// What each watcher is to compare with what it knows, and who is online then.
-    looked_up: Option<(Arc<Estrangements>, HashSet<UserId>)>,
-    /// What became of pairs behind that.
-    parted: Vec<Parted>,
-}
-
-/// Two people who see nothing of each other any more, or do again; and who of them is online then.
-#[derive(Clone, Copy, Debug)]
-struct Parted {
-    pair: Pair,
-    apart: bool,
-    low_online: bool,
-    high_online: bool,
 }
 
 impl Presence {
@@ -249,12 +233,6 @@ impl Presence {
         }
     }
 
-    fn tell_soon(&self, state: &mut State) {
-        let tell_at = &mut state.gathering.tell_at;
-        tell_at.get_or_insert_with(|| Instant::now() + self.0.gather);
-        self.0.woken.notify_one();
-    }
-
     /// Whether `user` is online now; a grace counts as online.
     pub fn is_online(&self, user: UserId) -> bool {
         self.0
@@ -314,99 +292,9 @@ impl Presence {
             estranged: HashSet::new(),
         }
     }
-
-    /// Tells watchers what is due and waits until there is more to do.
-    pub async fn tell_on_time(&self) {
-        let woken = self.0.woken.notified();
-        let next = {
-            let mut state = self.0.state.lock();
-            self.do_what_is_due(&mut state, Instant::now())
-        };
-        until(next, woken).await;
-    }
-
-    /// Lets graces run out, tells watchers, forgets; gives the moment at which there is more to do.
-    fn do_what_is_due(&self, state: &mut State, now: Instant) -> Option<Instant> {
-        while let Some((user, socket_change)) = state.graces.pop_due(now) {
-            if state
-                .users
-                .get(&user)
-                .is_some_and(|entry| entry.socket_change == socket_change && entry.here)
-            {
-                state.change(user, false, self.0.gather);
-            }
-        }
-        while let Some((user, changed_in)) = state.forgetting.pop_due(now) {
-            if state.users.get(&user).is_some_and(|entry| {
-                entry.changed_in == changed_in && !entry.online && entry.sockets == 0
-            }) {
-                state.users.remove(&user);
-            }
-        }
-        let forget_apart = state.apart.forget(now);
-        if state.gathering.tell_at.is_some_and(|due| due <= now) {
-            let gathered = mem::take(&mut state.gathering);
-            let changes = !gathered.joined.is_empty() || !gathered.left.is_empty();
-            if gathered.foretold || changes || !gathered.apart.is_empty() {
-                state.version += 1;
-                let version = state.version;
-                state.apart.tell(version, &gathered.apart);
-                let GatheredApart { looked_up, pairs } = gathered.apart;
-                let looked_up = looked_up.map(|found| (found, state.online().collect()));
-                let parted = state.parted(pairs);
-                let change = OnlineChange {
-                    joined: gathered.joined.into_iter().collect(),
-                    left: gathered.left.into_iter().collect(),
-                };
-                let told = VersionedChange {
-                    version,
-                    change: Arc::new(change),
-                    looked_up,
-                    parted,
-                };
-                // Nobody watching is no fault.
-                let _ = self.0.changes.send(Arc::new(told));
-            }
-        }
-        [
-            state.graces.next(),
-            state.gathering.tell_at,
-            state.forgetting.next(),
-            forget_apart,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-    }
-}
-
-async fn until(due: Option<Instant>, woken: impl Future<Output = ()>) {
-    match due {
-        Some(due) => {
-            // Either ends the wait; which one does not matter.
-            let _ = tokio::time::timeout_at(due, woken).await;
-        }
-        None => woken.await,
-    }
 }
 
 impl State {
-    /// Whether watchers at the latest version have been told that a user is online.
-    fn is_told_online(&self, user: UserId) -> bool {
-        let online = self.users.get(&user).is_some_and(|entry| entry.online);
-        (online && !self.gathering.joined.contains(&user)) || self.gathering.left.contains(&user)
-    }
-
-    fn parted(&self, pairs: impl IntoIterator<Item = (Pair, bool)>) -> Vec<Parted> {
-        let parted = pairs.into_iter().map(|(pair, apart)| Parted {
-            pair,
-            apart,
-            low_online: self.is_told_online(pair.low()),
-            high_online: self.is_told_online(pair.high()),
-        });
-        parted.collect()
-    }
-
     fn online(&self) -> impl Iterator<Item = UserId> {
         self.users
             .iter()

@@ -4,7 +4,7 @@ use std::{collections::HashSet, mem};
 
 use tokio::time::Instant;
 
-use super::{Presence, until};
+use super::{Presence, telling::until};
 use crate::domain::{Timestamp, UserId};
 
 /// What neither the store nor other processes have been told yet of those who are online at this one.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::OnlineChange;
 
 const GRACE: Duration = Duration::from_secs(2);
 const GATHER: Duration = Duration::from_millis(100);

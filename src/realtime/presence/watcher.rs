@@ -4,7 +4,11 @@ use std::{collections::HashSet, sync::Arc};
 
 use tokio::sync::broadcast;
 
-use super::{Entry, Parted, Presence, VersionedChange, apart::differences};
+use super::{
+    Entry, Presence,
+    apart::differences,
+    telling::{Parted, VersionedChange},
+};
 use crate::domain::{OnlineChange, UserId};
 
 /// One watcher's view of who is online.

@@ -33,18 +33,6 @@ pub(super) async fn observed<T>(
     result
 }
 
-/// Everything that a cursor gives.
-async fn read_all<T>(
-    mut cursor: Cursor<RawDocumentBuf>,
-    read: impl Fn(&RawDocument) -> Result<T>,
-) -> mongodb::error::Result<Vec<Result<T>>> {
-    let mut found = Vec::new();
-    while cursor.advance().await? {
-        found.push(read(cursor.current()));
-    }
-    Ok(found)
-}
-
 impl Inner {
     /// The same for the observer of this store.
     pub(super) async fn timed<T>(
@@ -62,14 +50,7 @@ impl Inner {
         read: impl Fn(&RawDocument) -> Result<T>,
     ) -> Result<Vec<T>> {
         let find = || query.clone().make(self.patience());
-        let found = self
-            .seeing_all(|| {
-                self.timed("mongodb.find", async {
-                    read_all(find().await?, &read).await
-                })
-            })
-            .await?;
-        found.into_iter().collect()
+        self.read("mongodb.find", find, read).await
     }
 
     /// The first that a query finds.
@@ -95,13 +76,28 @@ impl Inner {
                 .batch_size(BATCH)
                 .with_type::<RawDocumentBuf>()
         };
-        let found = self
-            .seeing_all(|| {
-                self.timed("mongodb.aggregate", async {
-                    read_all(aggregate().await?, &read).await
-                })
-            })
-            .await?;
+        self.read("mongodb.aggregate", aggregate, read).await
+    }
+
+    /// Everything that the cursor of a call gives, on a primary that shows all.
+    async fn read<T, C>(
+        &self,
+        name: &'static str,
+        call: impl Fn() -> C,
+        read: impl Fn(&RawDocument) -> Result<T>,
+    ) -> Result<Vec<T>>
+    where
+        C: IntoFuture<Output = mongodb::error::Result<Cursor<RawDocumentBuf>>>,
+    {
+        let once = || async {
+            let mut cursor = call().await?;
+            let mut found = Vec::new();
+            while cursor.advance().await? {
+                found.push(read(cursor.current()));
+            }
+            Ok(found)
+        };
+        let found = self.seeing_all(|| self.timed(name, once())).await?;
         found.into_iter().collect()
     }
 

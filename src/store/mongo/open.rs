@@ -104,7 +104,6 @@ async fn open_with(
     let client = Client::with_options(options).map_err(|failure| refused(&address, &failure))?;
     let db = client.database(&database);
     let store = MongoStore::new(client, primaries, db, place, limits, observer);
-    let inner = &store.inner;
     let check = {
         let (db, address) = (store.inner.db.clone(), address.clone());
         tokio::spawn(async move { check(&db, &address).await })
@@ -119,6 +118,7 @@ async fn open_with(
             "MongoDB at {address} could not be read: {detail}"
         ))
     };
+    let inner = &store.inner;
     let _ = inner.is_standalone.set(found.is_standalone);
     // All reads from here on wait for it.
     inner.beside(Inner::keep_catching_up(Arc::downgrade(inner)));

@@ -6,6 +6,7 @@
 //! new primary is asked for one, and other reads wait for that.
 
 use std::{
+    mem,
     sync::{Arc, Weak},
     time::{Duration, Instant},
 };
@@ -94,7 +95,7 @@ impl Inner {
             match inner.wait_for_all(number).await {
                 Ok(()) => is_well = true,
                 Err(Error::Unavailable(detail)) => {
-                    if std::mem::replace(&mut is_well, false) {
+                    if mem::replace(&mut is_well, false) {
                         tracing::warn!(
                             detail,
                             "MongoDB: a primary does not confirm yet that it shows all; what is read there waits"
