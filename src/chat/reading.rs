@@ -135,6 +135,51 @@ impl Chat {
     }
 }
 
+/// What a reader was told of read marks when a subscription began. What is told live may have been read before that, by a
+/// server that was then long in telling it.
+pub(super) struct HadReads {
+    /// What moved before was told by the subscription's cursor.
+    since: Stamp,
+    /// What has moved by then is told live no more once all up to here was.
+    until: Stamp,
+    seqs: HashMap<(ConversationId, UserId), Seq>,
+}
+
+impl HadReads {
+    /// Of one who goes on from `cursor` and was told these.
+    pub(super) fn new(cursor: Stamp, told: &[Arc<ReadEvent>]) -> Self {
+        let newest = told
+            .iter()
+            .map(|event| event.stamp)
+            .fold(cursor, Stamp::max);
+        let late = Stamp::try_from(LATE.as_millis()).unwrap_or(Stamp::MAX);
+        Self {
+            since: cursor.saturating_sub(late),
+            until: newest.saturating_add(late),
+            seqs: told
+                .iter()
+                .map(|event| {
+                    (
+                        (event.conversation.id, event.reader.id),
+                        event.last_read.seq,
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    /// Whether a mark that is told live says nothing new.
+    pub(super) fn has(&self, event: &ReadEvent) -> bool {
+        let had = self.seqs.get(&(event.conversation.id, event.reader.id));
+        event.stamp <= self.since || had.is_some_and(|seq| *seq >= event.last_read.seq)
+    }
+
+    /// Whether nothing is told live any more that may be older, where all moves up to a stamp were told.
+    pub(super) fn is_over(&self, told: Stamp) -> bool {
+        told > self.until
+    }
+}
+
 fn warn_of(telling: Result<()>) {
     if let Err(error) = telling {
         tracing::warn!(

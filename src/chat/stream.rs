@@ -8,6 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{
     Chat, Connection, LogSource, Target,
     cursor::{Claim, Had, News},
+    reading::HadReads,
     replay::Replay,
     seen::{StreamEvent, newest_states},
 };
@@ -45,6 +46,8 @@ pub struct LogStream {
     marks: VecDeque<Arc<ReadEvent>>,
     /// Up to which they were told.
     had_reads: Stamp,
+    /// Those that were told when it went on from a cursor, as long as older ones may be told live.
+    had_at_begin: Option<Box<HadReads>>,
     /// What the receiver brings up to here was delivered, or does not concern this subscription.
     stand: Arc<Stand>,
     /// What was missed, while that is told.
@@ -123,6 +126,7 @@ impl Chat {
             reads,
             marks: VecDeque::new(),
             had_reads: stand.reads,
+            had_at_begin: None,
             stand,
             missed: None,
             is_over: false,
@@ -204,6 +208,7 @@ impl LogStream {
             .chat
             .moved_since(self.viewer, self.had_reads, is_own)
             .await?;
+        self.had_at_begin = Some(Box::new(HadReads::new(self.had_reads, &moved)));
         for mark in moved {
             self.take_mark(mark);
         }
@@ -348,8 +353,13 @@ impl LogStream {
     /// Takes note of read marks that moved in conversations that this subscription tells of.
     fn take_marks(&mut self, marks: Vec<((ConversationId, UserId), Arc<ReadEvent>)>) {
         for (_, mark) in marks {
-            self.take_mark(mark);
+            let had = self.had_at_begin.as_ref();
+            if !had.is_some_and(|had| had.has(&mark)) {
+                self.take_mark(mark);
+            }
         }
+        let told = self.chat.0.hub.stand().reads;
+        self.had_at_begin.take_if(|had| had.is_over(told));
     }
 
     fn take_mark(&mut self, mark: Arc<ReadEvent>) {

@@ -24,12 +24,13 @@ const AT_ONCE: usize = 64;
 const BITS: u64 = 10;
 const TELLING: u64 = 4;
 
-/// The most memory for them, in words of 64 bits: 128 MiB.
+/// The least and the most memory for them, in words of 64 bits: 1 MiB and 128 MiB.
+const LEAST: u64 = 1 << 17;
 const MOST: u64 = 1 << 24;
 
-/// What an index holds, in a form of bounded size: of a hundred postings that it lacks it takes one or two for held, more
-/// where it holds over a hundred million (a filter after Bloom, "Space/Time Trade-offs in Hash Coding with Allowable
-/// Errors", 1970), and none that it holds for lacking.
+/// What an index holds, in a form of bounded size (a filter after Bloom, "Space/Time Trade-offs in Hash Coding with
+/// Allowable Errors", 1970). None that it holds is taken for lacking; of a hundred postings that it lacks, one or two are
+/// taken for held, practically none where it holds less than a hundred thousand, more where it holds over a hundred million.
 pub struct Findable {
     catalogue: Catalogue,
     hasher: RandomState,
@@ -101,7 +102,7 @@ impl Index {
 
 impl Findable {
     fn new(catalogue: Catalogue, postings: u64) -> Self {
-        let size = (postings * BITS).div_ceil(64).clamp(1, MOST);
+        let size = (postings * BITS).div_ceil(64).clamp(LEAST, MOST);
         Self {
             catalogue,
             hasher: RandomState::new(),
@@ -147,5 +148,28 @@ impl Findable {
             let mut places = self.places(&term, key, seq);
             places.all(|(word, mask)| self.bits[word] & mask != 0)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ConversationId;
+
+    #[test]
+    fn what_a_small_index_lacks_is_not_taken_for_held() {
+        let catalogue = Catalogue::read(0, "").expect("there is nothing to read");
+        let mut findable = Findable::new(catalogue, 100);
+        let key = part::key(ConversationId::new());
+        for seq in 0..100 {
+            findable.add(b"apple", key, seq);
+        }
+        let holds = |term: &[u8], seq| {
+            let mut places = findable.places(term, key, seq);
+            places.all(|(word, mask)| findable.bits[word] & mask != 0)
+        };
+        assert!((0..100).all(|seq| holds(b"apple", seq)));
+        let mistaken = (0..10_000).filter(|seq| holds(b"pear", *seq)).count();
+        assert_eq!(mistaken, 0);
     }
 }

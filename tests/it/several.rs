@@ -3,6 +3,7 @@
 mod away;
 mod concerned;
 mod failover;
+mod marks;
 mod people;
 mod rights;
 mod shares;

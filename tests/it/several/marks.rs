@@ -1,0 +1,70 @@
+//! Read marks never move back, however long a server takes to tell of them.
+
+use chinwag::app::StoreConfig;
+use mongodb::bson::{Document, doc};
+use secrecy::SecretString;
+
+use super::*;
+use crate::support::{mongod, or_skipped};
+
+/// The name by which the slow server's connections are known.
+const SLOW: &str = "slow";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_that_is_told_late_tells_nothing_older_than_what_was_told() {
+    let Some(mut server) = or_skipped("MongoDB", mongod::own().await) else {
+        return;
+    };
+    let arguments = ["--replSet", "rs0", "--setParameter", "enableTestCommands=1"];
+    server.restart_with(&arguments).await.expect("restarts");
+    let uri = server.uri_for("chat");
+    let start = async |uri: String| {
+        let uri = SecretString::from(uri);
+        TestApp::at(StoreConfig::Mongo { uri }.into(), hears_only).await
+    };
+    let quick = start(uri.clone()).await;
+    let slow = start(format!("{uri}&appName={SLOW}")).await;
+    let (ann, bob) = (quick.user("ann").await, quick.user("bob").await);
+    let mut said = Vec::new();
+    for number in 1..=4 {
+        said.push(ann.send(&bob, &number.to_string()).await["id"].clone());
+    }
+    let read = async |number: usize| {
+        let id = said[number - 1].as_str().expect("an id");
+        bob.mark(id).await.done();
+    };
+    let mut feed = Feed::live(quick.address, &ann).await;
+    let mut there = Feed::live(slow.address, &ann).await;
+    read(1).await;
+    feed.tells(&["bob read 1"]).await;
+    there.tells(&["bob read 1"]).await;
+
+    // Which message a mark is at is the last that a server asks for before it tells.
+    let admin = mongodb::Client::with_uri_str(&uri).await.expect("a client");
+    let admin = admin.database("admin");
+    let run = async |command: Document| admin.run_command(command).await.expect("is done");
+    let delay = doc! {
+        "configureFailPoint": "failCommand",
+        "mode": { "times": 1 },
+        "data": {
+            "failCommands": ["find"], "namespace": "chat.messages", "appName": SLOW,
+            "blockConnection": true, "blockTimeMS": 3_000,
+        },
+    };
+    let before = run(delay).await.get_i32("count").expect("a count");
+    read(2).await;
+    let is_delayed = doc! {
+        "waitForFailPoint": "failCommand", "timesEntered": i64::from(before) + 1, "maxTimeMS": 60_000,
+    };
+    run(is_delayed).await;
+    read(3).await;
+    while feed.told().await != "bob read 3" {}
+    feed.resume(slow.address).await;
+    // Told at most once too often; what the slow server had begun to tell before is older.
+    feed.tells(&["bob read 3"]).await;
+    read(4).await;
+    feed.tells(&["bob read 4"]).await;
+    for app in [quick, slow] {
+        app.stop().await;
+    }
+}
