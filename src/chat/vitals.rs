@@ -91,7 +91,7 @@ impl Chat {
             ),
             (
                 "chinwag_hearing",
-                "1 while the change stream is open by which other servers are heard, else 0",
+                "1 while other servers are heard at once, else 0",
                 hears.map(usize::from),
             ),
         ] {

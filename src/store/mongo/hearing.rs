@@ -1,16 +1,26 @@
-//! How this process hears what others signal: by one change stream, which goes on where it was after a failure. Without
-//! one it is said again and again that something may have been missed.
+//! How this process hears what others signal: it follows the tail of their collection, and goes on where it was after a
+//! failure. Without that it is said again and again that something may have been missed.
+//!
+//! A change stream would read every entry of the database's own log to find these few. What the tail shows may not be kept
+//! by a majority yet and be undone: then its process tells it again, and it harms nobody to have heard it.
 
 use std::{
     mem,
-    sync::{Weak, atomic::Ordering},
+    sync::{Arc, Weak, atomic::Ordering},
     time::{Duration, Instant},
 };
 
+use futures_util::StreamExt;
 use mongodb::{
-    bson::{RawDocument, RawDocumentBuf},
-    change_stream::{ChangeStream, event::ChangeStreamEvent, event::ResumeToken},
+    Collection,
+    action::Find,
+    bson::{
+        Document, RawDocument, RawDocumentBuf, Timestamp as ClusterTime, doc, oid::ObjectId,
+        raw::RawBsonRef,
+    },
     error::ErrorKind,
+    options::{CursorType, ReadConcern},
+    raw_batch_cursor::RawBatchCursor,
 };
 use tokio::{
     sync::mpsc,
@@ -18,10 +28,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, error};
-use crate::{error::Error, store::Heard};
-
-type Stream = ChangeStream<ChangeStreamEvent<RawDocumentBuf>>;
+use super::{
+    Inner,
+    document::{self, unreadable},
+    error,
+    signal::{TOLD_AT, told_at},
+};
+use crate::{
+    error::{Error, Result},
+    store::Heard,
+};
 
 /// How long the server keeps a question for what is new when there is nothing. Without others, so often it is known that
 /// nothing was missed.
@@ -33,25 +49,25 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// How long to wait after a failure.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The code of a server that has no change streams.
-const NOT_A_REPLICA_SET: i32 = 40_573;
+/// How many seconds before its place in the collection something may have been told, by the database: it takes the time
+/// first, and then may have to wait for that place.
+const BEFORE: u32 = 10;
 
 /// How listening ended.
 enum Ended {
     /// The store is closed.
     Closed,
-    /// It can go on from there.
-    Broken(Error, Option<ResumeToken>),
+    /// It can go on from its place.
+    Broken(Error),
     /// What comes next is not known any more.
-    Lost,
-    /// There is no stream to be had.
+    Lost(Option<Error>),
+    /// There is nothing to be heard.
     Deaf,
 }
 
 impl Inner {
     /// Hears as long as the store is open.
     pub(super) async fn keep_hearing(store: Weak<Self>) {
-        let mut token = None;
         let mut is_well = true;
         loop {
             let Some(inner) = store.upgrade() else { return };
@@ -59,47 +75,50 @@ impl Inner {
                 drop(inner);
                 return Self::stay_deaf(store).await;
             }
-            let (stop, is_new) = (inner.stop.clone(), token.is_none());
-            let ended = match inner.open_stream(token.take()).await {
-                Ok(stream) => {
+            let (stop, place) = (inner.stop.clone(), inner.signalling.place());
+            let opening = {
+                let inner = Arc::clone(&inner);
+                in_time(async move { inner.open_tail(place).await })
+            };
+            let ended = match opening.await.unwrap_or(Err(Ended::Broken(error::late()))) {
+                Ok(tail) => {
                     let ears = inner.signalling.ears.clone();
                     inner.signalling.listens.store(true, Ordering::Relaxed);
                     drop(inner);
                     is_well = true;
-                    let missed = is_new.then(|| Heard::Missed(Instant::now()));
+                    let missed = place.is_none().then(|| Heard::Missed(Instant::now()));
                     match say(&ears, &stop, missed).await {
                         Some(Ended::Closed) => return,
-                        _ => Self::listen(&store, &stop, stream).await,
+                        _ => Self::listen(&store, &stop, tail).await,
                     }
                 }
                 Err(ended) => ended,
             };
-            if let Some(inner) = store.upgrade() {
-                inner.signalling.listens.store(false, Ordering::Relaxed);
-            }
-            match ended {
+            let Some(inner) = store.upgrade() else { return };
+            inner.signalling.listens.store(false, Ordering::Relaxed);
+            let failure = match ended {
                 Ended::Closed => return,
-                Ended::Deaf => return Self::stay_deaf(store).await,
-                Ended::Lost => {
-                    if let Some(inner) = store.upgrade()
-                        && let Some(Err(failure)) =
-                            in_time(async move { inner.make_signals().await }).await
-                    {
-                        let detail = error::detail(&error::from_driver(&failure));
-                        tracing::warn!(detail, "MongoDB: the collection signals cannot be made");
-                    }
+                Ended::Deaf => {
+                    drop(inner);
+                    return Self::stay_deaf(store).await;
                 }
-                Ended::Broken(failure, place) => {
-                    if is_well {
-                        let detail = error::detail(&failure);
-                        tracing::warn!(
-                            detail,
-                            "MongoDB: other servers cannot be heard; trying again"
-                        );
-                    }
-                    is_well = false;
-                    token = place;
+                Ended::Broken(failure) => Some(failure),
+                Ended::Lost(failure) => {
+                    inner.signalling.set_place(None);
+                    let made = in_time(async move { inner.make_signals().await }).await;
+                    let refused = made.and_then(Result::err);
+                    refused
+                        .map(|refused| error::from_driver(&refused))
+                        .or(failure)
                 }
+            };
+            if let (true, Some(failure)) = (is_well, failure) {
+                let detail = error::detail(&failure);
+                tracing::warn!(
+                    detail,
+                    "MongoDB: other servers cannot be heard; trying again"
+                );
+                is_well = false;
             }
             if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
                 return;
@@ -107,79 +126,126 @@ impl Inner {
         }
     }
 
-    /// A stream from a place on, or from now.
-    async fn open_stream(&self, token: Option<ResumeToken>) -> Result<Stream, Ended> {
-        let signals = self.collections.signals.clone();
-        let from = token.clone();
-        let opened = in_time(async move {
-            let watch = signals.watch().max_await_time(AWAIT);
-            watch.resume_after(from).await
-        });
-        let Some(opened) = opened.await else {
-            return Err(Ended::Broken(error::late(), token));
+    /// The tail from a place on, or from now.
+    async fn open_tail(&self, place: Option<ClusterTime>) -> Result<RawBatchCursor, Ended> {
+        let from = match place {
+            Some(place) => place,
+            // There has to be something of which it is the tail.
+            None => self.tell_where_to_begin().await?,
         };
-        opened.map_err(|failure| match &*failure.kind {
+        let tail = self
+            .signals(since(from))
+            .cursor_type(CursorType::TailableAwait)
+            .max_await_time(AWAIT);
+        let tail = tail
+            .batch()
+            .await
+            .map_err(|failure| self.refused(&failure))?;
+        // What follows the place is still there as long as something as old is.
+        let is_gone = match place {
+            None => false,
+            Some(place) => self.first_told_at(doc! {}, 1).await? > Some(place),
+        };
+        if is_gone {
+            Err(Ended::Lost(None))
+        } else {
+            Ok(tail)
+        }
+    }
+
+    /// Tells a mark, and gives when that was told.
+    async fn tell_where_to_begin(&self) -> Result<ClusterTime, Ended> {
+        let mark = self.tell(Vec::new()).await.map_err(ended)?;
+        let own = doc! { "by": document::id(self.instance), "mark": mark };
+        let told_at = self.first_told_at(own, -1).await?;
+        told_at.ok_or(Ended::Lost(None))
+    }
+
+    /// When the first of such signals was told, in the order of the collection or against it.
+    async fn first_told_at(&self, of: Document, order: i32) -> Result<Option<ClusterTime>, Ended> {
+        let first = self.signals(of).sort(doc! { "$natural": order }).limit(1);
+        let found = async {
+            let mut found = first.await?;
+            let is_there = found.advance().await?;
+            Ok(is_there.then(|| told_at(found.current())).flatten())
+        };
+        found.await.map_err(|failure| self.refused(&failure))
+    }
+
+    /// Signals as the server has them, be it that a majority does not yet: what a majority has is shown later, and a
+    /// question for what is new would not wake up for that.
+    fn signals(&self, filter: Document) -> Find<'_, RawDocumentBuf> {
+        let find = Collection::find(&self.collections.signals, filter);
+        find.read_concern(ReadConcern::local())
+    }
+
+    fn refused(&self, failure: &mongodb::error::Error) -> Ended {
+        match &*failure.kind {
             ErrorKind::Command(command) if command.code == error::UNAUTHORIZED => {
                 tracing::warn!(
-                    "MongoDB: the right to changeStream on the collection signals in {} is missing. Without it, what \
-                     happens on other servers is seen up to two seconds later, and typing not at all.",
+                    "MongoDB: the right to find in the collection signals in {} is missing. Without it, what happens on \
+                     other servers is seen up to two seconds later, and typing not at all.",
                     self.place
                 );
                 Ended::Deaf
             }
-            ErrorKind::Command(command) if command.code == NOT_A_REPLICA_SET => Ended::Deaf,
-            _ => match error::from_driver(&failure) {
-                passing @ Error::Unavailable(_) => Ended::Broken(passing, token),
-                other if token.is_none() => Ended::Broken(other, None),
-                // The place is too long ago, say.
-                _ => Ended::Lost,
-            },
-        })
+            _ => ended(error::from_driver(failure)),
+        }
     }
 
-    async fn listen(store: &Weak<Self>, stop: &CancellationToken, mut stream: Stream) -> Ended {
+    async fn listen(
+        store: &Weak<Self>,
+        stop: &CancellationToken,
+        mut tail: RawBatchCursor,
+    ) -> Ended {
+        let Some(ears) = store.upgrade().map(|inner| inner.signalling.ears.clone()) else {
+            return Ended::Closed;
+        };
         let mut is_first = true;
         loop {
             let asked = Instant::now();
-            let token = stream.resume_token();
             let next = in_time(async move {
-                let next = stream.next_if_any().await;
-                (stream, next)
+                let next = tail.next().await;
+                (tail, next)
             });
             let next = stop.run_until_cancelled(next).await;
             let (Some(next), Some(inner)) = (next, store.upgrade()) else {
                 return Ended::Closed;
             };
-            let Some((goes_on, next)) = next else {
-                return Ended::Broken(error::late(), token);
-            };
-            stream = goes_on;
-            let heard = match next {
-                Err(failure) => {
-                    return match error::from_driver(&failure) {
-                        passing @ Error::Unavailable(_) => Ended::Broken(passing, token),
-                        _ => Ended::Lost,
-                    };
+            let batch = match next {
+                None => return Ended::Broken(error::late()),
+                Some((_, None)) => return Ended::Lost(None),
+                Some((_, Some(Err(failure)))) => {
+                    return Ended::Broken(error::from_driver(&failure));
                 }
-                Ok(None) if !stream.is_alive() => return Ended::Lost,
-                // The first answer may be older than the question. And with others there, it takes a mark of one's own: a
-                // server that has lost its office can have no news for long.
-                Ok(None) if mem::take(&mut is_first) || inner.has_company() => None,
-                Ok(None) => Some(Heard::UpTo(asked)),
-                Ok(Some(event)) => event
-                    .full_document
-                    .and_then(|document| inner.read_heard(&document)),
+                Some((goes_on, Some(Ok(batch)))) => {
+                    tail = goes_on;
+                    batch
+                }
             };
-            let ears = inner.signalling.ears.clone();
-            drop(inner);
-            if let Some(ended) = say(&ears, stop, heard).await {
+            let documents = batch.doc_slices().into_iter().flatten();
+            let mut is_empty = true;
+            // One after the other: with a mark, what came before it has to be said already.
+            for document in documents {
+                is_empty = false;
+                let document = document.ok().and_then(RawBsonRef::as_document);
+                if let Some(ended) = say(&ears, stop, inner.read_heard(document)).await {
+                    return ended;
+                }
+            }
+            // The first answer may be older than the question. And with others there, it takes a mark of one's own: a
+            // server that has lost its office can have no news for long.
+            let counts = is_empty && !mem::take(&mut is_first) && !inner.has_company();
+            if let Some(ended) = say(&ears, stop, counts.then_some(Heard::UpTo(asked))).await {
                 return ended;
             }
         }
     }
 
-    fn read_heard(&self, document: &RawDocument) -> Option<Heard> {
-        self.heard(document).unwrap_or_else(|failure| {
+    fn read_heard(&self, document: Option<&RawDocument>) -> Option<Heard> {
+        let heard = document.ok_or_else(|| unreadable("signals"));
+        let heard = heard.and_then(|document| self.heard(document));
+        heard.unwrap_or_else(|failure| {
             let detail = error::detail(&failure);
             tracing::warn!(detail, "MongoDB: a signal that cannot be read");
             Some(Heard::Missed(Instant::now()))
@@ -206,6 +272,27 @@ impl Inner {
                 return;
             }
         }
+    }
+}
+
+/// What may have been told since then, by the database. The release before did not say, so that its clock has to do.
+fn since(place: ClusterTime) -> Document {
+    let begin = ClusterTime {
+        time: place.time.saturating_sub(BEFORE),
+        increment: 0,
+    };
+    let first = ObjectId::from_parts(begin.time, [0; 5], [0; 3]);
+    doc! { "$or": [
+        { TOLD_AT: { "$gt": begin } },
+        { TOLD_AT: { "$exists": false }, "_id": { "$gt": first } },
+    ] }
+}
+
+/// How it ends with a failure.
+fn ended(failure: Error) -> Ended {
+    match failure {
+        Error::Unavailable(_) => Ended::Broken(failure),
+        other => Ended::Lost(Some(other)),
     }
 }
 

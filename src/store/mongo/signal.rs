@@ -1,8 +1,8 @@
-//! What processes signal: a document for all that is told at a time, in a capped collection that a change stream of
-//! each process follows.
+//! What processes signal: a document for all that is told at a time, in a capped collection of which each process follows
+//! the tail.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::Instant,
 };
@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 use mongodb::{
     bson::{
-        Binary, Bson, Document, RawDocument, RawDocumentBuf, doc, raw::RawBsonRef,
-        spec::BinarySubtype,
+        Binary, Bson, Document, RawDocument, RawDocumentBuf, Timestamp as ClusterTime, doc,
+        raw::RawBsonRef, spec::BinarySubtype,
     },
     error::ErrorKind,
 };
@@ -32,13 +32,22 @@ use crate::{
     store::{Heard, Queue, Signals},
 };
 
-/// How many bytes of signals are kept: far more than is told while a stream that broke is taken up again.
+/// How many bytes of signals are kept: far more than is told while a tail that broke is taken up again.
 const KEPT: u64 = 16 * 1024 * 1024;
 
 /// The server's code for a collection that is there already.
 const NAMESPACE_EXISTS: i32 = 48;
 
-/// Marks of which it is not known yet that they were heard; of more than that the first are forgotten.
+/// The field that says when something was told, by the database.
+pub(super) const TOLD_AT: &str = "toldAt";
+
+/// What the server puts the time in place of, on insertion: "Timestamps", MongoDB's manual on BSON types.
+const NOW: ClusterTime = ClusterTime {
+    time: 0,
+    increment: 0,
+};
+
+/// Marks that do not count yet; of more than that the first are forgotten.
 const MARKS: usize = 1_000;
 
 /// Processes of which is remembered what was heard last: far more than there are at a time.
@@ -47,20 +56,52 @@ const OTHERS: usize = 1_000;
 /// What this process has told, and hears.
 pub(super) struct Signalling {
     last_mark: AtomicI64,
-    /// When what was told with each mark was about to be told.
-    marks: Mutex<VecDeque<(i64, Instant)>>,
+    marks: Mutex<Marks>,
     /// The last mark of each other process that was heard. What comes with an earlier one was given up by its process,
-    /// which has told it again since.
+    /// which has told it again since, or was heard before.
     others: Mutex<HashMap<Uuid, i64>>,
     pub(super) ears: mpsc::Sender<Heard>,
-    /// Whether a change stream is open.
+    /// Whether the tail is followed.
     pub(super) listens: AtomicBool,
     heard: tokio::sync::Mutex<mpsc::Receiver<Heard>>,
 }
 
+/// The marks of this process that do not count yet. One counts when it was heard and a majority has it: a server that lost
+/// its office without knowing shows what it was told, and nothing of what others are told.
+#[derive(Default)]
+struct Marks {
+    told: VecDeque<Mark>,
+    /// When, by the database, the last of those that count was told.
+    place: Option<ClusterTime>,
+}
+
+struct Mark {
+    number: i64,
+    /// From before it was told.
+    at: Instant,
+    is_kept: bool,
+    /// When it was told, by the database, as was heard.
+    heard: Option<ClusterTime>,
+}
+
+impl Marks {
+    fn told(&mut self, number: i64) -> Option<&mut Mark> {
+        self.told.iter_mut().find(|mark| mark.number == number)
+    }
+
+    /// Since when all was heard, if that is news.
+    fn count(&mut self) -> Option<Instant> {
+        let counts = |mark: &Mark| mark.is_kept && mark.heard.is_some();
+        let last = self.told.iter().rposition(counts)?;
+        let mark = self.told.drain(..=last).next_back()?;
+        self.place = mark.heard.or(self.place);
+        Some(mark.at)
+    }
+}
+
 impl Default for Signalling {
     fn default() -> Self {
-        // Who hears too slowly reads on later: the stream keeps its place.
+        // Who hears too slowly reads on later: the tail is there for long.
         let (ears, heard) = mpsc::channel(64);
         Self {
             last_mark: AtomicI64::new(0),
@@ -75,13 +116,50 @@ impl Default for Signalling {
 
 impl Signalling {
     fn mark(&self) -> i64 {
-        let mark = self.last_mark.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self.last_mark.fetch_add(1, Ordering::Relaxed) + 1;
         let mut marks = self.marks.lock();
-        if marks.len() >= MARKS {
-            marks.pop_front();
+        if marks.told.len() >= MARKS {
+            marks.told.pop_front();
         }
-        marks.push_back((mark, Instant::now()));
-        mark
+        marks.told.push_back(Mark {
+            number,
+            at: Instant::now(),
+            is_kept: false,
+            heard: None,
+        });
+        number
+    }
+
+    /// A majority has what was told with a mark.
+    fn is_kept(&self, number: i64) {
+        let mut marks = self.marks.lock();
+        if let Some(mark) = marks.told(number) {
+            mark.is_kept = true;
+        }
+        // When there is no room, the next one that is heard counts for it.
+        if let Ok(room) = self.ears.try_reserve()
+            && let Some(at) = marks.count()
+        {
+            room.send(Heard::UpTo(at));
+        }
+    }
+
+    /// A mark of this process was heard; since when all was, if that is known with it.
+    fn heard_own(&self, number: i64, at: Option<ClusterTime>) -> Option<Instant> {
+        let mut marks = self.marks.lock();
+        if let Some(mark) = marks.told(number) {
+            mark.heard = at;
+        }
+        marks.count()
+    }
+
+    /// From when on, by the database, something may not have been heard; `None` when that is not known.
+    pub(super) fn place(&self) -> Option<ClusterTime> {
+        self.marks.lock().place
+    }
+
+    pub(super) fn set_place(&self, place: Option<ClusterTime>) {
+        self.marks.lock().place = place;
     }
 
     /// Whether what others signal comes by itself.
@@ -89,7 +167,7 @@ impl Signalling {
         self.listens.load(Ordering::Relaxed)
     }
 
-    /// What the stream has brought and nobody has taken up yet.
+    /// What the tail has brought and nobody has taken up yet.
     pub(super) fn unheard(&self) -> Queue {
         let capacity = self.ears.max_capacity();
         Queue {
@@ -99,26 +177,23 @@ impl Signalling {
         }
     }
 
-    /// Whether what comes with a mark is told again by a later one that was heard.
-    fn is_late(&self, by: Uuid, mark: i64) -> bool {
+    /// Whether what comes with a mark is no news: the last one that was heard came with it, or later.
+    fn is_old(&self, by: Uuid, mark: i64) -> bool {
         let mut others = self.others.lock();
         if others.len() >= OTHERS {
             others.clear();
         }
-        let last = others.entry(by).or_insert(mark);
-        let is_late = mark < *last;
-        *last = mark.max(*last);
-        is_late
-    }
-
-    /// From before when everything was heard, once a mark is.
-    fn marked_at(&self, heard: i64) -> Option<Instant> {
-        let mut marks = self.marks.lock();
-        let mut at = None;
-        while let Some((_, marked)) = marks.pop_front_if(|(mark, _)| *mark <= heard) {
-            at = Some(marked);
+        match others.entry(by) {
+            Entry::Vacant(first) => {
+                first.insert(mark);
+                false
+            }
+            Entry::Occupied(mut last) => {
+                let is_old = mark <= *last.get();
+                *last.get_mut() = mark.max(*last.get());
+                is_old
+            }
         }
-        at
     }
 }
 
@@ -144,13 +219,31 @@ impl Inner {
         }
     }
 
+    /// Tells signals with a mark; gives its number once a majority has it.
+    pub(super) async fn tell(&self, signals: Vec<Bson>) -> Result<i64> {
+        let mark = self.signalling.mark();
+        let all = doc! {
+            "by": document::id(self.instance),
+            "from": document::id(self.name()),
+            "mark": mark,
+            TOLD_AT: NOW,
+            "signals": signals,
+        };
+        let all = RawDocumentBuf::try_from(&all).map_err(|_| unreadable("signals"))?;
+        let insert = self.collections.signals.insert_one(all);
+        self.timed("mongodb.insert", insert).await?;
+        self.signalling.is_kept(mark);
+        Ok(mark)
+    }
+
     /// What a document of signals says, to this process.
     pub(super) fn heard(&self, document: &RawDocument) -> Result<Option<Heard>> {
         let (by, mark) = (document.id("by")?, document.number("mark")?);
         if by == self.instance {
-            return Ok(self.signalling.marked_at(mark).map(Heard::UpTo));
+            let at = told_at(document);
+            return Ok(self.signalling.heard_own(mark, at).map(Heard::UpTo));
         }
-        if self.signalling.is_late(by, mark) {
+        if self.signalling.is_old(by, mark) {
             return Ok(None);
         }
         let from = ProcessId(document.id("from")?);
@@ -162,6 +255,11 @@ impl Inner {
         let signals = signals.collect::<Result<Vec<_>>>()?.into_iter().flatten();
         Ok(Some(Heard::Signals(from, signals.collect())))
     }
+}
+
+/// When a document of signals was told, by the database. Those of the release before do not say.
+pub(super) fn told_at(document: &RawDocument) -> Option<ClusterTime> {
+    document.get(TOLD_AT).ok()??.as_timestamp()
 }
 
 fn encode(signal: &Signal) -> Document {
@@ -302,16 +400,7 @@ impl Signals for MongoStore {
         let signals: Vec<Bson> = signals.iter().map(|signal| encode(signal).into()).collect();
         let patience = inner.attempt_time();
         let told = inner.attempt(Purpose::Upkeep, patience, move |inner| async move {
-            let mark = inner.signalling.mark();
-            let all = doc! {
-                "by": document::id(inner.instance),
-                "from": document::id(inner.name()),
-                "mark": mark,
-                "signals": signals,
-            };
-            let all = RawDocumentBuf::try_from(&all).map_err(|_| unreadable("signals"))?;
-            let insert = inner.collections.signals.insert_one(all);
-            inner.timed("mongodb.insert", insert).await.map(drop)
+            inner.tell(signals).await.map(drop)
         });
         told.await
     }
@@ -329,6 +418,37 @@ impl Signals for MongoStore {
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
+
+    const LATER: ClusterTime = ClusterTime {
+        time: 5,
+        increment: 1,
+    };
+
+    #[test]
+    fn a_mark_counts_once_it_is_heard_and_kept_and_for_those_before_it() {
+        let signalling = Signalling::default();
+        let [first, second, third] = [(); 3].map(|()| signalling.mark());
+        assert_eq!(signalling.heard_own(first, Some(NOW)), None);
+        assert_eq!(signalling.heard_own(second, Some(LATER)), None);
+        signalling.is_kept(third);
+        assert_eq!(signalling.place(), None);
+        signalling.is_kept(second);
+        assert_eq!(signalling.place(), Some(LATER));
+        let mut heard = signalling.heard.try_lock().expect("nobody else hears");
+        assert!(matches!(heard.try_recv(), Ok(Heard::UpTo(_))));
+        // It came before one that counted already.
+        signalling.is_kept(first);
+        assert!(heard.try_recv().is_err());
+        assert!(signalling.heard_own(third, Some(LATER)).is_some());
+    }
+
+    #[test]
+    fn what_is_heard_again_is_old() {
+        let signalling = Signalling::default();
+        let by = Uuid::new_v4();
+        let old = [4, 5, 5, 4, 6].map(|mark| signalling.is_old(by, mark));
+        assert_eq!(old, [false, false, true, true, false]);
+    }
 
     #[test]
     fn a_signal_is_read_as_it_was_told() {
