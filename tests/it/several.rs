@@ -3,6 +3,7 @@
 mod away;
 mod concerned;
 mod failover;
+mod hearing;
 mod marks;
 mod people;
 mod rights;

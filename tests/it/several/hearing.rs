@@ -1,0 +1,104 @@
+//! A server goes on hearing where it was, or knows that it cannot.
+
+use std::time::Duration;
+
+use chinwag::app::Config;
+use mongodb::bson::{Bson, Document, Timestamp, doc};
+use serde_json::json;
+
+use super::{hears_only, moved};
+use crate::support::{
+    TestApp, acts::with, app::Place, feed::Feed, link::Link, mongod::own, or_skipped,
+};
+
+/// Such that it never has to look by itself whether it still hears.
+fn hears_for_long(config: &mut Config) {
+    hears_only(config);
+    config.limits.hearing_lasts = Duration::from_hours(1);
+}
+
+async fn database(uri: &str) -> mongodb::Database {
+    let client = mongodb::Client::with_uri_str(uri).await;
+    client.expect("a client").database("chat")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_while_a_server_does_not_hear_is_heard_afterwards() {
+    const TYPE: &str = "mutation($in: ConversationRef!, $typing: Boolean!) { setTyping(in: $in, typing: $typing) }";
+    let Some(mongod) = or_skipped("mongod", own().await) else {
+        return;
+    };
+    let uri = mongod.uri_for("chat");
+    let app = TestApp::at(Place::mongo(&uri), hears_for_long).await;
+    let beside = app.beside(hears_for_long).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    ann.send(&bob, "hello").await;
+    let mut socket = beside.socket(&bob).await;
+    let document = "subscription { typing { typing } }";
+    socket.subscribe("typing", document, json!({})).await;
+    socket.settle().await;
+    let admin = database(&uri).await.client().database("admin");
+    for typing in [true, false, true, false] {
+        let mut followed = admin
+            .aggregate([
+                doc! { "$currentOp": { "allUsers": true, "idleCursors": true } },
+                doc! { "$match": { "ns": "chat.signals", "cursor.tailable": true } },
+            ])
+            .await
+            .expect("is answered");
+        let mut cursors = Vec::new();
+        while followed.advance().await.expect("is read") {
+            let found = followed.deserialize_current().expect("a document");
+            let cursor = found.get_document("cursor").expect("a cursor");
+            cursors.push(Bson::from(cursor.get_i64("cursorId").expect("an id")));
+        }
+        assert!(!cursors.is_empty(), "somebody listens");
+        let kill = doc! { "killCursors": "signals", "cursors": cursors };
+        let chat = admin.client().database("chat");
+        chat.run_command(kill).await.expect("is done");
+        ann.ok(TYPE, json!({ "in": with(&bob), "typing": typing }))
+            .await;
+        let told = socket.event("typing").await;
+        assert_eq!(told["typing"]["typing"], typing);
+    }
+    app.stop().await;
+    beside.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_away_for_more_than_is_kept_looks_at_everything() {
+    let Some(mongod) = or_skipped("mongod", own().await) else {
+        return;
+    };
+    let uri = mongod.uri_for("chat");
+    let link = Link::to(mongod.address()).await;
+    let through = format!("mongodb://{}/chat?directConnection=true", link.address);
+    let app = TestApp::at(Place::mongo(&uri), hears_for_long).await;
+    let away = TestApp::at(Place::mongo(&through), hears_for_long).await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let other = bob.sign_in_again().await;
+    let mut ended = Feed::live(away.address, &other).await;
+    let mut lasting = Feed::live(away.address, &bob).await;
+    ann.send(&bob, "before").await;
+    for feed in [&mut ended, &mut lasting] {
+        while !feed.told().await.contains("before") {}
+    }
+    link.hold();
+    other.ok("mutation { logout }", json!({})).await;
+    // More than the collection holds.
+    let signals = database(&uri).await.collection::<Document>("signals");
+    for mark in 0..20_i64 {
+        let id = || Bson::from(mongodb::bson::Uuid::new());
+        let filling = doc! {
+            "by": id(), "from": id(), "mark": mark, "toldAt": Timestamp { time: 0, increment: 0 },
+            "signals": [], "filling": "x".repeat(1024 * 1024),
+        };
+        signals.insert_one(filling).await.expect("is told");
+    }
+    link.release();
+    assert_eq!(ended.closed().await.1, Some(4403));
+    moved(&ann, &away).send(&bob, "after").await;
+    while !lasting.told().await.contains("after") {}
+    app.stop().await;
+    away.stop().await;
+}
