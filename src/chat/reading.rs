@@ -138,7 +138,7 @@ impl Chat {
 /// What a reader was told of read marks when a subscription began. What is told live may have been read before that, by a
 /// server that was then long in telling it.
 pub(super) struct HadReads {
-    /// What moved before was told by the subscription's cursor.
+    /// What moved before was told by the subscription's cursor, or shows later than anything may.
     since: Stamp,
     /// What has moved by then is told live no more once all up to here was.
     until: Stamp,
@@ -146,18 +146,17 @@ pub(super) struct HadReads {
 }
 
 impl HadReads {
-    /// Of one who goes on from `cursor` and was told these.
-    pub(super) fn new(cursor: Stamp, told: &[Arc<ReadEvent>]) -> Self {
-        let newest = told
-            .iter()
-            .map(|event| event.stamp)
-            .fold(cursor, Stamp::max);
+    /// Of one who goes on from `cursor` and was told these, where all moves up to `stood` had been told before.
+    pub(super) fn new(cursor: Stamp, told: &[Arc<ReadEvent>], stood: Stamp) -> Self {
         let late = Stamp::try_from(LATE.as_millis()).unwrap_or(Stamp::MAX);
+        // What is still told live is at most so old, and the state of which it is a part moved at about the same time.
+        let oldest = stood.saturating_sub(late.saturating_mul(2));
+        let told = told.iter().filter(|event| event.stamp > oldest);
+        let newest = told.clone().map(|event| event.stamp).max();
         Self {
             since: cursor.saturating_sub(late),
-            until: newest.saturating_add(late),
+            until: newest.unwrap_or(cursor).max(cursor).saturating_add(late),
             seqs: told
-                .iter()
                 .map(|event| {
                     (
                         (event.conversation.id, event.reader.id),

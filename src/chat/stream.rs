@@ -208,7 +208,11 @@ impl LogStream {
             .chat
             .moved_since(self.viewer, self.had_reads, is_own)
             .await?;
-        self.had_at_begin = Some(Box::new(HadReads::new(self.had_reads, &moved)));
+        self.had_at_begin = Some(Box::new(HadReads::new(
+            self.had_reads,
+            &moved,
+            self.stand.reads,
+        )));
         for mark in moved {
             self.take_mark(mark);
         }
@@ -298,11 +302,14 @@ impl LogStream {
                 continue;
             }
             let told = if self.claim.news == News::Everything {
+                // Before what may have been told by then is looked for.
+                let stood = (self.had_at_begin.as_ref()).map(|_| self.chat.0.hub.stand().reads);
                 tokio::select! {
                     biased;
                     told = self.receiver.recv() => told,
                     marks = self.reads.next() => {
                         self.take_marks(marks.ok_or(Error::ResyncRequired)?);
+                        self.had_at_begin.take_if(|had| stood.is_some_and(|stood| had.is_over(stood)));
                         continue;
                     }
                 }
@@ -358,8 +365,6 @@ impl LogStream {
                 self.take_mark(mark);
             }
         }
-        let told = self.chat.0.hub.stand().reads;
-        self.had_at_begin.take_if(|had| had.is_over(told));
     }
 
     fn take_mark(&mut self, mark: Arc<ReadEvent>) {

@@ -101,34 +101,15 @@ impl Inner {
         found.into_iter().collect()
     }
 
-    /// Runs many updates, each of which may run twice, in any order.
+    /// Runs many updates in one command, in any order. The driver does not repeat it by itself, so each must be one that may
+    /// run twice; it is tried once more when its outcome is not known.
     pub(super) async fn update_each(&self, collection: &str, updates: Vec<Document>) -> Result<()> {
-        self.update_all(collection, updates, false).await
-    }
-
-    /// The same one after the other, as far as none fails.
-    pub(super) async fn update_in_order(
-        &self,
-        collection: &str,
-        updates: Vec<Document>,
-    ) -> Result<()> {
-        self.update_all(collection, updates, true).await
-    }
-
-    /// Runs many updates in one command. The driver does not repeat it by itself, so each must be one that may run
-    /// twice; it is tried once more when its outcome is not known.
-    pub(super) async fn update_all(
-        &self,
-        collection: &str,
-        updates: Vec<Document>,
-        is_ordered: bool,
-    ) -> Result<()> {
         // The server takes at most 100,000 and 16 MiB in one command.
         for updates in updates.chunks(500) {
             let command = doc! {
                 "update": collection,
                 "updates": updates,
-                "ordered": is_ordered,
+                "ordered": false,
                 "writeConcern": { "w": "majority", "j": true, "wtimeout": self.wait_for_majority() },
             };
             let once = || async {

@@ -1,7 +1,8 @@
 //! What follows from entries and is kept beside them: a conversation's newest entry, message and state, what a sender
 //! has read, and a message's newest state.
 //!
-//! What messages ask for is gathered for a moment and written as one; a change is written at once. Each lane keeps in
+//! What messages ask for is gathered for a moment and written as one; a change is written at once, but for what nobody
+//! misses until then: that its entry says it no more, and when a message was reacted to last. Each lane keeps in
 //! `lanes` up to where all is written, and whoever takes up a lane after its holder is gone makes up for the rest. Every
 //! update is guarded by rank or step, so that it may run twice, or after a newer one.
 
@@ -157,6 +158,11 @@ fn message_update(id: MessageId, state: &MessageState, step: Step) -> Document {
     doc! { "q": { "_id": document::id(id.0), "changed": { "$not": { "$gte": step } } }, "u": update }
 }
 
+/// A message's document once it was reacted to.
+fn reacted_update(id: MessageId, step: Step) -> Document {
+    doc! { "q": { "_id": document::id(id.0) }, "u": { "$max": { "reacted": step } } }
+}
+
 /// What records ask for, together.
 #[derive(Default)]
 struct Together {
@@ -166,7 +172,9 @@ struct Together {
     stays: Vec<Document>,
     reactions: Vec<Document>,
     /// Messages of which nothing but their places stays.
-    deleted: Vec<Uuid>,
+    deleted: Vec<MessageId>,
+    /// Entries whose texts stand in their messages.
+    emptied: Vec<Uuid>,
     /// The changes among them that are not known to be done.
     open: Vec<Arc<Owed>>,
 }
@@ -181,6 +189,24 @@ impl Together {
             }
         }
         let mut all = Self::messages_of(records);
+        let mut reacted = HashMap::new();
+        for owed in records {
+            match &owed.what {
+                Due::MessageChanged {
+                    entry_id,
+                    state: Some(_),
+                    ..
+                } => all.emptied.push(*entry_id),
+                Due::Reacted { tail, change, .. } => {
+                    let last = reacted.entry(change.message_id).or_insert(tail.step);
+                    *last = tail.step.max(*last);
+                }
+                _ => {}
+            }
+        }
+        let reacted = reacted.into_iter();
+        all.messages
+            .extend(reacted.map(|(id, step)| reacted_update(id, step)));
         for (id, news) in &news {
             all.conversations.push(conversation_update(*id, news));
             let marks = news.marks.iter();
@@ -215,45 +241,31 @@ impl Together {
         changes
     }
 
-    /// The messages' states, and then their leaving of the entries, in the order of the records.
+    /// The states of messages and of reactions to them that are not known to stand there.
     fn messages_of(records: &[Arc<Owed>]) -> Self {
         let mut changes = Self::default();
-        let mut told = Vec::new();
-        for owed in records {
+        for owed in records.iter().filter(|owed| owed.what.is_open()) {
             match &owed.what {
                 Due::MessageChanged {
                     tail,
-                    entry_id,
                     message_id,
                     state: Some(state),
                     ..
-                } if owed.what.is_open() => {
+                } => {
                     if state.deleted_at.is_some() {
-                        changes.deleted.push(message_id.0);
+                        changes.deleted.push(*message_id);
                     }
                     let update = message_update(*message_id, state, tail.step);
                     changes.messages.push(update);
-                    told.push(doc! {
-                        "q": { "_id": document::id(*entry_id) }, "u": { "$unset": { "state": "" } },
-                    });
-                    changes.open.push(Arc::clone(owed));
                 }
-                Due::Reacted { tail, change, .. } if owed.what.is_open() => {
-                    let step = tail.step;
-                    changes.reactions.push(reaction_update(change, step));
-                    changes.messages.push(doc! {
-                        "q": { "_id": document::id(change.message_id.0) },
-                        "u": { "$max": { "reacted": step } },
-                    });
-                    changes.open.push(Arc::clone(owed));
+                Due::Reacted { tail, change, .. } => {
+                    changes.reactions.push(reaction_update(change, tail.step));
                 }
-                Due::ConversationChanged { tail, .. } if tail.step > 1 && owed.what.is_open() => {
-                    changes.open.push(Arc::clone(owed));
-                }
-                _ => {}
+                Due::ConversationChanged { tail, .. } if tail.step > 1 => {}
+                _ => continue,
             }
+            changes.open.push(Arc::clone(owed));
         }
-        changes.messages.extend(told);
         changes
     }
 }
@@ -268,13 +280,13 @@ impl Inner {
             stays,
             reactions,
             deleted,
+            emptied,
             open,
         } = all;
         let (conversations, marks, messages, stays, reactions) = tokio::join!(
             self.update_each("conversations", conversations),
             self.update_each("readMarks", marks),
-            // In order: a body leaves its entry only when the message has it.
-            self.update_in_order("messages", messages),
+            self.update_each("messages", messages),
             self.update_each("stays", stays),
             self.update_each("reactions", reactions),
         );
@@ -284,12 +296,23 @@ impl Inner {
             .and(stays)
             .and(reactions)?;
         if !deleted.is_empty() {
-            let these = doc! { "_id.message": { "$in": document::ids(deleted) } };
+            let these =
+                doc! { "_id.message": { "$in": document::ids(deleted.iter().map(|id| id.0)) } };
             let forget = || self.collections.reactions.delete_many(these.clone());
             self.twice("mongodb.delete", forget).await?;
         }
         for owed in open {
             owed.set_done();
+        }
+        if !emptied.is_empty() {
+            let these = doc! { "_id": { "$in": document::ids(emptied) } };
+            let empty = doc! { "$unset": { "state": "" } };
+            let empty = || {
+                self.collections
+                    .messages
+                    .update_many(these.clone(), empty.clone())
+            };
+            self.twice("mongodb.update", empty).await?;
         }
         Ok(())
     }
@@ -297,9 +320,14 @@ impl Inner {
     /// Writes the changes among records that this process has just written. What fails stays owed.
     pub(super) async fn follow_changes(self: &Arc<Self>, first: Position, count: usize) {
         let records = self.overlay.owed_behind(Position(first.0 - 1), count);
-        let changes = Together::changes_of(&records);
+        let mut changes = Together::changes_of(&records);
         if changes.open.is_empty() {
             return;
+        }
+        if !changes.deleted.is_empty() {
+            // What was deleted is nowhere any more, in no entry of before either.
+            let deleted = changes.deleted.iter().copied().collect();
+            changes.emptied = self.overlay.changes_told(&deleted);
         }
         let follow = self.attempt(Purpose::Upkeep, self.patience(), |inner| async move {
             inner.follow(changes).await

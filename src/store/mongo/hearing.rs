@@ -2,11 +2,12 @@
 //! failure. Without that it is said again and again that something may have been missed.
 //!
 //! A change stream would read every entry of the database's own log to find these few. What the tail shows may not be kept
-//! by a majority yet and be undone: then its process tells it again, and it harms nobody to have heard it.
+//! by a majority yet and be undone: then its process tells it again, with another mark, and it harms nobody to have heard
+//! it.
 
 use std::{
     mem,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Weak, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -14,10 +15,7 @@ use futures_util::StreamExt;
 use mongodb::{
     Collection,
     action::Find,
-    bson::{
-        Document, RawDocument, RawDocumentBuf, Timestamp as ClusterTime, doc, oid::ObjectId,
-        raw::RawBsonRef,
-    },
+    bson::{Document, RawDocument, RawDocumentBuf, Timestamp as ClusterTime, doc, raw::RawBsonRef},
     error::ErrorKind,
     options::{CursorType, ReadConcern},
     raw_batch_cursor::RawBatchCursor,
@@ -27,10 +25,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     Inner,
-    document::{self, unreadable},
+    document::{self, Fields, unreadable},
     error,
     signal::{TOLD_AT, told_at},
 };
@@ -46,8 +45,9 @@ const AWAIT: Duration = Duration::from_millis(500);
 /// How long an answer may take before its connection is left behind.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// How long to wait after a failure.
+/// How long to wait after a failure, and after one that may well come again.
 const PAUSE: Duration = Duration::from_millis(200);
+const LONG_PAUSE: Duration = Duration::from_secs(5);
 
 /// How many seconds before its place in the collection something may have been told, by the database: it takes the time
 /// first, and then may have to wait for that place.
@@ -57,12 +57,30 @@ const BEFORE: u32 = 10;
 enum Ended {
     /// The store is closed.
     Closed,
-    /// It can go on from its place.
-    Broken(Error),
+    /// It can go on from its place. There may be no failure: another server is the primary now.
+    Broken(Option<Error>),
     /// What comes next is not known any more.
     Lost(Option<Error>),
     /// There is nothing to be heard.
     Deaf,
+}
+
+impl Ended {
+    fn by(failure: Error) -> Self {
+        match failure {
+            Error::Unavailable(_) => Self::Broken(Some(failure)),
+            other => Self::Lost(Some(other)),
+        }
+    }
+}
+
+/// What follows a place among the signals.
+struct Tail {
+    cursor: RawBatchCursor,
+    /// Who tells what stands at that place.
+    beginner: Uuid,
+    /// Which primary it is that shows it.
+    primary: u64,
 }
 
 impl Inner {
@@ -76,43 +94,38 @@ impl Inner {
                 return Self::stay_deaf(store).await;
             }
             let (stop, place) = (inner.stop.clone(), inner.signalling.place());
-            let opening = {
-                let inner = Arc::clone(&inner);
-                in_time(async move { inner.open_tail(place).await })
-            };
-            let ended = match opening.await.unwrap_or(Err(Ended::Broken(error::late()))) {
+            let opening = in_time(async move { inner.open_tail(place).await });
+            let ended = match opening.await.unwrap_or(Err(Ended::by(error::late()))) {
                 Ok(tail) => {
-                    let ears = inner.signalling.ears.clone();
-                    inner.signalling.listens.store(true, Ordering::Relaxed);
-                    drop(inner);
-                    is_well = true;
                     let missed = place.is_none().then(|| Heard::Missed(Instant::now()));
-                    match say(&ears, &stop, missed).await {
-                        Some(Ended::Closed) => return,
-                        _ => Self::listen(&store, &stop, tail).await,
-                    }
+                    Self::listen(&store, &stop, tail, missed, &mut is_well).await
                 }
                 Err(ended) => ended,
             };
             let Some(inner) = store.upgrade() else { return };
             inner.signalling.listens.store(false, Ordering::Relaxed);
+            let mut pause = PAUSE;
             let failure = match ended {
                 Ended::Closed => return,
                 Ended::Deaf => {
                     drop(inner);
                     return Self::stay_deaf(store).await;
                 }
-                Ended::Broken(failure) => Some(failure),
+                Ended::Broken(failure) => failure,
                 Ended::Lost(failure) => {
                     inner.signalling.set_place(None);
                     let made = in_time(async move { inner.make_signals().await }).await;
-                    let refused = made.and_then(Result::err);
-                    refused
-                        .map(|refused| error::from_driver(&refused))
-                        .or(failure)
+                    match made {
+                        Some(Err(refused)) => {
+                            pause = LONG_PAUSE;
+                            Some(error::from_driver(&refused))
+                        }
+                        _ => failure,
+                    }
                 }
             };
-            if let (true, Some(failure)) = (is_well, failure) {
+            // A call that closing cuts short says nothing about the server.
+            if let (true, false, Some(failure)) = (is_well, stop.is_cancelled(), failure) {
                 let detail = error::detail(&failure);
                 tracing::warn!(
                     detail,
@@ -120,45 +133,57 @@ impl Inner {
                 );
                 is_well = false;
             }
-            if stop.run_until_cancelled(sleep(PAUSE)).await.is_none() {
+            if stop.run_until_cancelled(sleep(pause)).await.is_none() {
                 return;
             }
         }
     }
 
     /// The tail from a place on, or from now.
-    async fn open_tail(&self, place: Option<ClusterTime>) -> Result<RawBatchCursor, Ended> {
-        let from = match place {
-            Some(place) => place,
-            // There has to be something of which it is the tail.
+    async fn open_tail(&self, place: Option<ClusterTime>) -> Result<Tail, Ended> {
+        let primary = self.primaries.newest();
+        let (beginner, from) = match place {
+            Some(place) => (self.instance, place),
             None => self.tell_where_to_begin().await?,
         };
-        let tail = self
-            .signals(since(from))
+        let begin = ClusterTime {
+            time: from.time.saturating_sub(BEFORE),
+            increment: 0,
+        };
+        // What does not say when it was told is of the release before.
+        let news = doc! { TOLD_AT: { "$not": { "$lte": begin } } };
+        let cursor = self
+            .signals(news)
             .cursor_type(CursorType::TailableAwait)
             .max_await_time(AWAIT);
-        let tail = tail
-            .batch()
-            .await
-            .map_err(|failure| self.refused(&failure))?;
-        // What follows the place is still there as long as something as old is.
-        let is_gone = match place {
-            None => false,
-            Some(place) => self.first_told_at(doc! {}, 1).await? > Some(place),
-        };
-        if is_gone {
-            Err(Ended::Lost(None))
-        } else {
-            Ok(tail)
+        let cursor = cursor.batch().await;
+        let cursor = cursor.map_err(|failure| self.refused(&failure))?;
+        if let Some(place) = place {
+            let dated = doc! { TOLD_AT: { "$exists": true } };
+            let first = self.first_told_at(dated, 1).await?;
+            // All that follows the place is still there as long as something as old is.
+            if first.is_none_or(|first| first > place) {
+                return Err(Ended::Lost(None));
+            }
         }
+        Ok(Tail {
+            cursor,
+            beginner,
+            primary,
+        })
     }
 
-    /// Tells a mark, and gives when that was told.
-    async fn tell_where_to_begin(&self) -> Result<ClusterTime, Ended> {
-        let mark = self.tell(Vec::new()).await.map_err(ended)?;
-        let own = doc! { "by": document::id(self.instance), "mark": mark };
-        let told_at = self.first_told_at(own, -1).await?;
-        told_at.ok_or(Ended::Lost(None))
+    /// Tells where to begin, as there has to be something of which it is the tail; gives by whom and when that was told. By
+    /// somebody new, so that it is never taken for news of this process, which may tell some at the same time.
+    async fn tell_where_to_begin(&self) -> Result<(Uuid, ClusterTime), Ended> {
+        let beginner = Uuid::new_v4();
+        let told = self.insert_signals(beginner, 0, Vec::new()).await;
+        told.map_err(Ended::by)?;
+        let told_at = self
+            .first_told_at(doc! { "by": document::id(beginner) }, -1)
+            .await?;
+        let told_at = told_at.ok_or(Ended::Lost(None))?;
+        Ok((beginner, told_at))
     }
 
     /// When the first of such signals was told, in the order of the collection or against it.
@@ -189,53 +214,88 @@ impl Inner {
                 );
                 Ended::Deaf
             }
-            _ => ended(error::from_driver(failure)),
+            _ => Ended::by(error::from_driver(failure)),
         }
     }
 
     async fn listen(
         store: &Weak<Self>,
         stop: &CancellationToken,
-        mut tail: RawBatchCursor,
+        tail: Tail,
+        missed: Option<Heard>,
+        is_well: &mut bool,
     ) -> Ended {
-        let Some(ears) = store.upgrade().map(|inner| inner.signalling.ears.clone()) else {
+        let Tail {
+            mut cursor,
+            beginner,
+            primary,
+        } = tail;
+        let Some(ears) = store.upgrade().map(|inner| {
+            inner.signalling.listens.store(true, Ordering::Relaxed);
+            inner.signalling.ears.clone()
+        }) else {
             return Ended::Closed;
         };
-        let mut is_first = true;
+        if let Some(ended) = say(&ears, stop, missed).await {
+            return ended;
+        }
+        let (mut is_first, mut has_begun) = (true, false);
         loop {
             let asked = Instant::now();
             let next = in_time(async move {
-                let next = tail.next().await;
-                (tail, next)
+                let next = cursor.next().await;
+                (cursor, next)
             });
-            let next = stop.run_until_cancelled(next).await;
-            let (Some(next), Some(inner)) = (next, store.upgrade()) else {
+            let Some(next) = stop.run_until_cancelled(next).await else {
                 return Ended::Closed;
             };
             let batch = match next {
-                None => return Ended::Broken(error::late()),
+                None => return Ended::by(error::late()),
                 Some((_, None)) => return Ended::Lost(None),
                 Some((_, Some(Err(failure)))) => {
-                    return Ended::Broken(error::from_driver(&failure));
+                    return Ended::Broken(Some(error::from_driver(&failure)));
                 }
                 Some((goes_on, Some(Ok(batch)))) => {
-                    tail = goes_on;
+                    cursor = goes_on;
                     batch
                 }
             };
-            let documents = batch.doc_slices().into_iter().flatten();
             let mut is_empty = true;
-            // One after the other: with a mark, what came before it has to be said already.
-            for document in documents {
+            // One after the other: with a mark, what came before it has to be said already. Nobody waits for room with the
+            // store in hand, which may be what makes it.
+            for document in batch.doc_slices().into_iter().flatten() {
+                let Some(inner) = store.upgrade() else {
+                    return Ended::Closed;
+                };
                 is_empty = false;
                 let document = document.ok().and_then(RawBsonRef::as_document);
-                if let Some(ended) = say(&ears, stop, inner.read_heard(document)).await {
+                has_begun |= document.is_some_and(|document| {
+                    let by = document.id("by");
+                    by.is_ok_and(|by| by == beginner)
+                });
+                // What does not say when it was told may be from long before.
+                let is_news = has_begun || document.is_none_or(|told| told_at(told).is_some());
+                let heard = is_news.then(|| inner.read_heard(document)).flatten();
+                drop(inner);
+                if let Some(ended) = say(&ears, stop, heard).await {
                     return ended;
                 }
             }
-            // The first answer may be older than the question. And with others there, it takes a mark of one's own: a
-            // server that has lost its office can have no news for long.
-            let counts = is_empty && !mem::take(&mut is_first) && !inner.has_company();
+            let Some((has_company, newest)) = store.upgrade().map(|inner| {
+                let newest = inner.primaries.newest();
+                (inner.has_company(), newest)
+            }) else {
+                return Ended::Closed;
+            };
+            // A server that has lost its office shows what it is given by the next one, when it is.
+            if newest != primary {
+                return Ended::Broken(None);
+            }
+            // The first answer is older than the question. And with others there, it takes a mark of one's own: a server
+            // that has lost its office can have no news for long.
+            let is_answer = !mem::take(&mut is_first);
+            *is_well |= is_answer;
+            let counts = is_answer && is_empty && !has_company;
             if let Some(ended) = say(&ears, stop, counts.then_some(Heard::UpTo(asked))).await {
                 return ended;
             }
@@ -272,27 +332,6 @@ impl Inner {
                 return;
             }
         }
-    }
-}
-
-/// What may have been told since then, by the database. The release before did not say, so that its clock has to do.
-fn since(place: ClusterTime) -> Document {
-    let begin = ClusterTime {
-        time: place.time.saturating_sub(BEFORE),
-        increment: 0,
-    };
-    let first = ObjectId::from_parts(begin.time, [0; 5], [0; 3]);
-    doc! { "$or": [
-        { TOLD_AT: { "$gt": begin } },
-        { TOLD_AT: { "$exists": false }, "_id": { "$gt": first } },
-    ] }
-}
-
-/// How it ends with a failure.
-fn ended(failure: Error) -> Ended {
-    match failure {
-        Error::Unavailable(_) => Ended::Broken(failure),
-        other => Ended::Lost(Some(other)),
     }
 }
 

@@ -6,13 +6,14 @@
 //! from here by then stands there, and of what is in both the greater step decides.
 
 use std::{
-    collections::{HashMap, VecDeque, hash_map},
+    collections::{HashMap, HashSet, VecDeque, hash_map},
     sync::Arc,
     time::Duration,
 };
 
 use moka::sync::Cache;
 use parking_lot::Mutex;
+use uuid::Uuid;
 
 use super::news::{Due, News, Owed};
 use crate::domain::{
@@ -266,6 +267,22 @@ impl Overlay {
         let records = &state.lanes[after.lane().number()].records;
         let first = records.partition_point(|owed| owed.position <= after);
         records.range(first..).take(limit).cloned().collect()
+    }
+
+    /// The entries that say what became of these messages, as far as that is not known to be followed.
+    pub(super) fn changes_told(&self, messages: &HashSet<MessageId>) -> Vec<Uuid> {
+        let state = self.state.lock();
+        let owed = state.lanes.iter().flat_map(|lane| &lane.records);
+        let told = owed.filter_map(|owed| match &owed.what {
+            Due::MessageChanged {
+                message_id,
+                entry_id,
+                state: Some(_),
+                ..
+            } if messages.contains(message_id) => Some(*entry_id),
+            _ => None,
+        });
+        told.collect()
     }
 
     /// How many records of a lane are not known to be followed.

@@ -61,8 +61,13 @@ impl Primaries {
         number.map(|number| *number).map_err(super::broken)
     }
 
+    /// The number of the newest, whether it shows all or not.
+    pub(super) fn newest(&self) -> u64 {
+        *self.newest.borrow()
+    }
+
     fn is_newest(&self, number: u64) -> bool {
-        *self.newest.borrow() == number
+        self.newest() == number
     }
 }
 

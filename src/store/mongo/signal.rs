@@ -10,8 +10,10 @@ use std::{
 use async_trait::async_trait;
 use mongodb::{
     bson::{
-        Binary, Bson, Document, RawDocument, RawDocumentBuf, Timestamp as ClusterTime, doc,
-        raw::RawBsonRef, spec::BinarySubtype,
+        Binary, Bson, Document, RawArrayBuf, RawDocument, RawDocumentBuf, Timestamp as ClusterTime,
+        doc,
+        raw::{RawBsonRef, cstr},
+        spec::BinarySubtype,
     },
     error::ErrorKind,
 };
@@ -23,6 +25,7 @@ use super::{
     Inner, MongoStore,
     attempt::Purpose,
     document::{self, Fields, unreadable},
+    error,
 };
 use crate::{
     domain::{
@@ -32,8 +35,9 @@ use crate::{
     store::{Heard, Queue, Signals},
 };
 
-/// How many bytes of signals are kept: far more than is told while a tail that broke is taken up again.
-const KEPT: u64 = 16 * 1024 * 1024;
+/// How many bytes of signals are kept: more than many busy processes tell while a tail that broke is taken up again, and
+/// few enough to be gone through whenever one is.
+const KEPT: u64 = 64 * 1024 * 1024;
 
 /// The server's code for a collection that is there already.
 const NAMESPACE_EXISTS: i32 = 48;
@@ -75,6 +79,7 @@ struct Marks {
     place: Option<ClusterTime>,
 }
 
+/// What a process tells last in one document. Who hears it has heard all that was told before.
 struct Mark {
     number: i64,
     /// From before it was told.
@@ -85,7 +90,7 @@ struct Mark {
 }
 
 impl Marks {
-    fn told(&mut self, number: i64) -> Option<&mut Mark> {
+    fn find(&mut self, number: i64) -> Option<&mut Mark> {
         self.told.iter_mut().find(|mark| mark.number == number)
     }
 
@@ -131,9 +136,9 @@ impl Signalling {
     }
 
     /// A majority has what was told with a mark.
-    fn is_kept(&self, number: i64) {
+    fn take_as_kept(&self, number: i64) {
         let mut marks = self.marks.lock();
-        if let Some(mark) = marks.told(number) {
+        if let Some(mark) = marks.find(number) {
             mark.is_kept = true;
         }
         // When there is no room, the next one that is heard counts for it.
@@ -147,7 +152,7 @@ impl Signalling {
     /// A mark of this process was heard; since when all was, if that is known with it.
     fn heard_own(&self, number: i64, at: Option<ClusterTime>) -> Option<Instant> {
         let mut marks = self.marks.lock();
-        if let Some(mark) = marks.told(number) {
+        if let Some(mark) = marks.find(number) {
             mark.heard = at;
         }
         marks.count()
@@ -206,8 +211,15 @@ impl Inner {
             .filter(doc! { "name": "signals" });
         let mut signals = signals.await?;
         while signals.advance().await? {
-            if signals.deserialize_current()?.options.capped != Some(true) {
+            let options = signals.deserialize_current()?.options;
+            if options.capped != Some(true) {
                 self.collections.signals.drop().await?;
+            } else if options.size.is_some_and(|size| size < KEPT) {
+                let grow = doc! { "collMod": "signals", "cappedSize": KEPT.cast_signed() };
+                if let Err(failure) = self.db.run_command(grow).await {
+                    // One of before 6.0 cannot.
+                    tracing::debug!(%failure, "MongoDB: the collection signals keeps its size");
+                }
             }
         }
         let create = self.db.create_collection("signals").capped(true);
@@ -219,21 +231,35 @@ impl Inner {
         }
     }
 
-    /// Tells signals with a mark; gives its number once a majority has it.
-    pub(super) async fn tell(&self, signals: Vec<Bson>) -> Result<i64> {
+    /// Tells signals with a mark.
+    async fn tell(&self, signals: Vec<Bson>) -> Result<()> {
         let mark = self.signalling.mark();
-        let all = doc! {
-            "by": document::id(self.instance),
+        self.insert_signals(self.instance, mark, signals).await?;
+        self.signalling.take_as_kept(mark);
+        Ok(())
+    }
+
+    /// Inserts a document of signals; returns once a majority has it. By a command, which the driver does not repeat on
+    /// another primary by itself: what was heard of the first might be undone then.
+    pub(super) async fn insert_signals(
+        &self,
+        by: Uuid,
+        mark: i64,
+        signals: Vec<Bson>,
+    ) -> Result<()> {
+        let told = doc! {
+            "by": document::id(by),
             "from": document::id(self.name()),
             "mark": mark,
             TOLD_AT: NOW,
             "signals": signals,
         };
-        let all = RawDocumentBuf::try_from(&all).map_err(|_| unreadable("signals"))?;
-        let insert = self.collections.signals.insert_one(all);
-        self.timed("mongodb.insert", insert).await?;
-        self.signalling.is_kept(mark);
-        Ok(mark)
+        let mut documents = RawArrayBuf::new();
+        documents.push(RawDocumentBuf::try_from(&told).map_err(|_| unreadable("signals"))?);
+        let command = self.raw_insert(cstr!("signals"), &documents);
+        let insert = self.db.run_raw_command(command);
+        let reply = self.timed("mongodb.insert", insert).await?;
+        error::check_reply(&reply)
     }
 
     /// What a document of signals says, to this process.
@@ -243,11 +269,12 @@ impl Inner {
             let at = told_at(document);
             return Ok(self.signalling.heard_own(mark, at).map(Heard::UpTo));
         }
-        if self.signalling.is_old(by, mark) {
+        let signals = document.array("signals")?;
+        if signals.is_empty() || self.signalling.is_old(by, mark) {
             return Ok(None);
         }
         let from = ProcessId(document.id("from")?);
-        let signals = document.array("signals")?.into_iter();
+        let signals = signals.into_iter();
         let signals = signals.map(|signal| {
             let signal = signal.map_err(|_| unreadable("signals"))?;
             decode(signal.as_document().ok_or_else(|| unreadable("signals"))?)
@@ -400,7 +427,7 @@ impl Signals for MongoStore {
         let signals: Vec<Bson> = signals.iter().map(|signal| encode(signal).into()).collect();
         let patience = inner.attempt_time();
         let told = inner.attempt(Purpose::Upkeep, patience, move |inner| async move {
-            inner.tell(signals).await.map(drop)
+            inner.tell(signals).await
         });
         told.await
     }
@@ -430,14 +457,14 @@ mod tests {
         let [first, second, third] = [(); 3].map(|()| signalling.mark());
         assert_eq!(signalling.heard_own(first, Some(NOW)), None);
         assert_eq!(signalling.heard_own(second, Some(LATER)), None);
-        signalling.is_kept(third);
+        signalling.take_as_kept(third);
         assert_eq!(signalling.place(), None);
-        signalling.is_kept(second);
+        signalling.take_as_kept(second);
         assert_eq!(signalling.place(), Some(LATER));
         let mut heard = signalling.heard.try_lock().expect("nobody else hears");
         assert!(matches!(heard.try_recv(), Ok(Heard::UpTo(_))));
         // It came before one that counted already.
-        signalling.is_kept(first);
+        signalling.take_as_kept(first);
         assert!(heard.try_recv().is_err());
         assert!(signalling.heard_own(third, Some(LATER)).is_some());
     }
