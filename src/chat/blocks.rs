@@ -56,11 +56,12 @@ impl Blocks {
         }
     }
 
-    async fn estranged_from(&self, user: UserId) -> Result<Estranged> {
-        if let Some(known) = self.estranged.get(&user) {
-            return Ok(known);
+    /// What is in memory counts when it `is_trusted`.
+    async fn estranged_from(&self, user: UserId, is_trusted: bool) -> Result<Estranged> {
+        match self.estranged.get(&user).filter(|_| is_trusted) {
+            Some(known) => Ok(known),
+            None => self.look_up(user).await,
         }
-        self.look_up(user).await
     }
 
     async fn look_up(&self, user: UserId) -> Result<Estranged> {
@@ -94,7 +95,8 @@ impl Blocks {
 impl Chat {
     /// From whom a user is estranged, when it is in memory.
     pub fn known_estranged(&self, user: UserId) -> Option<Estranged> {
-        self.0.blocks.estranged.get(&user)
+        let known = self.0.blocks.estranged.get(&user);
+        known.filter(|_| self.0.trust.holds())
     }
 
     /// From whom a user is estranged: neither sees the other online or typing, or writes to the other alone.
@@ -102,7 +104,8 @@ impl Chat {
     /// # Errors
     /// The store's.
     pub async fn estranged(&self, user: UserId) -> Result<Estranged> {
-        self.0.blocks.estranged_from(user).await
+        let is_trusted = self.0.trust.holds();
+        self.0.blocks.estranged_from(user, is_trusted).await
     }
 
     /// From whom those are estranged who want to write to one other person.
@@ -244,11 +247,10 @@ impl Chat {
     }
 
     async fn check_peace_with(&self, viewer: UserId, peer: UserId) -> Result<()> {
-        let blocks = &self.0.blocks;
-        let mut estranged = blocks.estranged_from(viewer).await?;
+        let mut estranged = self.estranged(viewer).await?;
         // On another process the block may have been taken back.
         if estranged.contains(&peer) && self.0.store.is_shared() {
-            estranged = blocks.look_up(viewer).await?;
+            estranged = self.0.blocks.look_up(viewer).await?;
         }
         check(&estranged, peer)
     }

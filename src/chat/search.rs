@@ -149,8 +149,11 @@ impl Chat {
             known = index.catalogue().await?;
             let is_at_work = known.number != number && !index.leads(&known);
             if !is_at_work || follower.is_late(patience) {
+                let since = Instant::now();
                 known = self.index_news(known).await?;
-                follower.waiting = None;
+                // What came meanwhile has waited since.
+                let index = stand.index;
+                follower.waiting = Some(Waiting { since, index });
             }
         }
         follower.known = Some(known);
@@ -169,22 +172,29 @@ impl Chat {
         index.catalogue().await
     }
 
-    /// Indexes all that is new behind a catalogue, and gives the one that there is then.
+    /// Indexes all that is new behind a catalogue, and gives the one that there is then. What comes meanwhile is gathered
+    /// again.
     async fn index_news(&self, mut known: Catalogue) -> Result<Catalogue> {
         let index = &self.0.index;
         loop {
-            let (news, up_to) = match self.0.hub.recent_since(&known.live) {
-                Some(recent) => taken(recent),
-                None => index.read_news(&known).await?,
+            let recent = self.0.hub.recent_since(&known.live);
+            let (news, up_to, is_all) = if let Some((recent, up_to)) = recent {
+                (taken(recent), up_to, true)
+            } else {
+                let (news, up_to) = index.read_news(&known).await?;
+                let is_all = known.live.includes(&up_to);
+                (news, up_to, is_all)
             };
-            if known.live.includes(&up_to) {
+            if !known.live.includes(&up_to) {
+                match index.add(&known, news, up_to).await? {
+                    Some(added) => known = added,
+                    // Another process was faster.
+                    None => return index.catalogue().await,
+                }
+            }
+            if is_all {
                 self.0.indexed.notify_one();
                 return Ok(known);
-            }
-            match index.add(&known, news, up_to).await? {
-                Some(added) => known = added,
-                // Another process was faster.
-                None => return index.catalogue().await,
             }
         }
     }
@@ -266,7 +276,7 @@ impl Follower {
 }
 
 /// What the hub has told.
-fn taken((events, up_to): (Vec<Arc<LogEvent>>, Progress)) -> (News, Progress) {
+fn taken(events: Vec<Arc<LogEvent>>) -> News {
     let mut news = News::default();
     for event in events {
         match &event.told {
@@ -278,7 +288,7 @@ fn taken((events, up_to): (Vec<Arc<LogEvent>>, Progress)) -> (News, Progress) {
             Told::MessageChanged(_) | Told::ConversationChanged(_) | Told::Nothing => {}
         }
     }
-    (news, up_to)
+    news
 }
 
 /// Puts the messages of each conversation in the order of their seqs, in the places that the list has for them: two

@@ -84,7 +84,7 @@ struct Tail {
 }
 
 impl Inner {
-    /// Hears as long as the store is open.
+    /// Hears as long as the store is open; from the first time on that somebody wants to.
     pub(super) async fn keep_hearing(store: Weak<Self>) {
         let mut is_well = true;
         loop {
@@ -150,6 +150,9 @@ impl Inner {
             time: from.time.saturating_sub(BEFORE),
             increment: 0,
         };
+        if self.stop.is_cancelled() {
+            return Err(Ended::Closed);
+        }
         // What does not say when it was told is of the release before.
         let news = doc! { TOLD_AT: { "$not": { "$lte": begin } } };
         let cursor = self

@@ -142,7 +142,6 @@ async fn open_with(
     begin(inner).await.map_err(unreadable)?;
     inner.beside(Inner::keep_following(Arc::downgrade(inner)));
     inner.beside(Inner::keep_looking(Arc::downgrade(inner)));
-    inner.beside(Inner::keep_hearing(Arc::downgrade(inner)));
     Ok(store)
 }
 

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::Entry},
-    sync::atomic::{AtomicBool, AtomicI64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
     time::Instant,
 };
 
@@ -65,6 +68,8 @@ pub(super) struct Signalling {
     /// which has told it again since, or was heard before.
     others: Mutex<HashMap<Uuid, i64>>,
     pub(super) ears: mpsc::Sender<Heard>,
+    /// Whether anybody wants to hear.
+    is_heard: AtomicBool,
     /// Whether the tail is followed.
     pub(super) listens: AtomicBool,
     heard: tokio::sync::Mutex<mpsc::Receiver<Heard>>,
@@ -113,6 +118,7 @@ impl Default for Signalling {
             marks: Mutex::default(),
             others: Mutex::default(),
             ears,
+            is_heard: AtomicBool::new(false),
             listens: AtomicBool::new(false),
             heard: tokio::sync::Mutex::new(heard),
         }
@@ -433,7 +439,12 @@ impl Signals for MongoStore {
     }
 
     async fn hear(&self) -> Heard {
-        let mut heard = self.inner.signalling.heard.lock().await;
+        let signalling = &self.inner.signalling;
+        if !signalling.is_heard.swap(true, Ordering::Relaxed) {
+            let inner = &self.inner;
+            inner.beside(Inner::keep_hearing(Arc::downgrade(inner)));
+        }
+        let mut heard = signalling.heard.lock().await;
         match heard.recv().await {
             Some(heard) => heard,
             None => std::future::pending().await,

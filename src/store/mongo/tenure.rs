@@ -31,7 +31,7 @@ pub(super) struct Tenure {
     pub(super) followed: Position,
 }
 
-fn decode_tenure(found: &RawDocument) -> Result<(Lane, Tenure)> {
+pub(super) fn decode_tenure(found: &RawDocument) -> Result<(Lane, Tenure)> {
     let lane = usize::try_from(found.number("_id")?).ok();
     let lane = lane.and_then(Lane::new).ok_or_else(|| unreadable("lane"))?;
     let holder = found.id_if_any("holder")?;

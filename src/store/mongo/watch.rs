@@ -12,7 +12,13 @@ use mongodb::{
     options::ReadConcern,
 };
 
-use super::{Inner, attempt::Purpose, document::Fields, error, tenure::Tenure};
+use super::{
+    Inner,
+    attempt::Purpose,
+    document::Fields,
+    error,
+    tenure::{Tenure, decode_tenure},
+};
 use crate::{
     domain::{Lane, Position, Progress},
     error::{Error, Result},
@@ -83,9 +89,11 @@ impl Inner {
         // was not there before.
         let lanes = self.lanes(Purpose::Upkeep, deadline).await?;
         let living = self.living(Purpose::Upkeep, deadline).await?;
+        let taken: Vec<Lane> = lanes.keys().copied().collect();
         let heads = self
-            .insist(Purpose::Upkeep, deadline, |inner| async move {
-                inner.read_heads().await
+            .insist(Purpose::Upkeep, deadline, move |inner| {
+                let taken = taken.clone();
+                async move { inner.heads_of(taken.into_iter()).await }
             })
             .await?;
         let me = self.name();
@@ -188,6 +196,13 @@ impl Inner {
 
     /// Where all lanes end.
     pub(super) async fn read_heads(&self) -> Result<Progress> {
+        let taken = self.collections.lanes.find(doc! {});
+        let taken = self.all(taken, decode_tenure).await?;
+        self.heads_of(taken.into_iter().map(|(lane, _)| lane)).await
+    }
+
+    /// Where these lanes end, which are all that were ever taken. The first may hold what is from before there were lanes.
+    async fn heads_of(&self, taken: impl Iterator<Item = Lane>) -> Result<Progress> {
         let last_of = |lane: Lane| {
             vec![
                 doc! { "$match": { "position": super::document::behind(lane.start()) } },
@@ -197,7 +212,8 @@ impl Inner {
             ]
         };
         let mut pipeline = last_of(Lane::FIRST);
-        pipeline.extend(Lane::all().skip(1).map(|lane| {
+        let others = taken.filter(|lane| *lane != Lane::FIRST);
+        pipeline.extend(others.map(|lane| {
             doc! { "$unionWith": { "coll": "messages", "pipeline": last_of(lane) } }
         }));
         let heads = self
