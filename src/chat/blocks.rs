@@ -31,10 +31,19 @@ const CACHED_USERS: u64 = 100_000;
 /// Those whom someone has blocked, with those who have blocked this one.
 pub type Estranged = Arc<HashSet<UserId>>;
 
+/// How long an answer counts while it is not known whether a change would have been heard of.
+const FRESH: Duration = Duration::from_millis(800);
+
+#[derive(Clone)]
+struct LookedUp {
+    estranged: Estranged,
+    at: Instant,
+}
+
 /// Who is estranged from whom, in memory first.
 pub(super) struct Blocks {
     store: DynStore,
-    estranged: Cache<UserId, Estranged>,
+    estranged: Cache<UserId, LookedUp>,
     /// Counts the changes that were made here: what was read before one may be out of date.
     changes: Mutex<u64>,
     /// Blocks change one by one, so that watchers hear of them in the order in which they came to be.
@@ -56,21 +65,28 @@ impl Blocks {
         }
     }
 
-    /// What is in memory counts when it `is_trusted`.
+    /// What is in memory counts when it `is_trusted`, or was looked up just now.
+    fn known(&self, user: UserId, is_trusted: bool) -> Option<Estranged> {
+        let known = self.estranged.get(&user);
+        let known = known.filter(|known| is_trusted || known.at.elapsed() < FRESH);
+        known.map(|known| known.estranged)
+    }
+
     async fn estranged_from(&self, user: UserId, is_trusted: bool) -> Result<Estranged> {
-        match self.estranged.get(&user).filter(|_| is_trusted) {
+        match self.known(user, is_trusted) {
             Some(known) => Ok(known),
             None => self.look_up(user).await,
         }
     }
 
     async fn look_up(&self, user: UserId) -> Result<Estranged> {
-        let before = *self.changes.lock();
+        let (before, at) = (*self.changes.lock(), Instant::now());
         let others = self.store.estranged_from(user).await?;
         let estranged = Estranged::new(others.into_iter().collect());
         let changes = self.changes.lock();
         if *changes == before {
-            self.estranged.insert(user, estranged.clone());
+            let estranged = Arc::clone(&estranged);
+            self.estranged.insert(user, LookedUp { estranged, at });
         }
         Ok(estranged)
     }
@@ -95,8 +111,7 @@ impl Blocks {
 impl Chat {
     /// From whom a user is estranged, when it is in memory.
     pub fn known_estranged(&self, user: UserId) -> Option<Estranged> {
-        let known = self.0.blocks.estranged.get(&user);
-        known.filter(|_| self.0.trust.holds())
+        self.0.blocks.known(user, self.0.trust.holds())
     }
 
     /// From whom a user is estranged: neither sees the other online or typing, or writes to the other alone.

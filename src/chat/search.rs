@@ -148,12 +148,13 @@ impl Chat {
             let number = known.number;
             known = index.catalogue().await?;
             let is_at_work = known.number != number && !index.leads(&known);
-            if !is_at_work || follower.is_late(patience) {
-                let since = Instant::now();
+            if is_at_work && follower.is_done(&known) {
+                follower.waiting = Some(Waiting::from(&stand));
+            } else if !is_at_work || follower.is_late(patience) {
+                // What comes meanwhile has waited since.
+                let waiting = Waiting::from(&stand);
                 known = self.index_news(known).await?;
-                // What came meanwhile has waited since.
-                let index = stand.index;
-                follower.waiting = Some(Waiting { since, index });
+                follower.waiting = Some(waiting);
             }
         }
         follower.known = Some(known);
@@ -235,6 +236,17 @@ struct Follower {
 struct Waiting {
     since: Instant,
     index: u64,
+    progress: Progress,
+}
+
+impl Waiting {
+    fn from(stand: &Stand) -> Self {
+        Self {
+            since: Instant::now(),
+            index: stand.index,
+            progress: stand.progress,
+        }
+    }
 }
 
 impl Follower {
@@ -250,13 +262,16 @@ impl Follower {
             self.waiting = None;
             return false;
         }
-        let waiting = self.waiting.get_or_insert_with(|| Waiting {
-            since: Instant::now(),
-            index: stand.index,
-        });
+        let waiting = self.waiting.get_or_insert_with(|| Waiting::from(stand));
         let patience = if leads { GATHER } else { GATHER + patience };
         let is_much = leads && stand.index >= waiting.index + MANY;
         is_much || waiting.since.elapsed() >= patience
+    }
+
+    /// Whether all that waited is indexed by now, so that the rest waits for less long.
+    fn is_done(&self, known: &Catalogue) -> bool {
+        let waiting = self.waiting.as_ref();
+        waiting.is_some_and(|waiting| known.live.includes(&waiting.progress))
     }
 
     /// How many entries wait, at least one where any do.

@@ -149,7 +149,7 @@ impl Default for Limits {
             waiting_hashes: 256,
             session_cache: Duration::from_secs(4),
             profile_cache: Duration::from_secs(4),
-            block_cache: Duration::from_secs(10),
+            block_cache: Duration::from_secs(4),
             index_patience: Duration::from_millis(500),
             marks_at_once: 1_000,
             deletion_settles: Duration::from_mins(1),

@@ -89,11 +89,9 @@ impl Inner {
         // was not there before.
         let lanes = self.lanes(Purpose::Upkeep, deadline).await?;
         let living = self.living(Purpose::Upkeep, deadline).await?;
-        let taken: Vec<Lane> = lanes.keys().copied().collect();
         let heads = self
-            .insist(Purpose::Upkeep, deadline, move |inner| {
-                let taken = taken.clone();
-                async move { inner.heads_of(taken.into_iter()).await }
+            .insist(Purpose::Upkeep, deadline, |inner| async move {
+                inner.read_heads().await
             })
             .await?;
         let me = self.name();
@@ -194,15 +192,11 @@ impl Inner {
         });
     }
 
-    /// Where all lanes end.
+    /// Where all lanes end: those that were ever taken, and the first, which may hold what is from before there were lanes.
+    /// What is not taken at the call may be left out.
     pub(super) async fn read_heads(&self) -> Result<Progress> {
         let taken = self.collections.lanes.find(doc! {});
         let taken = self.all(taken, decode_tenure).await?;
-        self.heads_of(taken.into_iter().map(|(lane, _)| lane)).await
-    }
-
-    /// Where these lanes end, which are all that were ever taken. The first may hold what is from before there were lanes.
-    async fn heads_of(&self, taken: impl Iterator<Item = Lane>) -> Result<Progress> {
         let last_of = |lane: Lane| {
             vec![
                 doc! { "$match": { "position": super::document::behind(lane.start()) } },
@@ -212,7 +206,8 @@ impl Inner {
             ]
         };
         let mut pipeline = last_of(Lane::FIRST);
-        let others = taken.filter(|lane| *lane != Lane::FIRST);
+        let others = taken.iter().map(|(lane, _)| *lane);
+        let others = others.filter(|lane| *lane != Lane::FIRST);
         pipeline.extend(others.map(|lane| {
             doc! { "$unionWith": { "coll": "messages", "pipeline": last_of(lane) } }
         }));
