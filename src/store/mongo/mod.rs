@@ -35,6 +35,7 @@ mod seal;
 mod search;
 mod session;
 mod signal;
+mod signalling;
 mod tenure;
 mod terms;
 mod transfer;
@@ -73,7 +74,7 @@ use self::{
     primaries::Primaries,
     query::Documents,
     registration::Registration,
-    signal::Signalling,
+    signalling::Signalling,
     terms::Terms,
     watch::Alone,
 };
