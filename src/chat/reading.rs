@@ -15,7 +15,7 @@ use crate::{
 const SHORTLY: Duration = Duration::from_secs(1);
 
 /// How much older something may be that shows late, be it as another server has to take over.
-const LATE: Duration = Duration::from_secs(10);
+pub(super) const LATE: Duration = Duration::from_secs(10);
 
 /// How often marks are looked for at most because other processes have moved some: of a mark that moves again and again
 /// only the newest state is told.
@@ -132,50 +132,6 @@ impl Chat {
             }))
         };
         Ok(moved.iter().filter_map(event).collect())
-    }
-}
-
-/// What a reader was told of read marks when a subscription began. What is told live may have been read before that, by a
-/// server that was then long in telling it.
-pub(super) struct HadReads {
-    /// What moved before was told by the subscription's cursor, or shows later than anything may.
-    since: Stamp,
-    /// What has moved by then is told live no more once all up to here was.
-    until: Stamp,
-    seqs: HashMap<(ConversationId, UserId), Seq>,
-}
-
-impl HadReads {
-    /// Of one who goes on from `cursor` and was told these, where all moves up to `stood` had been told before.
-    pub(super) fn new(cursor: Stamp, told: &[Arc<ReadEvent>], stood: Stamp) -> Self {
-        let late = Stamp::try_from(LATE.as_millis()).unwrap_or(Stamp::MAX);
-        // What is still told live is at most so old, and the state of which it is a part moved at about the same time.
-        let oldest = stood.saturating_sub(late.saturating_mul(2));
-        let told = told.iter().filter(|event| event.stamp > oldest);
-        let newest = told.clone().map(|event| event.stamp).max();
-        Self {
-            since: cursor.saturating_sub(late),
-            until: newest.unwrap_or(cursor).max(cursor).saturating_add(late),
-            seqs: told
-                .map(|event| {
-                    (
-                        (event.conversation.id, event.reader.id),
-                        event.last_read.seq,
-                    )
-                })
-                .collect(),
-        }
-    }
-
-    /// Whether a mark that is told live says nothing new.
-    pub(super) fn has(&self, event: &ReadEvent) -> bool {
-        let had = self.seqs.get(&(event.conversation.id, event.reader.id));
-        event.stamp <= self.since || had.is_some_and(|seq| *seq >= event.last_read.seq)
-    }
-
-    /// Whether nothing is told live any more that may be older, where all moves up to a stamp were told.
-    pub(super) fn is_over(&self, told: Stamp) -> bool {
-        told > self.until
     }
 }
 

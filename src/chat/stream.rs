@@ -1,23 +1,23 @@
 //! The stream of what the log holds: first what was missed, then live, each entry once and each conversation in its
 //! order.
 
+mod marks;
+
 use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::broadcast::error::RecvError;
 
+use self::marks::Marks;
 use super::{
     Chat, Connection, LogSource, Target,
     cursor::{Claim, Had, News},
-    reading::HadReads,
     replay::Replay,
     seen::{StreamEvent, newest_states},
 };
 use crate::{
-    domain::{
-        ConversationId, ConversationRef, Position, Progress, ReadEvent, Stamp, Stand, UserId,
-    },
+    domain::{Conversation, ConversationRef, Position, Progress, ReadEvent, Stand, UserId},
     error::{Error, Result},
-    realtime::{LogReceiver, Reads},
+    realtime::LogReceiver,
 };
 
 /// An event as it goes to one subscription.
@@ -41,13 +41,7 @@ pub struct LogStream {
     /// The cursor of what was delivered last; at first that of where it began.
     cursor: Arc<str>,
     receiver: LogReceiver,
-    reads: Reads,
-    /// Read marks that are still to be told.
-    marks: VecDeque<Arc<ReadEvent>>,
-    /// Up to which they were told.
-    had_reads: Stamp,
-    /// Those that were told when it went on from a cursor, as long as older ones may be told live.
-    had_at_begin: Option<Box<HadReads>>,
+    marks: Marks,
     /// What the receiver brings up to here was delivered, or does not concern this subscription.
     stand: Arc<Stand>,
     /// What was missed, while that is told.
@@ -123,10 +117,7 @@ impl Chat {
             claim,
             cursor: "".into(),
             receiver,
-            reads,
-            marks: VecDeque::new(),
-            had_reads: stand.reads,
-            had_at_begin: None,
+            marks: Marks::new(reads, stand.reads),
             stand,
             missed: None,
             is_over: false,
@@ -147,6 +138,11 @@ impl Chat {
         }
         Ok(source)
     }
+}
+
+/// Whether a subscription with this target, if any, tells of a conversation.
+fn is_wanted(target: Option<&Target>, conversation: &Conversation) -> bool {
+    target.is_none_or(|target| target.is(conversation))
 }
 
 impl LogStream {
@@ -186,11 +182,11 @@ impl LogStream {
             self.write(&Had {
                 progress: since,
                 terms: self.chat.0.hub.terms(&since).unwrap_or_default(),
-                reads: reads.unwrap_or(self.had_reads),
+                reads: reads.unwrap_or(self.marks.had()),
             })
         };
         if let Some(reads) = reads {
-            self.had_reads = reads;
+            self.marks.go_on_from(reads);
             let is_own = given
                 .iter()
                 .all(|(read, _)| read.is_own || read.reads != Some(reads));
@@ -204,18 +200,11 @@ impl LogStream {
         if self.claim.news != News::Everything {
             return Ok(());
         }
-        let moved = self
-            .chat
-            .moved_since(self.viewer, self.had_reads, is_own)
-            .await?;
-        self.had_at_begin = Some(Box::new(HadReads::new(
-            self.had_reads,
-            &moved,
-            self.stand.reads,
-        )));
-        for mark in moved {
-            self.take_mark(mark);
-        }
+        let had = self.marks.had();
+        let moved = self.chat.moved_since(self.viewer, had, is_own).await?;
+        let target = self.target.as_ref();
+        self.marks
+            .tell_missed(moved, self.stand.reads, |of| is_wanted(target, of));
         Ok(())
     }
 
@@ -295,21 +284,20 @@ impl LogStream {
             if self.is_over {
                 return Err(Error::no_conversation("in.conversationId"));
             }
-            if let Some(mark) = self.marks.pop_front() {
+            if let Some(mark) = self.marks.pop() {
                 if self.is_to_be_told(&mark) {
                     return Ok(Some(self.deliver_mark(mark)));
                 }
                 continue;
             }
             let told = if self.claim.news == News::Everything {
-                // Before what may have been told by then is looked for.
-                let stood = (self.had_at_begin.as_ref()).map(|_| self.chat.0.hub.stand().reads);
+                let (hub, target) = (&self.chat.0.hub, self.target.as_ref());
+                let stood = || hub.stand().reads;
                 tokio::select! {
                     biased;
                     told = self.receiver.recv() => told,
-                    marks = self.reads.next() => {
-                        self.take_marks(marks.ok_or(Error::ResyncRequired)?);
-                        self.had_at_begin.take_if(|had| stood.is_some_and(|stood| had.is_over(stood)));
+                    taken_up = self.marks.take_up(stood, |of| is_wanted(target, of)) => {
+                        taken_up.ok_or(Error::ResyncRequired)?;
                         continue;
                     }
                 }
@@ -322,8 +310,7 @@ impl LogStream {
                         continue;
                     }
                     self.stand = event.stand.clone();
-                    let target = self.target.as_ref();
-                    if target.is_some_and(|target| !target.is(&event.conversation)) {
+                    if !is_wanted(self.target.as_ref(), &event.conversation) {
                         continue;
                     }
                     let told = StreamEvent::of(&event, self.viewer);
@@ -341,11 +328,8 @@ impl LogStream {
 
     /// What its reader has had where the log stands here; all read marks that were told by then, if none waits.
     fn had_with(&mut self, stand: &Stand) -> Had {
-        if self.marks.is_empty() && self.reads.is_current() {
-            self.had_reads = self.had_reads.max(stand.reads);
-        }
         Had {
-            reads: self.had_reads,
+            reads: self.marks.had_with(stand.reads),
             ..stand.into()
         }
     }
@@ -357,23 +341,6 @@ impl LogStream {
         self.claim.news.tells(&event).then_some(event)
     }
 
-    /// Takes note of read marks that moved in conversations that this subscription tells of.
-    fn take_marks(&mut self, marks: Vec<((ConversationId, UserId), Arc<ReadEvent>)>) {
-        for (_, mark) in marks {
-            let had = self.had_at_begin.as_ref();
-            if !had.is_some_and(|had| had.has(&mark)) {
-                self.take_mark(mark);
-            }
-        }
-    }
-
-    fn take_mark(&mut self, mark: Arc<ReadEvent>) {
-        let target = self.target.as_ref();
-        if target.is_none_or(|target| target.is(&mark.conversation)) {
-            self.marks.push_back(mark);
-        }
-    }
-
     /// Whether a mark still says something: nothing more is told of what the viewer has left, and what its reader has
     /// sent since says that it has read further.
     fn is_to_be_told(&self, mark: &ReadEvent) -> bool {
@@ -383,13 +350,10 @@ impl LogStream {
             && self.chat.is_member(self.viewer, &mark.conversation)
     }
 
-    /// A read mark has no place in the log: it stands where its reader is. Its cursor differs all the same, so that one
-    /// that is lost on the way is missed.
+    /// A read mark has no place in the log: it stands where its reader is.
     fn deliver_mark(&mut self, mark: Arc<ReadEvent>) -> Delivery {
-        let least = self.had_reads + i64::from(mark.stamp <= self.had_reads);
-        self.had_reads = mark.stamp.max(least);
         let had = Had {
-            reads: self.had_reads,
+            reads: self.marks.tell(&mark),
             ..(&*self.stand).into()
         };
         self.deliver(StreamEvent::ConversationRead(mark), &had, true)
@@ -426,7 +390,7 @@ impl LogStream {
                     let had = Had {
                         terms: self.chat.0.hub.terms(&had).unwrap_or_default(),
                         progress: had,
-                        reads: self.had_reads,
+                        reads: self.marks.had(),
                     };
                     return Ok(Some(self.deliver(event, &had, false)));
                 }

@@ -129,11 +129,9 @@ async fn a_check_finds_what_search_does_not(kind: StoreKind) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_mongodb_itself_finds_damaged_is_told() {
-    let Some(mut server) = or_skipped("MongoDB", mongod::own().await) else {
+    let Some(server) = or_skipped("MongoDB", mongod::with_fail_points().await) else {
         return;
     };
-    let arguments = ["--replSet", "rs0", "--setParameter", "enableTestCommands=1"];
-    server.restart_with(&arguments).await.expect("restarts");
     let app = TestApp::at(Place::mongo(&server.uri_for("chat")), |_| {}).await;
     app.user("ann").await;
     let place = app.stop().await;

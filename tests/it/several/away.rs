@@ -17,12 +17,11 @@ async fn a_session_that_ended_meanwhile_is_told_nothing_more() {
     };
     let link = Link::to(mongod.address()).await;
     let app = TestApp::at(Place::mongo(&mongod.uri_for("chat")), hears_only).await;
-    let through = format!("mongodb://{}/chat?directConnection=true", link.address);
     let short = |config: &mut chinwag::app::Config| {
         hears_only(config);
         config.limits.hearing_lasts = Duration::from_millis(800);
     };
-    let cut_off = TestApp::at(Place::mongo(&through), short).await;
+    let cut_off = TestApp::at(Place::mongo(&link.uri_for("chat")), short).await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let other = bob.sign_in_again().await;
     let mut ended = Feed::live(cut_off.address, &other).await;
@@ -52,9 +51,8 @@ async fn connections_that_go_dead_are_left_behind() {
         return;
     };
     let link = Link::to(mongod.address()).await;
-    let through = format!("mongodb://{}/chat?directConnection=true", link.address);
     let app = TestApp::at(Place::mongo(&mongod.uri_for("chat")), hears_only).await;
-    let stranded = TestApp::at(Place::mongo(&through), hears_only).await;
+    let stranded = TestApp::at(Place::mongo(&link.uri_for("chat")), hears_only).await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     ann.send(&bob, "before").await;
     let mut reader = Reader::open(stranded.address, &bob, json!({})).await;
@@ -85,14 +83,13 @@ async fn one_that_was_taken_for_dead_and_comes_back_has_its_people_online_again(
         return;
     };
     let link = Link::to(mongod.address()).await;
-    let through = format!("mongodb://{}/chat?directConnection=true", link.address);
     let short_lease = |config: &mut chinwag::app::Config| {
         hears_only(config);
         config.limits.lease_renewal = Duration::from_millis(200);
         config.store_limits.lease = Duration::from_secs(3);
     };
     let app = TestApp::at(Place::mongo(&mongod.uri_for("chat")), short_lease).await;
-    let away = TestApp::at(Place::mongo(&through), short_lease).await;
+    let away = TestApp::at(Place::mongo(&link.uri_for("chat")), short_lease).await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let (mut here, _) = watch(&app, &ann).await;
     let (mut there, mut joined) = watch(&away, &bob).await;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use chinwag::app::Config;
-use mongodb::bson::{Bson, Document, Timestamp, doc};
-use serde_json::json;
+use chinwag::{app::Config, domain::UserId};
+use mongodb::bson::{Binary, Bson, DateTime, Document, Timestamp, doc, spec::BinarySubtype};
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{hears_only, moved};
 use crate::support::{
-    TestApp, acts::with, app::Place, feed::Feed, link::Link, mongod::own, or_skipped,
+    TestApp, acts::with, app::Place, eventually, feed::Feed, link::Link, mongod::own, or_skipped,
 };
 
 /// Such that it never has to look by itself whether it still hears.
@@ -20,6 +21,13 @@ fn hears_for_long(config: &mut Config) {
 async fn database(uri: &str) -> mongodb::Database {
     let client = mongodb::Client::with_uri_str(uri).await;
     client.expect("a client").database("chat")
+}
+
+fn binary(id: Uuid) -> Binary {
+    Binary {
+        subtype: BinarySubtype::Uuid,
+        bytes: id.into_bytes().to_vec(),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,6 +87,37 @@ async fn who_was_away_while_the_release_before_told_more_than_is_kept_looks_at_e
     misses_much(None).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_release_before_told_long_ago_is_not_heard() {
+    let Some(mongod) = or_skipped("mongod", own().await) else {
+        return;
+    };
+    let uri = mongod.uri_for("chat");
+    let first = TestApp::at(Place::mongo(&uri), hears_for_long).await;
+    let (ann, bob) = (first.user("ann").await, first.user("bob").await);
+    let UserId(gone) = UserId::parse(&ann.id).expect("an id");
+    // It does not say when, and its process is no more.
+    let told = doc! {
+        "by": binary(Uuid::new_v4()), "from": binary(Uuid::new_v4()), "mark": 1_i64,
+        "signals": [{ "is": "sockets", "user": binary(gone), "count": 1_i64, "closedAt": DateTime::MIN }],
+    };
+    let signals = database(&uri).await.collection::<Document>("signals");
+    signals.insert_one(told).await.expect("is told");
+    let beside = first.beside(hears_for_long).await;
+    // Whoever comes now is heard behind all that.
+    let _socket = first.socket(&bob).await;
+    let there = moved(&bob, &beside);
+    let mut online = Value::Null;
+    eventually("who comes is heard", async || {
+        online = there.ok("{ onlineUsers { username } }", json!({})).await["onlineUsers"].take();
+        online.as_array().is_some_and(|online| !online.is_empty())
+    })
+    .await;
+    assert_eq!(online, json!([{ "username": "bob" }]));
+    first.stop().await;
+    beside.stop().await;
+}
+
 /// Who is away while more is told than is kept, at this time.
 async fn misses_much(told_at: Option<Timestamp>) {
     let Some(mongod) = or_skipped("mongod", own().await) else {
@@ -86,9 +125,8 @@ async fn misses_much(told_at: Option<Timestamp>) {
     };
     let uri = mongod.uri_for("chat");
     let link = Link::to(mongod.address()).await;
-    let through = format!("mongodb://{}/chat?directConnection=true", link.address);
     let app = TestApp::at(Place::mongo(&uri), hears_for_long).await;
-    let away = TestApp::at(Place::mongo(&through), hears_for_long).await;
+    let away = TestApp::at(Place::mongo(&link.uri_for("chat")), hears_for_long).await;
     let (ann, bob) = (app.user("ann").await, app.user("bob").await);
     let other = bob.sign_in_again().await;
     let mut ended = Feed::live(away.address, &other).await;
@@ -102,7 +140,7 @@ async fn misses_much(told_at: Option<Timestamp>) {
     // More than the collection holds.
     let signals = database(&uri).await.collection::<Document>("signals");
     for mark in 0..10_i64 {
-        let id = || Bson::from(mongodb::bson::Uuid::new());
+        let id = || Bson::from(binary(Uuid::new_v4()));
         let mut filling = doc! {
             "by": id(), "from": id(), "mark": mark, "signals": [], "filling": "x".repeat(10_000_000),
         };

@@ -12,11 +12,9 @@ const SLOW: &str = "slow";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mark_that_is_told_late_tells_nothing_older_than_what_was_told() {
-    let Some(mut server) = or_skipped("MongoDB", mongod::own().await) else {
+    let Some(server) = or_skipped("MongoDB", mongod::with_fail_points().await) else {
         return;
     };
-    let arguments = ["--replSet", "rs0", "--setParameter", "enableTestCommands=1"];
-    server.restart_with(&arguments).await.expect("restarts");
     let uri = server.uri_for("chat");
     let start = async |uri: String| {
         let uri = SecretString::from(uri);

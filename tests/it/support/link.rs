@@ -29,6 +29,14 @@ pub struct Link {
 }
 
 impl Link {
+    /// The connection string for a database of a MongoDB behind it.
+    pub fn uri_for(&self, database: &str) -> String {
+        format!(
+            "mongodb://{}/{database}?directConnection=true",
+            self.address
+        )
+    }
+
     pub async fn to(address: String) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let listener = listener.await.expect("a free port");

@@ -77,6 +77,11 @@ pub async fn own() -> Result<OwnMongod, String> {
     OwnMongod::start(&["--replSet", "rs0"]).await
 }
 
+/// The same, which can be told to fail.
+pub async fn with_fail_points() -> Result<OwnMongod, String> {
+    OwnMongod::start(&["--replSet", "rs0", "--setParameter", "enableTestCommands=1"]).await
+}
+
 /// A server that one test may stop and kill, without a replica set, with further arguments.
 pub async fn standalone(arguments: &[&str]) -> Result<OwnMongod, String> {
     OwnMongod::start(arguments).await
