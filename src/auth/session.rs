@@ -7,19 +7,19 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::token::{Signer, TokenError};
 use crate::{
+    cache::Cache,
     domain::{Device, Session, SessionId, Timestamp, User, UserId},
     error::Result,
     store::DynStore,
 };
 
 /// Sessions that are kept in memory while they are in use.
-const CACHED_SESSIONS: u64 = 100_000;
+const CACHED_SESSIONS: usize = 100_000;
 /// How long it is known without the store that a session ended here: longer than a read of the store may take.
 const ENDED_KEPT: Duration = Duration::from_mins(1);
 /// How many sessions are asked for at a time.
@@ -72,14 +72,8 @@ impl Sessions {
             store,
             signer,
             ttl,
-            cache: Cache::builder()
-                .max_capacity(CACHED_SESSIONS)
-                .time_to_live(cached)
-                .build(),
-            ended: Cache::builder()
-                .max_capacity(CACHED_SESSIONS)
-                .time_to_live(ENDED_KEPT)
-                .build(),
+            cache: Cache::new(CACHED_SESSIONS).lasting(cached),
+            ended: Cache::new(CACHED_SESSIONS).lasting(ENDED_KEPT),
             sockets: Mutex::default(),
             uses: Mutex::new(Uses {
                 sessions: HashSet::new(),
@@ -142,8 +136,8 @@ impl Sessions {
                 self.0.uses.lock().sessions.insert(id);
             }
             self.0.cache.insert(id, viewer);
-            if self.0.ended.contains_key(&id) {
-                self.0.cache.invalidate(&id);
+            if self.0.ended.contains(&id) {
+                self.0.cache.forget(&id);
                 return Ok(Err(TokenError));
             }
             viewer
@@ -187,7 +181,7 @@ impl Sessions {
         drop(sockets);
         let cached = self.0.cache.iter();
         let cached = cached.filter(|(_, viewer)| viewer.user_id == user);
-        ids.extend(cached.map(|(id, _)| *id));
+        ids.extend(cached.map(|(id, _)| id));
         ids.retain(|id| Some(*id) != keep);
         ids
     }
@@ -197,7 +191,7 @@ impl Sessions {
     /// # Errors
     /// Those of the store.
     pub async fn is_live(&self, id: SessionId) -> Result<bool> {
-        Ok(!self.0.ended.contains_key(&id) && self.0.store.session(id).await?.is_some())
+        Ok(!self.0.ended.contains(&id) && self.0.store.session(id).await?.is_some())
     }
 
     /// The user's sessions, the newest first, at most `limit`.
@@ -233,7 +227,7 @@ impl Sessions {
     /// # Errors
     /// Those of the store.
     pub async fn look_again(&self) -> Result<()> {
-        self.0.cache.invalidate_all();
+        self.0.cache.forget_all();
         let held: Vec<SessionId> = self.0.sockets.lock().keys().copied().collect();
         for ids in held.chunks(ASKED_AT_ONCE) {
             let live: HashSet<SessionId> =
@@ -291,7 +285,7 @@ impl Sessions {
         });
         entry.count += 1;
         let ended = entry.ended.clone();
-        if self.0.ended.contains_key(&id) {
+        if self.0.ended.contains(&id) {
             ended.cancel();
         }
         Revocation {
@@ -303,7 +297,7 @@ impl Sessions {
 
     fn forget(&self, id: SessionId) {
         self.0.ended.insert(id, ());
-        self.0.cache.invalidate(&id);
+        self.0.cache.forget(&id);
         if let Some(sockets) = self.0.sockets.lock().get(&id) {
             sockets.ended.cancel();
         }

@@ -12,7 +12,6 @@ use std::{
 };
 
 use futures_util::future::try_join_all;
-use moka::sync::Cache;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -21,12 +20,13 @@ use super::{
     proposal::{Proposal, Proposed},
 };
 use crate::{
+    cache::Cache,
     domain::{Conversation, ConversationRef, Pair, Signal, Timestamp, User, UserId},
     error::{Error, Result},
     store::{DynStore, KeptBlock},
 };
 
-const CACHED_USERS: u64 = 100_000;
+const CACHED_USERS: usize = 100_000;
 
 /// Those whom someone has blocked, with those who have blocked this one.
 pub type Estranged = Arc<HashSet<UserId>>;
@@ -56,10 +56,7 @@ impl Blocks {
         let kept = kept(&store, kept_shared);
         Self {
             store,
-            estranged: Cache::builder()
-                .max_capacity(CACHED_USERS)
-                .time_to_live(kept)
-                .build(),
+            estranged: Cache::new(CACHED_USERS).lasting(kept),
             changes: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         }
@@ -95,7 +92,7 @@ impl Blocks {
     pub(super) fn forget_all(&self) {
         let mut changes = self.changes.lock();
         *changes += 1;
-        self.estranged.invalidate_all();
+        self.estranged.forget_all();
     }
 
     /// What is known of two people may have changed.
@@ -103,7 +100,7 @@ impl Blocks {
         let mut changes = self.changes.lock();
         *changes += 1;
         for user in [pair.low(), pair.high()] {
-            self.estranged.invalidate(&user);
+            self.estranged.forget(&user);
         }
     }
 }

@@ -2,18 +2,19 @@
 
 use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
-use moka::sync::Cache;
 use parking_lot::Mutex;
 
 use super::kept;
 use crate::{
+    cache::Cache,
     domain::{Conversation, ConversationId, Pair, User, UserId},
     error::Result,
     store::DynStore,
 };
 
-const CACHED_USERS: u64 = 100_000;
-const CACHED_CONVERSATIONS: u64 = 100_000;
+const CACHED_USERS: usize = 100_000;
+const CACHED_CONVERSATIONS: usize = 100_000;
+
 /// Looks users and conversations up, in memory first.
 pub(super) struct Directory {
     store: DynStore,
@@ -34,10 +35,7 @@ impl Directory {
         let kept = kept(&store, kept_shared);
         Self {
             store,
-            users: Cache::builder()
-                .max_capacity(CACHED_USERS)
-                .time_to_live(kept)
-                .build(),
+            users: Cache::new(CACHED_USERS).lasting(kept),
             changes: Mutex::default(),
             conversations: Cache::new(CACHED_CONVERSATIONS),
             direct: Cache::new(CACHED_CONVERSATIONS),
@@ -58,14 +56,14 @@ impl Directory {
     pub(super) fn forget_user(&self, id: UserId) {
         let mut changes = self.changes.lock();
         *changes += 1;
-        self.users.invalidate(&id);
+        self.users.forget(&id);
     }
 
     /// Lets all users be read anew.
     pub(super) fn forget_users(&self) {
         let mut changes = self.changes.lock();
         *changes += 1;
-        self.users.invalidate_all();
+        self.users.forget_all();
     }
 
     /// Takes in a user that was read elsewhere, unless it may have been changed since.
@@ -96,17 +94,13 @@ impl Directory {
             return known;
         }
         let conversation = Arc::new(conversation);
-        let newest = self
-            .conversations
-            .entry(id)
-            .and_upsert_with(|known| match known {
-                Some(known) if known.value().changed >= conversation.changed => known.into_value(),
-                _ => conversation.clone(),
-            });
+        let changed = conversation.changed;
+        let is_newer = |known: &Arc<Conversation>| known.changed >= changed;
+        let newest = self.conversations.update(&id, conversation, is_newer);
         if let Some(pair) = pair {
             self.direct.insert(pair, id);
         }
-        newest.into_value()
+        newest
     }
 
     pub(super) async fn users(&self, ids: &[UserId]) -> Result<HashMap<UserId, Arc<User>>> {

@@ -38,7 +38,6 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use moka::sync::Cache;
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -63,6 +62,7 @@ pub use crate::search::Place;
 
 use crate::{
     auth::{Hasher, Sessions, Signer},
+    cache::Cache,
     domain::{AvatarHosts, ConversationId, Limits, Seq, Stand, Terms, UserId},
     error::Result,
     metrics::Metrics,
@@ -85,7 +85,7 @@ use trust::Trust;
 use writing::Writer;
 
 /// Of how many members it is remembered how far they have read.
-const KNOWN_MARKS: u64 = 100_000;
+const KNOWN_MARKS: usize = 100_000;
 
 /// The chat. Cheap to clone.
 #[derive(Clone)]
@@ -348,7 +348,7 @@ impl Chat {
         what: &'static str,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
-        let chat = self.clone();
+        let (chat, task) = (self.clone(), task.boxed());
         tasks.spawn(async move {
             if AssertUnwindSafe(task).catch_unwind().await.is_err() {
                 chat.fail(format!("{what} came to an unexpected end"));

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use moka::sync::Cache;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout_at,
@@ -11,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::proposal::{ClientKey, Proposal, Written};
 use crate::{
+    cache::Cache,
     domain::Message,
     error::{Error, Result},
     metrics::Counter,
 };
 
 /// Latest messages with a client's id that are remembered, so that quick retries never reach the store.
-const RECENT: u64 = 10_000;
+const RECENT: usize = 10_000;
 
 /// A proposal, and the way back to who handed it in.
 pub(super) struct Waiting {
@@ -84,7 +84,7 @@ impl Outbox {
 
     /// Whether a message is remembered as it was written.
     pub(super) fn remembers(&self, key: &ClientKey) -> bool {
-        self.recent.contains_key(key)
+        self.recent.contains(key)
     }
 
     /// Remembers a message that was written.
@@ -96,7 +96,7 @@ impl Outbox {
     pub(super) fn forget(&self, message: &Message) {
         if let Some(called) = &message.client_message_id {
             let key = (message.sender_id, called.clone());
-            self.recent.invalidate(&key);
+            self.recent.forget(&key);
         }
     }
 

@@ -27,7 +27,6 @@ mod segment;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use moka::sync::Cache;
 use uuid::Uuid;
 
 pub use catalogue::Catalogue;
@@ -36,13 +35,14 @@ pub use keeping::News;
 use keeping::Watch;
 
 use crate::{
+    cache::Cache,
     domain::{ConversationId, Seq, Timestamp},
     error::{Error, Result},
     store::{DynStore, broken},
 };
 
 /// How much of the parts that searches read stays in memory, in bytes.
-const CACHE: u64 = 16 * 1024 * 1024;
+const CACHE: usize = 16 * 1024 * 1024;
 
 /// How often a change of the catalogue is tried when others come in between.
 const AMENDS: usize = 100;
@@ -75,10 +75,7 @@ impl Index {
         Self(Arc::new(Inner {
             store,
             name: Uuid::new_v4(),
-            cache: Cache::builder()
-                .max_capacity(CACHE)
-                .weigher(|_, part: &Bytes| u32::try_from(part.len()).unwrap_or(u32::MAX))
-                .build(),
+            cache: Cache::of_weight(CACHE, |_, part| part.len()),
             watch: tokio::sync::Mutex::default(),
         }))
     }

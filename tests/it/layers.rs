@@ -10,14 +10,14 @@ const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
 /// What a module may import of this crate, besides itself.
 fn allowed(module: &str) -> Option<&'static [&'static str]> {
     Some(match module {
-        "error" | "metrics" => &[],
+        "cache" | "error" | "metrics" => &[],
         "domain" => &["error"],
-        "store" | "realtime" => &["error", "domain"],
-        "auth" | "search" => &["error", "domain", "store"],
+        "store" | "realtime" => &["cache", "error", "domain"],
+        "auth" | "search" => &["cache", "error", "domain", "store"],
         "chat" => &[
-            "error", "metrics", "domain", "store", "realtime", "auth", "search", "chat",
+            "cache", "error", "metrics", "domain", "store", "realtime", "auth", "search", "chat",
         ],
-        "graphql" => &["error", "metrics", "domain", "auth", "chat"],
+        "graphql" => &["cache", "error", "metrics", "domain", "auth", "chat"],
         "http" => &["error", "metrics", "domain", "auth", "chat", "graphql"],
         "admin" => &["error", "domain", "store", "auth", "chat"],
         "commands" => &[

@@ -10,7 +10,6 @@ use apollo_compiler::{
     response::JsonMap,
     validation::{DiagnosticList, Valid, WithErrors},
 };
-use moka::sync::Cache;
 use parking_lot::Mutex;
 
 use super::{
@@ -23,17 +22,18 @@ use super::{
     values,
 };
 use crate::{
+    cache::Cache,
     domain::Limits,
     graphql::error::{ErrorReply, Location, code},
 };
 
 /// Bytes of the texts of all documents that are remembered. Read, a text takes up to some hundred times as much.
-const REMEMBERED_BYTES: u64 = 256 * 1024;
+const REMEMBERED_BYTES: usize = 256 * 1024;
 /// Fields in the plans that are kept for one document: for its operations, and for what the variables in its directives
 /// may be. A plan may have many more fields than its text, as fragments are followed.
 const FIELDS_KEPT: usize = 500;
 /// What a document's plans weigh among what is remembered, in bytes beside its text.
-const PLANS_WEIGH: u32 = 500;
+const PLANS_WEIGH: usize = 500;
 /// Brackets inside each other, more than the levels of a document that runs.
 const MAX_NESTING: usize = 64;
 /// Errors that a client is told of, as many as graphql-js tells.
@@ -64,13 +64,9 @@ pub struct Operation {
 
 impl Documents {
     pub(super) fn new() -> Self {
-        let cache = Cache::builder()
-            .max_capacity(REMEMBERED_BYTES)
-            .weigher(|text: &String, _| {
-                let text = u32::try_from(text.len()).unwrap_or(u32::MAX);
-                text.saturating_add(PLANS_WEIGH)
-            });
-        Self(cache.build())
+        Self(Cache::of_weight(REMEMBERED_BYTES, |text, _| {
+            text.len() + PLANS_WEIGH
+        }))
     }
 
     /// The operation that `params` ask for. `introspection` is whether there may be any.

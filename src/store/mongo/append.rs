@@ -12,7 +12,7 @@ use mongodb::bson::{
 };
 use tokio::time::{sleep_until, timeout_at};
 
-use super::{Inner, MongoStore, broken, document, error, record, until};
+use super::{Inner, MongoStore, apart, broken, document, error, record};
 use crate::{
     domain::{Entry, Message, Record, UserId},
     error::{Error, Result},
@@ -58,14 +58,14 @@ impl MongoStore {
         let doubt = self.inner.terms.doubt(lane);
         let (inner, entries) = (Arc::clone(&self.inner), entries.to_vec());
         // Not one of the bounded calls: reads that are stuck must not keep entries out.
-        let task = tokio::spawn(async move {
+        apart(deadline, async move {
             let _permit = permit;
             inner.make_room(lane, entries.len()).await?;
             let result = inner.append(&entries, deadline).await?;
             inner.terms.no_doubt(lane, doubt);
             Ok(result)
-        });
-        until(deadline, task).await
+        })
+        .await
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::Semaphore, time::timeout_at};
 
-use super::{Inner, broken, error, until};
+use super::{Inner, apart, broken, error};
 use crate::error::{Error, Result};
 
 /// The longest that one of the attempts at a call may take.
@@ -71,11 +71,11 @@ impl Inner {
             .map_err(|_| error::late())?
             .map_err(broken)?;
         let call = call(Arc::clone(self));
-        let task = tokio::spawn(async move {
+        apart(deadline, async move {
             let _permit = permit;
             call.await
-        });
-        until(deadline, task).await
+        })
+        .await
     }
 
     /// How long one of the attempts at a call may take.

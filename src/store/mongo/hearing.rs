@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use mongodb::{
     Collection,
     action::Find,
@@ -351,7 +351,7 @@ async fn say(
 /// Waits for a call, which runs on by itself when it is late, as the driver's futures must not be dropped half way: its
 /// connection may be one whose other end is gone.
 async fn in_time<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Option<T> {
-    let call = timeout(PATIENCE, tokio::spawn(call)).await;
+    let call = timeout(PATIENCE, tokio::spawn(call.boxed())).await;
     call.ok()?.ok()
 }
 

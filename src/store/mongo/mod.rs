@@ -50,6 +50,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use mongodb::{
     Client, Database,
     bson::doc,
@@ -57,8 +58,7 @@ use mongodb::{
 };
 use parking_lot::Mutex;
 use tokio::{
-    sync::{Notify, Semaphore, watch as told},
-    task::JoinHandle,
+    sync::{Notify, Semaphore, oneshot, watch as told},
     time::{sleep, timeout_at},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -233,19 +233,29 @@ impl MongoStore {
         .map_err(|_| error::late())?
         .map_err(broken)?;
         let call = call(Arc::clone(&self.inner));
-        let task = tokio::spawn(async move {
+        apart(deadline, async move {
             let _permit = permit;
             call.await
-        });
-        until(deadline, task).await
+        })
+        .await
     }
 }
 
-/// Waits for a task that runs on by itself when it is late.
-async fn until<T>(deadline: Instant, task: JoinHandle<Result<T>>) -> Result<T> {
-    match timeout_at(deadline.into(), task).await {
+/// Runs a call in a task of its own, in which it goes on when it is late. It is boxed and gives nothing, as each kind of
+/// task is compiled with a copy of the runtime's code.
+async fn apart<T: Send + 'static>(
+    deadline: Instant,
+    call: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    let (give, given) = oneshot::channel();
+    let call = async move {
+        // Nobody waits for it any more when it is late.
+        let _ = give.send(call.await);
+    };
+    tokio::spawn(call.boxed());
+    match timeout_at(deadline.into(), given).await {
         Ok(Ok(result)) => result,
-        Ok(Err(failure)) => Err(broken(failure)),
+        Ok(Err(_)) => Err(broken("a call panicked")),
         Err(_) => Err(error::late()),
     }
 }
@@ -359,11 +369,11 @@ impl Upkeep for MongoStore {
             tracing::warn!(detail = %error::detail(&failure), "MongoDB: not all was written at the end; another server or the next start does");
         }
         let client = self.inner.client.clone();
-        let shutdown = tokio::spawn(async move {
+        let shutdown = apart(Instant::now() + GOODBYE, async move {
             client.shutdown().immediate(true).await;
             Ok(())
         });
         // Connections that do not close in time are closed with the process.
-        let _ = until(Instant::now() + GOODBYE, shutdown).await;
+        let _ = shutdown.await;
     }
 }

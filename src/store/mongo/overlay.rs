@@ -11,18 +11,20 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::news::{Due, News, Owed};
-use crate::domain::{
-    ConversationId, Happening, Lane, Message, MessageId, MessageState, Position, Progress,
-    ReactionChange, Record, Step, UserId, log::LANES,
+use crate::{
+    cache::Cache,
+    domain::{
+        ConversationId, Happening, Lane, Message, MessageId, MessageState, Position, Progress,
+        ReactionChange, Record, Step, UserId, log::LANES,
+    },
 };
 
 /// Of how many conversations the members are remembered.
-const KNOWN_MEMBERS: u64 = 100_000;
+const KNOWN_MEMBERS: usize = 100_000;
 
 /// How long they are, so that nothing wrong stays.
 const MEMBERS_FOR: Duration = Duration::from_mins(1);
@@ -199,10 +201,7 @@ impl Default for Overlay {
     fn default() -> Self {
         Self {
             state: Mutex::default(),
-            members: Cache::builder()
-                .max_capacity(KNOWN_MEMBERS)
-                .time_to_live(MEMBERS_FOR)
-                .build(),
+            members: Cache::new(KNOWN_MEMBERS).lasting(MEMBERS_FOR),
         }
     }
 }
@@ -362,11 +361,9 @@ impl Overlay {
         users: impl Iterator<Item = UserId>,
     ) {
         let users = users.collect();
-        let entry = self.members.entry(conversation);
-        entry.and_upsert_with(|known| match known.map(moka::Entry::into_value) {
-            Some(known) if known.since > since => known,
-            _ => Members { since, users },
-        });
+        let members = Members { since, users };
+        let is_newer = |known: &Members| known.since > since;
+        self.members.update(&conversation, members, is_newer);
     }
 
     /// Those of `ids` of which `user` is a member, and those of which nobody here knows.

@@ -31,7 +31,7 @@ use crate::{
 
 /// How many bytes of signals are kept: more than many busy processes tell while a tail that broke is taken up again, and
 /// few enough to be gone through whenever one is.
-const KEPT: u64 = 64 * 1024 * 1024;
+const KEPT: i64 = 64 * 1024 * 1024;
 
 /// The server's code for a collection that is there already.
 const NAMESPACE_EXISTS: i32 = 48;
@@ -48,17 +48,18 @@ const NOW: ClusterTime = ClusterTime {
 impl Inner {
     /// Makes the collection of signals. One that is not bounded came to be by a signal, after it was dropped, and goes.
     pub(super) async fn make_signals(&self) -> mongodb::error::Result<()> {
-        let signals = self
-            .db
-            .list_collections()
-            .filter(doc! { "name": "signals" });
-        let mut signals = signals.await?;
-        while signals.advance().await? {
-            let options = signals.deserialize_current()?.options;
-            if options.capped != Some(true) {
+        // By a command, as to compile the driver's typed answer takes longer than to compile the rest of this file.
+        let list = doc! { "listCollections": 1, "filter": { "name": "signals" } };
+        let listed = self.db.run_command(list).await?;
+        if let Some(options) = options_of_first(&listed) {
+            if !options.get_bool("capped").unwrap_or(false) {
                 self.collections.signals.drop().await?;
-            } else if options.size.is_some_and(|size| size < KEPT) {
-                let grow = doc! { "collMod": "signals", "cappedSize": KEPT.cast_signed() };
+            } else if options
+                .get("size")
+                .and_then(size)
+                .is_some_and(|size| size < KEPT)
+            {
+                let grow = doc! { "collMod": "signals", "cappedSize": KEPT };
                 if let Err(failure) = self.db.run_command(grow).await {
                     // One of before 6.0 cannot.
                     tracing::debug!(%failure, "MongoDB: the collection signals keeps its size");
@@ -66,7 +67,7 @@ impl Inner {
             }
         }
         let create = self.db.create_collection("signals").capped(true);
-        match create.size(KEPT).await {
+        match create.size(KEPT.cast_unsigned()).await {
             Err(failure) if matches!(&*failure.kind, ErrorKind::Command(command) if command.code == NAMESPACE_EXISTS) => {
                 Ok(())
             }
@@ -124,6 +125,24 @@ impl Inner {
         });
         let signals = signals.collect::<Result<Vec<_>>>()?.into_iter().flatten();
         Ok(Some(Heard::Signals(from, signals.collect())))
+    }
+}
+
+/// The options of the first of the collections that were listed.
+fn options_of_first(listed: &Document) -> Option<&Document> {
+    let found = listed.get_document("cursor").ok()?;
+    let found = found.get_array("firstBatch").ok()?;
+    found.first()?.as_document()?.get_document("options").ok()
+}
+
+/// A collection's size, which servers give as a number of one kind or another.
+fn size(given: &Bson) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "sizes are whole")]
+    match given {
+        Bson::Int32(size) => Some(i64::from(*size)),
+        Bson::Int64(size) => Some(*size),
+        Bson::Double(size) => Some(*size as i64),
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use futures_util::FutureExt;
 use mongodb::{
     bson::{RawDocument, doc},
     options::ReadConcern,
@@ -184,7 +185,7 @@ impl Inner {
     /// Runs a task beside the store; that it ends by a panic ends the store.
     pub(super) fn beside(&self, task: impl Future<Output = ()> + Send + 'static) {
         let failed = self.failed.clone();
-        let task = tokio::spawn(task);
+        let task = tokio::spawn(task.boxed());
         tokio::spawn(async move {
             if task.await.is_err_and(|failure| failure.is_panic()) {
                 failed.send_if_modified(|failed| failed.replace(TASK_ENDED).is_none());
