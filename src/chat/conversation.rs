@@ -239,13 +239,7 @@ impl Chat {
         id: MessageId,
     ) -> Result<(Message, Arc<Conversation>)> {
         let nothing = || Error::no_message(field);
-        let message = self
-            .0
-            .store
-            .messages(&[id])
-            .await?
-            .pop()
-            .ok_or_else(nothing)?;
+        let message = self.0.lookups.message(id).await?.ok_or_else(nothing)?;
         match self
             .0
             .directory

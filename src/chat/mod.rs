@@ -11,6 +11,7 @@ mod fingerprint;
 mod following;
 mod group;
 mod hearing;
+mod lookups;
 mod message;
 mod outbox;
 mod own_account;
@@ -76,6 +77,7 @@ use directory::Directory;
 use fingerprint::FingerprintKey;
 use following::Prepared;
 use hearing::Aside;
+use lookups::Lookups;
 use outbox::Outbox;
 use reading::ToldReads;
 use rounds::Rounds;
@@ -109,6 +111,7 @@ struct Inner {
     hasher: Hasher,
     directory: Directory,
     blocks: Blocks,
+    lookups: Lookups,
     outbox: Outbox,
     signalling: Arc<Signalling>,
     asides: mpsc::Sender<Aside>,
@@ -212,6 +215,7 @@ impl Chat {
             hasher,
             directory: Directory::new(store.clone(), limits.profile_cache),
             blocks: Blocks::new(store.clone(), limits.block_cache),
+            lookups: Lookups::new(store.clone()),
             outbox,
             throttles: rate_limits
                 .then(|| Throttles::new(&limits, &secrets, signalling.clone(), &metrics)),
