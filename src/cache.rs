@@ -3,6 +3,7 @@
 use std::{
     fmt,
     hash::Hash,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -11,17 +12,24 @@ use quick_cache::{
     sync::{self, DefaultLifecycle, EntryAction, EntryResult},
 };
 
-/// Values by their keys. When there are too many, those go that are seldom asked for.
+/// Values by their keys. When there are too many, those stay that were asked for again.
 pub struct Cache<K, V> {
     entries: sync::Cache<K, Entry<V>, Scales<K, V>>,
     lasts: Option<Duration>,
+    /// Counts how often all was forgotten.
+    age: AtomicU64,
 }
+
+/// When something was looked up: before or after all was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age(u64);
 
 #[derive(Clone)]
 struct Entry<V> {
     value: V,
     /// From then on it counts no more.
     until: Option<Instant>,
+    age: Age,
 }
 
 /// Weighs what is kept.
@@ -33,6 +41,17 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         let options = OptionsBuilder::new()
             .weight_capacity(capacity as u64)
             .estimated_items_capacity(capacity)
+            .build();
+        Self::with(options, |_, _| 1)
+    }
+
+    /// One for so many of the latest values.
+    pub fn of_latest(capacity: usize) -> Self {
+        // None has a place for good that it would not have to give up for newer ones.
+        let options = OptionsBuilder::new()
+            .weight_capacity(capacity as u64)
+            .estimated_items_capacity(capacity)
+            .hot_allocation(0.0)
             .build();
         Self::with(options, |_, _| 1)
     }
@@ -55,10 +74,11 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         Self {
             entries: sync::Cache::with_options(options, Scales(weigh), hashing, lifecycle),
             lasts: None,
+            age: AtomicU64::new(0),
         }
     }
 
-    /// The same with values that count for so long.
+    /// The same with values that count for so long. They stay in memory until others take their places.
     pub fn lasting(self, lasts: Duration) -> Self {
         Self {
             lasts: Some(lasts),
@@ -69,7 +89,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// A value that counts.
     pub fn get(&self, key: &K) -> Option<V> {
         let entry = self.entries.get(key)?;
-        entry.counts().then_some(entry.value)
+        self.counts(&entry).then_some(entry.value)
     }
 
     /// Whether there is a value that counts.
@@ -79,14 +99,24 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
 
     /// Puts a value in the place of what was kept.
     pub fn insert(&self, key: K, value: V) {
-        self.entries.insert(key, self.entry(value));
+        self.insert_of(self.age(), key, value);
+    }
+
+    /// The moment, for what is looked up from here on.
+    pub fn age(&self) -> Age {
+        Age(self.age.load(Ordering::Acquire))
+    }
+
+    /// Puts a value in the place of what was kept; it does not count if all was forgotten since it was looked up.
+    pub fn insert_of(&self, age: Age, key: K, value: V) {
+        self.entries.insert(key, self.entry(age, value));
     }
 
     /// The same unless what is kept `is_newer`. Gives what is kept then.
     pub fn update(&self, key: &K, value: V, is_newer: impl FnOnce(&V) -> bool) -> V {
-        let entry = self.entry(value);
+        let entry = self.entry(self.age(), value);
         let updated = self.entries.entry(key, None, |_, known| {
-            if !known.counts() || !is_newer(&known.value) {
+            if !self.counts(known) || !is_newer(&known.value) {
                 *known = entry.clone();
             }
             EntryAction::Retain(known.value.clone())
@@ -94,7 +124,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         match updated {
             EntryResult::Retained(value) => value,
             EntryResult::Vacant(place) => {
-                // It is kept as well when someone has put another there meanwhile.
+                // Should another have been put there meanwhile, that one stays.
                 let _ = place.insert(entry.clone());
                 entry.value
             }
@@ -107,30 +137,28 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         self.entries.remove(key);
     }
 
-    /// Keeps none of the values any longer.
+    /// Lets none of the values count any longer, all at the same moment.
     pub fn forget_all(&self) {
-        self.entries.clear();
+        self.age.fetch_add(1, Ordering::AcqRel);
     }
 
     /// All values that count.
     pub fn iter(&self) -> impl Iterator<Item = (K, V)> {
         let entries = self.entries.iter();
-        let entries = entries.filter(|(_, entry)| entry.counts());
+        let entries = entries.filter(|(_, entry)| self.counts(entry));
         entries.map(|(key, entry)| (key, entry.value))
     }
 
-    fn entry(&self, value: V) -> Entry<V> {
+    fn entry(&self, age: Age, value: V) -> Entry<V> {
         // What lasts longer than there are instants lasts for ever.
         let until = self
             .lasts
             .and_then(|lasts| Instant::now().checked_add(lasts));
-        Entry { value, until }
+        Entry { value, until, age }
     }
-}
 
-impl<V> Entry<V> {
-    fn counts(&self) -> bool {
-        self.until.is_none_or(|until| Instant::now() < until)
+    fn counts(&self, entry: &Entry<V>) -> bool {
+        entry.age == self.age() && entry.until.is_none_or(|until| Instant::now() < until)
     }
 }
 
@@ -142,7 +170,8 @@ impl<K, V> Clone for Scales<K, V> {
 
 impl<K, V> Weighter<K, Entry<V>> for Scales<K, V> {
     fn weight(&self, key: &K, entry: &Entry<V>) -> u64 {
-        self.0(key, &entry.value) as u64
+        // What weighs nothing would never go.
+        self.0(key, &entry.value).max(1) as u64
     }
 }
 
@@ -160,8 +189,13 @@ mod tests {
         cache.forget(&"a");
         assert!(!cache.contains(&"a"));
         assert_eq!(cache.iter().collect::<Vec<_>>(), [("b", 2)]);
+        let before = cache.age();
         cache.forget_all();
         assert_eq!(cache.get(&"b"), None);
+        cache.insert_of(before, "c", 4);
+        assert_eq!(cache.get(&"c"), None, "it was looked up before");
+        cache.insert("b", 5);
+        assert_eq!(cache.iter().collect::<Vec<_>>(), [("b", 5)]);
     }
 
     #[test]
@@ -196,5 +230,15 @@ mod tests {
         assert!((50..=128).contains(&by_count.iter().count()));
         assert!((5..=10).contains(&by_weight.iter().count()));
         assert!(by_weight.contains(&999), "the newest is kept");
+    }
+
+    #[test]
+    fn the_latest_stay_however_many_there_were() {
+        let cache = Cache::of_latest(1_000);
+        for number in 0..10_000 {
+            cache.insert(number, ());
+        }
+        // Shards do not fill evenly.
+        assert!((9_500..10_000).all(|number| cache.contains(&number)));
     }
 }

@@ -73,7 +73,7 @@ impl Sessions {
             signer,
             ttl,
             cache: Cache::new(CACHED_SESSIONS).lasting(cached),
-            ended: Cache::new(CACHED_SESSIONS).lasting(ENDED_KEPT),
+            ended: Cache::of_latest(CACHED_SESSIONS).lasting(ENDED_KEPT),
             sockets: Mutex::default(),
             uses: Mutex::new(Uses {
                 sessions: HashSet::new(),
@@ -119,6 +119,7 @@ impl Sessions {
         let viewer = if let Some(viewer) = known {
             viewer
         } else {
+            let age = self.0.cache.age();
             let Some(session) = self.0.store.session(id).await? else {
                 return Ok(Err(TokenError));
             };
@@ -135,7 +136,7 @@ impl Sessions {
             if Timestamp::now().since(session.last_used_at) >= Session::CLOSEST_USES {
                 self.0.uses.lock().sessions.insert(id);
             }
-            self.0.cache.insert(id, viewer);
+            self.0.cache.insert_of(age, id, viewer);
             if self.0.ended.contains(&id) {
                 self.0.cache.forget(&id);
                 return Ok(Err(TokenError));

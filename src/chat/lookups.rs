@@ -12,12 +12,12 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     domain::{Message, MessageId},
-    error::Result,
+    error::{Error, Result},
     store::DynStore,
 };
 
 /// How long to wait for a read that is under way. Who has waited so long reads alone, as that one may be stuck.
-const PATIENCE: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_millis(250);
 
 pub(super) struct Lookups {
     store: DynStore,
@@ -44,15 +44,27 @@ impl Lookups {
     pub(super) async fn message(&self, id: MessageId) -> Result<Option<Message>> {
         let (answer, mut answered) = oneshot::channel();
         self.waiting.lock().push(Waiting { id, answer });
-        let turn = timeout(PATIENCE, self.turn.lock()).await;
+        let turn = timeout(PATIENCE, async {
+            tokio::select! {
+                biased;
+                Ok(answer) = &mut answered => Err(answer),
+                turn = self.turn.lock() => Ok(turn),
+            }
+        });
+        let turn = match turn.await {
+            Ok(Err(answer)) => return answer,
+            Ok(Ok(turn)) => Some(turn),
+            Err(_) => None,
+        };
+        // Whoever had the turn before may have answered just then.
         if let Ok(answer) = answered.try_recv() {
             return answer;
         }
         drop(answered);
-        let mut others = match turn {
-            Ok(_) => mem::take(&mut *self.waiting.lock()),
-            Err(_) => Vec::new(),
-        };
+        let mut others = Vec::new();
+        if turn.is_some() {
+            others = mem::take(&mut *self.waiting.lock());
+        }
         // Some gave up, and this one asks for itself.
         others.retain(|waiting| !waiting.answer.is_closed());
         let ids = others.iter().map(|waiting| waiting.id).chain([id]);
@@ -62,10 +74,13 @@ impl Lookups {
             let found = found.into_iter().map(|message| (message.id, message));
             found.collect::<HashMap<_, _>>()
         });
-        for Waiting { id, answer } in others {
-            let message = found.as_ref().map(|found| found.get(&id).cloned());
-            // Whoever asked may have gone meanwhile.
-            let _ = answer.send(message.map_err(Clone::clone));
+        // One that cannot be read is no matter of the others', who read alone when nobody answers.
+        if matches!(found, Ok(_) | Err(Error::Unavailable(_))) {
+            for Waiting { id, answer } in others {
+                let message = found.as_ref().map(|found| found.get(&id).cloned());
+                // Whoever asked may have gone meanwhile.
+                let _ = answer.send(message.map_err(Clone::clone));
+            }
         }
         found.map(|mut found| found.remove(&id))
     }

@@ -151,7 +151,7 @@ pub struct Parts {
 }
 
 /// How long something stays in memory that other processes may change: `shared`, where there can be others. Where there
-/// are none, it stays right, and goes when nobody has needed it for long.
+/// are none, it stays right, and is looked up anew now and then all the same.
 fn kept(store: &DynStore, shared: Duration) -> Duration {
     if store.is_shared() {
         shared

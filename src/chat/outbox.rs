@@ -47,7 +47,7 @@ pub(super) fn outbox(waiting: usize, turned_away: Counter) -> (Outbox, Inbox) {
     let outbox = Outbox {
         queue: sender,
         turned_away,
-        recent: Cache::new(RECENT),
+        recent: Cache::of_latest(RECENT),
         closed: closed.clone(),
     };
     (outbox, Inbox { queue, closed })

@@ -243,20 +243,22 @@ impl MongoStore {
 
 /// Runs a call in a task of its own, in which it goes on when it is late. It is boxed and gives nothing, as each kind of
 /// task is compiled with a copy of the runtime's code.
-async fn apart<T: Send + 'static>(
+fn apart<T: Send + 'static>(
     deadline: Instant,
     call: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
+) -> impl Future<Output = Result<T>> {
     let (give, given) = oneshot::channel();
     let call = async move {
         // Nobody waits for it any more when it is late.
         let _ = give.send(call.await);
     };
     tokio::spawn(call.boxed());
-    match timeout_at(deadline.into(), given).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(broken("a call panicked")),
-        Err(_) => Err(error::late()),
+    async move {
+        match timeout_at(deadline.into(), given).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(broken("a call came to no end")),
+            Err(_) => Err(error::late()),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Of how many conversations the members are remembered.
-const KNOWN_MEMBERS: usize = 100_000;
+const KNOWN_MEMBERS: usize = 20_000;
 
 /// How long they are, so that nothing wrong stays.
 const MEMBERS_FOR: Duration = Duration::from_mins(1);

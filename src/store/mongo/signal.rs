@@ -25,7 +25,7 @@ use crate::{
     domain::{
         ConversationId, Pair, Position, ProcessId, RateLimit, SessionId, Signal, Spent, UserId,
     },
-    error::Result,
+    error::{Error, Result},
     store::{Heard, Signals},
 };
 
@@ -49,9 +49,19 @@ impl Inner {
     /// Makes the collection of signals. One that is not bounded came to be by a signal, after it was dropped, and goes.
     pub(super) async fn make_signals(&self) -> mongodb::error::Result<()> {
         // By a command, as to compile the driver's typed answer takes longer than to compile the rest of this file.
-        let list = doc! { "listCollections": 1, "filter": { "name": "signals" } };
-        let listed = self.db.run_command(list).await?;
-        if let Some(options) = options_of_first(&listed) {
+        let list = || {
+            let list = doc! { "listCollections": 1, "filter": { "name": "signals" } };
+            self.db.run_command(list).into_future()
+        };
+        // The driver repeats no command by itself.
+        let listed = match list().await {
+            Err(failure) if matches!(error::from_driver(&failure), Error::Unavailable(_)) => {
+                list().await?
+            }
+            listed => listed?,
+        };
+        if let Some(signals) = first_listed(&listed) {
+            let options = signals.get_document("options").cloned().unwrap_or_default();
             if !options.get_bool("capped").unwrap_or(false) {
                 self.collections.signals.drop().await?;
             } else if options
@@ -128,11 +138,10 @@ impl Inner {
     }
 }
 
-/// The options of the first of the collections that were listed.
-fn options_of_first(listed: &Document) -> Option<&Document> {
+/// The first of the collections that were listed.
+fn first_listed(listed: &Document) -> Option<&Document> {
     let found = listed.get_document("cursor").ok()?;
-    let found = found.get_array("firstBatch").ok()?;
-    found.first()?.as_document()?.get_document("options").ok()
+    found.get_array("firstBatch").ok()?.first()?.as_document()
 }
 
 /// A collection's size, which servers give as a number of one kind or another.
