@@ -42,20 +42,25 @@ pub(super) struct Entered {
 #[derive(Default)]
 pub(super) struct Renewals {
     last: Option<Instant>,
-    /// When it came back from being away, if it ever was.
-    back_since: Option<Instant>,
+    /// Before then it takes nobody for dead.
+    patient_until: Option<Instant>,
 }
 
 impl Renewals {
-    /// Takes note of a renewal; whether others that are silent may be taken for dead. Not by who was away itself: the
-    /// database may have been, and they get the time to come back.
+    /// Takes note of a renewal; whether others that are silent may be taken for dead. Not by who was away itself or has
+    /// just begun: the database may have been away, and they get the time to come back.
     fn renewed(&mut self, now: Instant, lease: Duration) -> bool {
-        let patience = lease / 2;
-        let last = self.last.replace(now);
-        if last.is_some_and(|last| now - last > patience) {
-            self.back_since = Some(now);
+        let patience = match self.last.replace(now) {
+            // Those that live try again every second or so. Less than one renewal, so that after a start those who died
+            // before it are not shown as online for longer than that.
+            None => lease / 5,
+            Some(last) if now - last > lease / 2 => lease / 2,
+            Some(_) => Duration::ZERO,
+        };
+        if !patience.is_zero() {
+            self.patient_until = Some(now + patience);
         }
-        self.back_since.is_none_or(|since| now - since > patience)
+        self.patient_until.is_none_or(|until| now > until)
     }
 }
 
@@ -315,5 +320,24 @@ impl Presence for MongoStore {
             inner.all(find, read).await
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_just_begun_or_was_away_takes_nobody_for_dead() {
+        let begun = Instant::now();
+        let mut renewals = Renewals::default();
+        let mut may_bury = |seconds| {
+            let now = begun + Duration::from_secs(seconds);
+            renewals.renewed(now, Duration::from_secs(20))
+        };
+        let begins = [0, 4, 5, 10].map(&mut may_bury);
+        assert_eq!(begins, [false, false, true, true]);
+        let was_away = [21, 26, 31, 32].map(&mut may_bury);
+        assert_eq!(was_away, [false, false, false, true]);
     }
 }
