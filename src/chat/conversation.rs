@@ -237,9 +237,11 @@ impl Chat {
         viewer: UserId,
         field: &str,
         id: MessageId,
-    ) -> Result<(Message, Arc<Conversation>)> {
+    ) -> Result<(Arc<Message>, Arc<Conversation>)> {
         let nothing = || Error::no_message(field);
-        let message = self.0.lookups.message(id).await?.ok_or_else(nothing)?;
+        let read = async |ids: Vec<MessageId>| self.messages(&ids).await;
+        let message = self.0.lookups.one(id, read).await?;
+        let message = message.ok_or_else(nothing)?;
         match self
             .0
             .directory

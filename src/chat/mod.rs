@@ -64,7 +64,7 @@ pub use crate::search::Place;
 use crate::{
     auth::{Hasher, Sessions, Signer},
     cache::Cache,
-    domain::{AvatarHosts, ConversationId, Limits, Seq, Stand, Terms, UserId},
+    domain::{AvatarHosts, ConversationId, Limits, Message, MessageId, Seq, Stand, Terms, UserId},
     error::Result,
     metrics::Metrics,
     realtime::{Hub, Presence, Typing},
@@ -111,7 +111,8 @@ struct Inner {
     hasher: Hasher,
     directory: Directory,
     blocks: Blocks,
-    lookups: Lookups,
+    /// Messages that are looked up one at a time.
+    lookups: Lookups<MessageId, Arc<Message>>,
     outbox: Outbox,
     signalling: Arc<Signalling>,
     asides: mpsc::Sender<Aside>,
@@ -215,7 +216,7 @@ impl Chat {
             hasher,
             directory: Directory::new(store.clone(), limits.profile_cache),
             blocks: Blocks::new(store.clone(), limits.block_cache),
-            lookups: Lookups::new(store.clone()),
+            lookups: Lookups::default(),
             outbox,
             throttles: rate_limits
                 .then(|| Throttles::new(&limits, &secrets, signalling.clone(), &metrics)),

@@ -48,7 +48,7 @@ const NOW: ClusterTime = ClusterTime {
 impl Inner {
     /// Makes the collection of signals. One that is not bounded came to be by a signal, after it was dropped, and goes.
     pub(super) async fn make_signals(&self) -> mongodb::error::Result<()> {
-        // By a command, as to compile the driver's typed answer takes longer than to compile the rest of this file.
+        // By a command, as the driver's typed answer brings much to be compiled with it.
         let list = || {
             let list = doc! { "listCollections": 1, "filter": { "name": "signals" } };
             self.db.run_command(list).into_future()
