@@ -162,7 +162,7 @@ mod tests {
         let numbers = Arc::new(Numbers::default());
         let stuck = numbers.ask(1).await;
         let other = numbers.ask(2).await;
-        let other = timeout(2 * PATIENCE, answer(other)).await;
+        let other = timeout(Duration::from_secs(1), answer(other)).await;
         assert_eq!(other, Ok(Ok(Some("2".to_owned()))));
         assert!(!stuck.is_finished());
         assert_eq!(*numbers.reads.lock(), [[1], [2]]);
