@@ -1,11 +1,14 @@
 //! Groups: what a message to many costs beside one to few, and the list of a large group's members.
 
+use std::ops::Range;
+
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use crate::{
     Bench, Result, Store,
     audience::Audience,
-    delivery::{SOCKETS_PER_USER, check},
+    delivery::SOCKETS_PER_USER,
     ensure,
     http::Http,
     pages::{first_answer, measure},
@@ -21,6 +24,8 @@ const MOST: u32 = 250;
 /// Servers among whose sockets a large group is spread.
 const SERVERS: usize = 4;
 const MESSAGES: u32 = 200;
+/// Messages that are sent at the same time.
+const AT_ONCE: [u32; 2] = [1, 16];
 /// Requests for the list of members.
 const PAGES: u32 = 1_000;
 
@@ -32,84 +37,127 @@ const MEMBERS: &str = "query($id: ID!) { conversation(id: $id) {
 /// All of it.
 pub async fn groups(bench: &Bench) -> Result<()> {
     let few = MOST / u32::try_from(SOCKETS_PER_USER)?;
-    deliveries(bench, 2, 1, 1, None).await?;
-    let base = deliveries(bench, few, SOCKETS_PER_USER, 1, None).await?;
-    deliveries(bench, MOST, 1, 1, Some(base)).await?;
-    if bench.store == Store::Mongo {
-        deliveries(bench, MOST, 1, SERVERS, Some(base)).await?;
+    let pair = Meeting {
+        members: 2,
+        sockets: 1,
+        servers: 1,
+        at_once: 1,
+    };
+    pair.deliveries(bench, None).await?;
+    for at_once in AT_ONCE {
+        let of_few = Meeting {
+            members: few,
+            sockets: SOCKETS_PER_USER,
+            servers: 1,
+            at_once,
+        };
+        let of_many = Meeting {
+            members: MOST,
+            sockets: 1,
+            ..of_few
+        };
+        let spread = |meeting| Meeting {
+            servers: SERVERS,
+            ..meeting
+        };
+        let base = of_few.deliveries(bench, None).await?;
+        of_many.deliveries(bench, Some(base)).await?;
+        if bench.store == Store::Mongo {
+            let base = spread(of_few).deliveries(bench, Some(base)).await?;
+            spread(of_many).deliveries(bench, Some(base)).await?;
+        }
     }
     members(bench).await
 }
 
-/// Messages to a group whose members all listen, on so many sockets each, at so many servers; beside `base`, what a
-/// delivery elsewhere cost. Gives what all of these cost.
-async fn deliveries(
-    bench: &Bench,
+/// A group whose members all listen.
+#[derive(Clone, Copy)]
+struct Meeting {
     members: u32,
+    /// Of each member.
     sockets: usize,
     servers: usize,
-    base: Option<Cost>,
-) -> Result<Cost> {
-    let place = bench.place();
-    let people = place.people(members, "-").await?;
-    let servers = processes::start(&place, servers).await?;
-    let group = Group::make(&servers[0], &people).await?;
-    let count = bench.count(MESSAGES);
-    let (unheard, heard) = (10..10 + count, 10 + count..10 + 2 * count);
-    let mut http = Http::open(servers[0].address).await?;
-    for number in 0..10 {
-        group.send(&mut http, &people[0], number).await?;
-    }
-    let meter = processes::meter(bench, &servers)?;
-    for number in unheard {
-        group.send(&mut http, &people[0], number).await?;
-    }
-    let alone = meter.stop()?;
+    /// How many messages are sent at the same time; when all have heard them, as many more.
+    at_once: u32,
+}
 
-    let mut audiences = Vec::new();
-    let mut listeners = 0;
-    for (at, server) in servers.iter().enumerate() {
-        let here = people.iter().skip(at).step_by(servers.len());
-        let here: Vec<_> = here.flat_map(|one| vec![one; sockets]).collect();
-        let count = u32::try_from(here.len())?;
-        audiences.push((Audience::gather(server, here, LISTEN, read).await?, count));
-        listeners += count;
-    }
-    let meter = processes::meter(bench, &servers)?;
-    for number in heard.clone() {
-        group.send(&mut http, &people[0], number).await?;
-        for (audience, count) in &mut audiences {
-            audience.hear(*count).await?;
+impl Meeting {
+    /// What messages cost, unheard and heard; beside `base`, what a delivery elsewhere cost. Gives what all deliveries cost.
+    async fn deliveries(self, bench: &Bench, base: Option<Cost>) -> Result<Cost> {
+        let place = bench.place();
+        let people = place.people(self.members, "-").await?;
+        let servers = processes::start(&place, self.servers).await?;
+        let group = Group::make(&servers[0], &people).await?;
+        let rounds = bench.count(MESSAGES).div_ceil(self.at_once);
+        let count = rounds * self.at_once;
+        let warm_up = 10 * self.at_once;
+        let (unheard, heard) = (
+            warm_up..warm_up + count,
+            warm_up + count..warm_up + 2 * count,
+        );
+        let mut lines = Vec::new();
+        for _ in 0..self.at_once {
+            lines.push(Http::open(servers[0].address).await?);
         }
+        group.send(&mut lines, 0..warm_up, &mut []).await?;
+        let meter = processes::meter(bench, &servers)?;
+        group.send(&mut lines, unheard, &mut []).await?;
+        let alone = meter.stop()?;
+
+        let mut audiences = Vec::new();
+        let mut listeners = 0;
+        for (at, server) in servers.iter().enumerate() {
+            let here = people.iter().skip(at).step_by(servers.len());
+            let here: Vec<_> = here.flat_map(|one| vec![one; self.sockets]).collect();
+            let count = u32::try_from(here.len())?;
+            audiences.push((Audience::gather(server, here, LISTEN, read).await?, count));
+            listeners += count;
+        }
+        let meter = processes::meter(bench, &servers)?;
+        group
+            .send(&mut lines, heard.clone(), &mut audiences)
+            .await?;
+        let cost = meter.stop()?;
+        let mut all = Vec::new();
+        for (audience, _) in audiences {
+            all.extend(audience.dismiss().await?);
+        }
+        check(&all, &heard)?;
+        let beyond = cost.beyond(alone);
+        let spread = match (servers.len(), self.at_once) {
+            (1, 1) => String::new(),
+            (several, 1) => format!(" at {several} servers"),
+            (1, at_once) => format!(", {at_once} at once"),
+            (several, at_once) => format!(" at {several} servers, {at_once} at once"),
+        };
+        Line::new(
+            format!(
+                "message to a group of {}, {listeners} sockets listening{spread}",
+                self.members
+            ),
+            count,
+        )
+        .cost(cost)
+        .print(bench);
+        let line = Line::new(
+            format!("delivery to one of these {listeners} sockets{spread}"),
+            count * listeners,
+        );
+        let note = match base {
+            Some(base) => format!(
+                "beyond the same unheard; {} that to as many {}",
+                times(beyond.server, base.server),
+                if self.sockets == 1 {
+                    "of fewer people"
+                } else {
+                    "at one server"
+                },
+            ),
+            None => "beyond the same unheard".to_owned(),
+        };
+        line.cost(beyond).note(note).print(bench);
+        Ok(beyond)
     }
-    let cost = meter.stop()?;
-    for (audience, _) in audiences {
-        check(&audience.dismiss().await?, &heard)?;
-    }
-    let beyond = cost.beyond(alone);
-    let servers = match servers.len() {
-        1 => String::new(),
-        several => format!(" at {several} servers"),
-    };
-    Line::new(
-        format!("message to a group of {members}, {listeners} sockets listening{servers}"),
-        count,
-    )
-    .cost(cost)
-    .print(bench);
-    let line = Line::new(
-        format!("delivery to one of these {listeners} sockets{servers}"),
-        count * listeners,
-    );
-    let note = match base {
-        Some(base) => format!(
-            "beyond the same unheard; {} that to as many of fewer people",
-            times(beyond.server, base.server)
-        ),
-        None => "beyond the same unheard".to_owned(),
-    };
-    line.cost(beyond).note(note).print(bench);
-    Ok(beyond)
 }
 
 /// Everyone in a group as large as it may be, in one answer.
@@ -132,6 +180,7 @@ async fn members(bench: &Bench) -> Result<()> {
 /// A group that is there.
 struct Group {
     id: String,
+    owner: Person,
 }
 
 impl Group {
@@ -143,16 +192,46 @@ impl Group {
         let answer = first_answer(server, &people[0], &request).await?;
         let id = answer["data"]["createGroup"]["id"].as_str();
         let id = id.ok_or_else(|| answer.to_string())?.to_owned();
-        Ok(Self { id })
+        let owner = people[0].clone();
+        Ok(Self { id, owner })
     }
 
-    async fn send(&self, http: &mut Http, sender: &Person, number: u32) -> Result<()> {
+    /// Sends messages of these numbers, as many at once as there are lines; those that listen have heard them before the
+    /// next are sent.
+    async fn send(
+        &self,
+        lines: &mut [Http],
+        numbers: Range<u32>,
+        audiences: &mut [(Audience<u32>, u32)],
+    ) -> Result<()> {
+        let at_once = u32::try_from(lines.len())?;
+        for first in numbers.step_by(lines.len()) {
+            let sends = lines.iter_mut().zip(first..);
+            try_join_all(sends.map(|(http, number)| self.send_one(http, number))).await?;
+            for (audience, listeners) in audiences.iter_mut() {
+                audience.hear(*listeners * at_once).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_one(&self, http: &mut Http, number: u32) -> Result<()> {
         let input = json!({ "to": { "conversationId": self.id }, "body": body(number) });
         let request = json!({ "query": SEND, "variables": { "input": input } }).to_string();
-        let reply = http.graphql(&sender.token, &request).await?;
+        let reply = http.graphql(&self.owner.token, &request).await?;
         let reply = serde_json::from_str::<Value>(reply)?;
         ensure(reply["data"]["sendMessage"]["seq"].is_i64(), || {
             reply.to_string()
         })
     }
+}
+
+/// Whether every socket heard all of it, in one order.
+fn check(heard: &[Vec<u32>], numbers: &Range<u32>) -> Result<()> {
+    let mut sorted = heard.first().cloned().unwrap_or_default();
+    sorted.sort_unstable();
+    let is_all = sorted.into_iter().eq(numbers.clone());
+    ensure(is_all && heard.iter().all(|one| *one == heard[0]), || {
+        "a socket heard other messages than were sent, or in another order".into()
+    })
 }

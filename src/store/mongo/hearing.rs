@@ -153,8 +153,12 @@ impl Inner {
         if self.stop.is_cancelled() {
             return Err(Ended::Closed);
         }
-        // What does not say when it was told is of the release before.
-        let news = doc! { TOLD_AT: { "$not": { "$lte": begin } } };
+        // What does not say when it was told is of the release before. Of others, a mark alone is no news.
+        let own = document::ids([self.instance, beginner]);
+        let news = doc! {
+            TOLD_AT: { "$not": { "$lte": begin } },
+            "$or": [{ "signals.0": { "$exists": true } }, { "by": { "$in": own } }],
+        };
         let cursor = self
             .signals(news)
             .cursor_type(CursorType::TailableAwait)
