@@ -64,7 +64,10 @@ pub use crate::search::Place;
 use crate::{
     auth::{Hasher, Sessions, Signer},
     cache::Cache,
-    domain::{AvatarHosts, ConversationId, Limits, Message, MessageId, Seq, Stand, Terms, UserId},
+    domain::{
+        AvatarHosts, ConversationId, Limits, Message, MessageId, ProcessId, Seq, Signal, Stand,
+        Terms, Timestamp, UserId,
+    },
     error::Result,
     metrics::Metrics,
     realtime::{Hub, Presence, Typing},
@@ -118,6 +121,8 @@ struct Inner {
     asides: mpsc::Sender<Aside>,
     /// When it was said for the last time that this process lives.
     renewed: Mutex<Instant>,
+    /// By what name others know this process.
+    name: Mutex<Option<ProcessId>>,
     trust: Trust,
     throttles: Option<Throttles>,
     cursors: CursorKey,
@@ -228,6 +233,7 @@ impl Chat {
             signalling,
             asides,
             renewed: Mutex::new(Instant::now()),
+            name: Mutex::default(),
             cursors: CursorKey::new(&secrets),
             fingerprints: FingerprintKey::new(&secrets),
             index: Index::new(store.clone()),
@@ -323,7 +329,10 @@ impl Chat {
         self.0.tasks.close();
         self.0.tasks.wait().await;
         let owed = self.0.presence.shut_down();
-        self.0.signalling.tell(owed.signals());
+        // Not that they are offline: those who were here come back at another server.
+        let name = *self.0.name.lock();
+        let gone = name.map(|name| Signal::Gone(name, Timestamp::now()));
+        self.0.signalling.tell(gone);
         if let Err(error) = self.signal_what_waits().await {
             tracing::debug!(?error, "other servers were not told of the end");
         }

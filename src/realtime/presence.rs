@@ -65,6 +65,8 @@ struct State {
     /// Sockets opened or closed, counted so that a grace that began before is known to be over.
     socket_changes: u64,
     graces: Timeouts<(UserId, u64)>,
+    /// Processes that are gone, whose people may still come back elsewhere.
+    left_behind: Timeouts<ProcessId>,
     /// Who went offline, with the version of that.
     forgetting: Timeouts<(UserId, u64)>,
     apart: Apart,
@@ -137,6 +139,7 @@ impl Presence {
             gathering: Gathering::default(),
             socket_changes: 0,
             graces: Timeouts::new(grace),
+            left_behind: Timeouts::new(grace),
             forgetting: Timeouts::new(LEFT_KEPT),
             apart: Apart::new(),
             owed: Owed::default(),

@@ -1,6 +1,9 @@
 //! Who is online at other processes, as those tell it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use parking_lot::MutexGuard;
 
@@ -23,9 +26,15 @@ impl Presence {
         for (process, user) in elsewhere {
             now.entry(*user).or_default().push(*process);
         }
-        for (user, entry) in &mut state.users {
+        let State {
+            users, left_behind, ..
+        } = &mut *state;
+        for (user, entry) in users {
             let now = now.get(user);
-            let is_there = |process: &ProcessId| now.is_some_and(|now| now.contains(process));
+            let is_there = |process: &ProcessId| {
+                let has_grace = left_behind.iter().any(|left| left == process);
+                has_grace || now.is_some_and(|now| now.contains(process))
+            };
             entry.elsewhere.retain(|(process, _)| is_there(process));
         }
         for (process, user) in elsewhere {
@@ -40,17 +49,21 @@ impl Presence {
         self.settle_all(state);
     }
 
-    /// Takes note that a process is gone, which was there last at a time.
+    /// Takes note that a process is gone, which was there last at a time. Its people go offline after the grace, in which
+    /// they may come back at another.
     pub fn gone(&self, process: ProcessId, at: Timestamp) {
         let mut state = self.0.state.lock();
+        let mut is_known = false;
         for entry in state.users.values_mut() {
-            let before = entry.elsewhere.len();
-            entry.elsewhere.retain(|(other, _)| *other != process);
-            if entry.elsewhere.len() < before {
+            if entry.elsewhere.iter().any(|(other, _)| *other == process) {
                 entry.closed_at = entry.closed_at.max(at);
+                is_known = true;
             }
         }
-        self.settle_all(state);
+        if is_known {
+            state.left_behind.push(process);
+            self.0.woken.notify_one();
+        }
     }
 
     /// Whether any of these people is online at another process.
@@ -69,11 +82,7 @@ impl Presence {
     }
 
     fn settle_all(&self, mut state: MutexGuard<'_, State>) {
-        let users = state.users.iter();
-        let changed = users.filter(|(_, entry)| entry.online != entry.is_anywhere());
-        for user in changed.map(|(user, _)| *user).collect::<Vec<_>>() {
-            state.settle(user, self.0.gather);
-        }
+        state.settle_all(self.0.gather);
         self.0.woken.notify_one();
     }
 
@@ -87,6 +96,22 @@ impl Presence {
 }
 
 impl State {
+    /// Nobody is at this process any more.
+    pub(super) fn leave_behind(&mut self, process: ProcessId, gather: Duration) {
+        for entry in self.users.values_mut() {
+            entry.elsewhere.retain(|(other, _)| *other != process);
+        }
+        self.settle_all(gather);
+    }
+
+    fn settle_all(&mut self, gather: Duration) {
+        let users = self.users.iter();
+        let changed = users.filter(|(_, entry)| entry.online != entry.is_anywhere());
+        for user in changed.map(|(user, _)| *user).collect::<Vec<_>>() {
+            self.settle(user, gather);
+        }
+    }
+
     fn heard(&mut self, process: ProcessId, user: UserId, sockets: u32, closed_at: Timestamp) {
         if sockets == 0 && !self.users.contains_key(&user) {
             return;

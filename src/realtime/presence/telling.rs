@@ -55,6 +55,9 @@ impl Presence {
                 state.change(user, false, self.0.gather);
             }
         }
+        while let Some(process) = state.left_behind.pop_due(now) {
+            state.leave_behind(process, self.0.gather);
+        }
         while let Some((user, changed_in)) = state.forgetting.pop_due(now) {
             if state.users.get(&user).is_some_and(|entry| {
                 entry.changed_in == changed_in && !entry.online && entry.sockets == 0
@@ -72,6 +75,7 @@ impl Presence {
         }
         [
             state.graces.next(),
+            state.left_behind.next(),
             state.gathering.tell_at,
             state.forgetting.next(),
             forget_apart,

@@ -296,6 +296,26 @@ async fn nobody_is_online_at_a_process_that_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_at_a_process_that_is_gone_may_come_back_elsewhere_before_anyone_is_told() {
+    let (presence, there, elsewhere) = (presence(), process(), process());
+    let (ann, ben, eve) = (UserId::new(), UserId::new(), UserId::new());
+    let mut watcher = presence.watch();
+    assert_eq!(next(&presence, &mut watcher).await, OnlineChange::default());
+    presence.heard_all(&[(there, ann), (there, ben), (there, eve)]);
+    assert_eq!(next(&presence, &mut watcher).await.joined.len(), 3);
+    presence.gone(there, Timestamp(9));
+    assert!(presence.opened(ann));
+    presence.heard(elsewhere, ben, 1, Timestamp(0));
+    // The store has them offline already, and says so.
+    presence.gone(there, Timestamp(0));
+    presence.heard_all(&[(elsewhere, ben)]);
+    assert_eq!(presence.online().len(), 3);
+    assert_eq!(next(&presence, &mut watcher).await, left(&[eve]));
+    assert_eq!(presence.closed_at(eve), Some(Timestamp(9)));
+    assert!(presence.is_online(ann) && presence.is_online(ben));
+}
+
+#[tokio::test(start_paused = true)]
 async fn sockets_elsewhere_count_to_within_a_factor_of_two() {
     let (presence, ann, there) = (presence(), UserId::new(), process());
     presence.heard(there, ann, 2, Timestamp(0));

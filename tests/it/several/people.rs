@@ -86,6 +86,34 @@ async fn who_moves_from_one_to_the_other_never_goes_offline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_back_elsewhere_when_a_server_stops_never_goes_offline() {
+    let grace =
+        |config: &mut chinwag::app::Config| config.limits.presence_grace = Duration::from_hours(1);
+    let Some([stays, stops]) = two(grace).await else {
+        return;
+    };
+    let (ann, bob) = (stays.user("ann").await, stays.user("bob").await);
+    let cem = stays.user("cem").await;
+    let _anns = stops.socket(&ann).await;
+    let (mut watcher, mut joined) = watch(&stays, &bob).await;
+    while !joined.contains(&"ann".to_owned()) {
+        joined.extend(change(&mut watcher).await.0);
+    }
+    stops.stop().await;
+    let _again = stays.socket(&ann).await;
+    let _cems = stays.socket(&cem).await;
+    // What was told when the other one stopped comes before that, as it was heard before.
+    let (mut joined, mut left) = (joined, Vec::new());
+    while !joined.contains(&"cem".to_owned()) {
+        let change = change(&mut watcher).await;
+        joined.extend(change.0);
+        left.extend(change.1);
+    }
+    assert_eq!(left, [""; 0]);
+    stays.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_begins_knows_at_once_who_is_online_at_others() {
     if !mongo_is_there().await {
         return;
