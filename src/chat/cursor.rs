@@ -2,15 +2,15 @@
 //! what they may be used for.
 //!
 //! As bytes: the format, the lanes that it has a part of as bits, their numbers and the stamp of read marks as LEB128,
-//! the process that made it, the check of the terms, and a tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
+//! its maker, the check of the terms, and a tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::StreamEvent;
-use crate::domain::{Lane, Position, Progress, Stamp, Stand, TermsCheck, UserId};
+use crate::domain::{ConversationId, Lane, Position, Progress, Stamp, Stand, TermsCheck, UserId};
 
 const FORMAT: u8 = 1;
 /// What the first release wrote before the tag.
@@ -74,8 +74,35 @@ impl Claim {
 pub(super) struct CursorKey {
     /// The first makes, all read, as with tokens.
     macs: Vec<Hmac<Sha256>>,
-    /// Tells the cursors of this process from those of others, nearly always.
-    process: u16,
+    process: Maker,
+}
+
+/// Who made a cursor, nearly always: a process, or whichever one when its reader was told just these of the read marks that
+/// may show late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Maker(u16);
+
+impl Maker {
+    /// Set where it stands for marks that were told.
+    const TOLD: u16 = 1 << 15;
+
+    fn process() -> Self {
+        Self(rand::random::<u16>() & !Self::TOLD)
+    }
+
+    /// Any, for a reader who was told these, by whose they are and when they moved.
+    pub(super) fn of_told(marks: impl Iterator<Item = (ConversationId, UserId, Stamp)>) -> Self {
+        // In whatever order they come; what matters only is that two processes, of two releases, come to the same.
+        let sum = marks.fold(0, |sum, (conversation, reader, stamp)| {
+            let mark = Sha256::new()
+                .chain_update(conversation.0)
+                .chain_update(reader.0)
+                .chain_update(stamp.to_be_bytes())
+                .finalize();
+            sum ^ u16::from_be_bytes([mark[0], mark[1]])
+        });
+        Self(sum | Self::TOLD)
+    }
 }
 
 impl CursorKey {
@@ -88,7 +115,7 @@ impl CursorKey {
         };
         Self {
             macs: secrets.iter().map(keyed).collect(),
-            process: rand::random(),
+            process: Maker::process(),
         }
     }
 
@@ -125,6 +152,8 @@ pub(super) struct Had {
     pub(super) terms: TermsCheck,
     /// Up to which read marks that moved.
     pub(super) reads: Stamp,
+    /// What stands for the marks that may show late and were told; `None` where that is not known, or not all were.
+    pub(super) told: Option<Maker>,
 }
 
 impl From<&Stand> for Had {
@@ -139,6 +168,7 @@ impl From<&Stand> for Had {
             progress,
             terms,
             reads,
+            told: None,
         }
     }
 }
@@ -151,11 +181,13 @@ pub(super) struct Read {
     pub(super) reads: Option<Stamp>,
     /// Whether this process made it.
     pub(super) is_own: bool,
+    /// `None` in those of the first release.
+    pub(super) maker: Option<Maker>,
     /// `None` in those of the first release, which knew no terms.
     pub(super) terms: Option<TermsCheck>,
 }
 
-fn encode(had: &Had, process: u16) -> Vec<u8> {
+fn encode(had: &Had, process: Maker) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(40);
     let lanes = had.progress.positions().fold(0_u16, |lanes, position| {
         lanes | 1 << position.lane().number()
@@ -166,7 +198,8 @@ fn encode(had: &Had, process: u16) -> Vec<u8> {
         write_number(&mut bytes, position.number());
     }
     write_number(&mut bytes, had.reads);
-    bytes.extend_from_slice(&process.to_be_bytes());
+    let Maker(maker) = had.told.unwrap_or(process);
+    bytes.extend_from_slice(&maker.to_be_bytes());
     bytes.extend_from_slice(&had.terms.to_be_bytes());
     bytes
 }
@@ -196,7 +229,7 @@ fn read_number(mut bytes: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// Reads what [`encode`] wrote, or the first release: its tag says so.
-fn decode(said: &[u8], process: u16) -> Option<Read> {
+fn decode(said: &[u8], process: Maker) -> Option<Read> {
     if let Ok(number) = <[u8; FIRST_FORMAT_BYTES]>::try_from(said)
         && number[0] != FORMAT
     {
@@ -205,6 +238,7 @@ fn decode(said: &[u8], process: u16) -> Option<Read> {
             progress: [position].into_iter().collect(),
             reads: None,
             is_own: false,
+            maker: None,
             terms: None,
         });
     }
@@ -217,11 +251,13 @@ fn decode(said: &[u8], process: u16) -> Option<Read> {
         progress.advance(Position::at(lane, number));
     }
     let (reads, rest) = read_number(rest)?;
-    let (made_by, rest) = rest.split_first_chunk()?;
+    let (maker, rest) = rest.split_first_chunk()?;
+    let maker = Maker(u16::from_be_bytes(*maker));
     Some(Read {
         progress,
         reads: Some(reads),
-        is_own: u16::from_be_bytes(*made_by) == process,
+        is_own: maker == process,
+        maker: Some(maker),
         terms: Some(TermsCheck::from_be_bytes(rest.try_into().ok()?)),
     })
 }
@@ -254,6 +290,7 @@ mod tests {
             progress: far(number),
             terms,
             reads: 3,
+            told: None,
         }
     }
 
@@ -292,12 +329,14 @@ mod tests {
             None
         );
         let mut old = CursorKey::new(&["old".into()]);
-        old.process = key.process.wrapping_add(1);
+        old.process = Maker(key.process.0 ^ 1);
+        let maker = Some(old.process);
         let old = old.write(ann, whole, &had(9, 5));
         let read = Read {
             progress: far(9),
             reads: Some(3),
             is_own: false,
+            maker,
             terms: Some(5),
         };
         assert_eq!(key.read(ann, whole, &old), Some(read));
@@ -328,6 +367,7 @@ mod tests {
         let all = Had {
             progress: ends,
             terms: TermsCheck::MAX,
+            told: None,
             reads: i64::MAX,
         };
         let text = key.write(ann, Claim::WHOLE, &all);

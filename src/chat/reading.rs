@@ -3,9 +3,9 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
-use super::Chat;
+use super::{Chat, trust::Sweep};
 use crate::{
     domain::{ConversationId, MovedMark, ReadEvent, Seq, Stamp, UserId},
     error::{Error, Result},
@@ -27,11 +27,10 @@ const REMEMBERED: Stamp = 20_000;
 impl Chat {
     /// Tells of marks that moved elsewhere.
     pub(super) async fn follow_reads(self) {
-        let mut sweep = interval(self.0.limits.sweep_interval);
-        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sweep = Sweep::every(self.0.limits.sweep_interval);
         loop {
             let late = tokio::select! {
-                _ = sweep.tick() => LATE,
+                () = sweep.due(&self.0.trust) => LATE,
                 () = self.0.reads_rung.notified() => SHORTLY,
             };
             let begun = Instant::now();
@@ -60,7 +59,10 @@ impl Chat {
             let moved = self.0.store.moved_marks(None, after, late, page);
             let (mut news, up_to) = moved.await?;
             let is_all = news.len() < page;
-            news.retain(|moved| !self.0.told_reads.lock().is_told(moved, Stamp::MAX));
+            news.retain(|MovedMark { mark, stamp }| {
+                let whose = (mark.conversation_id, mark.user_id);
+                !self.0.told_reads.lock().is_told(whose, *stamp, Stamp::MAX)
+            });
             for event in self.read_events(&news).await? {
                 let told = || self.told_of_marks(&event.conversation, event.reader.id);
                 self.0.hub.read(&event, told());
@@ -77,7 +79,7 @@ impl Chat {
         }
     }
 
-    /// The marks in a viewer's conversations that moved since a cursor was made.
+    /// The marks of which a viewer is told that moved since a cursor was made, or may have shown only then.
     ///
     /// # Errors
     /// [`Error::ResyncRequired`] when that is more than is replayed; the store's.
@@ -85,19 +87,13 @@ impl Chat {
         &self,
         viewer: UserId,
         since: Stamp,
-        is_own: bool,
     ) -> Result<Vec<Arc<ReadEvent>>> {
         let store = &self.0.store;
         let most = self.0.limits.replay;
         let moved = store.moved_marks(Some(viewer), since, LATE, most + 1);
-        let (mut moved, _) = moved.await?;
+        let (moved, _) = moved.await?;
         if moved.len() > most {
             return Err(Error::ResyncRequired);
-        }
-        if is_own {
-            // What shows late elsewhere is known here.
-            let told = self.0.told_reads.lock();
-            moved.retain(|moved| !told.is_told(moved, since));
         }
         let mut events = self.read_events(&moved).await?;
         events.retain(|event| {
@@ -105,6 +101,12 @@ impl Chat {
             told.any(|user| user == viewer)
         });
         Ok(events)
+    }
+
+    /// Whether a mark was told here to all who stood at a stamp.
+    pub(super) fn has_told_mark(&self, mark: &ReadEvent, by: Stamp) -> bool {
+        let whose = (mark.conversation.id, mark.reader.id);
+        self.0.told_reads.lock().is_told(whose, mark.stamp, by)
     }
 
     /// What moved marks tell, in their order.
@@ -124,10 +126,15 @@ impl Chat {
             let conversation = conversations.get(&mark.conversation_id)?;
             // That of who has left is of no concern to anyone.
             conversation.member(mark.user_id)?;
+            let last_read = messages.get(&(mark.conversation_id, mark.seq))?;
+            // It was moved on by sending that, which says so.
+            if last_read.sender_id == mark.user_id {
+                return None;
+            }
             Some(Arc::new(ReadEvent {
                 conversation: conversation.clone(),
                 reader: readers.get(&mark.user_id)?.clone(),
-                last_read: messages.get(&(mark.conversation_id, mark.seq))?.clone(),
+                last_read: last_read.clone(),
                 stamp: *stamp,
             }))
         };
@@ -157,10 +164,9 @@ struct ToldRead {
 
 impl ToldReads {
     /// Whether a mark was told as it stands by when this process stood there.
-    fn is_told(&self, moved: &MovedMark, by: Stamp) -> bool {
-        let whose = (moved.mark.conversation_id, moved.mark.user_id);
+    fn is_told(&self, whose: (ConversationId, UserId), stamp: Stamp, by: Stamp) -> bool {
         let told = self.0.get(&whose);
-        told.is_some_and(|told| told.stamp == moved.stamp && told.with <= by)
+        told.is_some_and(|told| told.stamp == stamp && told.with <= by)
     }
 
     fn has_told(&self, whose: (ConversationId, UserId), seq: Seq) -> bool {

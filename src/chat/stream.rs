@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use self::marks::Marks;
 use super::{
     Chat, Connection, LogSource, Target,
-    cursor::{Claim, Had, News},
+    cursor::{Claim, Had, Maker, News},
     replay::Replay,
     seen::{StreamEvent, newest_states},
 };
@@ -183,28 +183,45 @@ impl LogStream {
                 progress: since,
                 terms: self.chat.0.hub.terms(&since).unwrap_or_default(),
                 reads: reads.unwrap_or(self.marks.had()),
+                told: None,
             })
         };
         if let Some(reads) = reads {
             self.marks.go_on_from(reads);
-            let is_own = given
-                .iter()
-                .all(|(read, _)| read.is_own || read.reads != Some(reads));
-            self.find_marks(is_own).await?;
+            let up_to_there = given.iter().filter(|(read, _)| read.reads == Some(reads));
+            self.find_marks(&mut up_to_there.map(|(read, _)| read))
+                .await?;
         }
         self.replay(since, false).await
     }
 
-    /// Lets the read marks be told that moved while the reader was away.
-    async fn find_marks(&mut self, is_own: bool) -> Result<()> {
+    /// Lets the read marks be told that moved while the reader was away, or showed late. `given` are the cursors of who has
+    /// had marks so far.
+    async fn find_marks(
+        &mut self,
+        given: &mut (dyn Iterator<Item = &super::cursor::Read> + Send),
+    ) -> Result<()> {
         if self.claim.news != News::Everything {
             return Ok(());
         }
         let had = self.marks.had();
-        let moved = self.chat.moved_since(self.viewer, had, is_own).await?;
+        let moved = self.chat.moved_since(self.viewer, had).await?;
+        let earlier = moved.iter().filter(|mark| mark.stamp <= had);
+        let earlier = earlier.map(|mark| (mark.conversation.id, mark.reader.id, mark.stamp));
+        let told = Some(Maker::of_told(earlier));
+        let (mut knows_all, mut is_own) = (true, true);
+        for read in given {
+            knows_all &= read.maker == told;
+            is_own &= read.is_own;
+        }
         let target = self.target.as_ref();
-        self.marks
-            .tell_missed(moved, self.stand.reads, |of| is_wanted(target, of));
+        let is_news = |mark: &ReadEvent| {
+            // What shows late elsewhere is known where it was told.
+            let was_told =
+                mark.stamp <= had && knows_all || is_own && self.chat.has_told_mark(mark, had);
+            !was_told && is_wanted(target, &mark.conversation)
+        };
+        self.marks.tell_missed(&moved, self.stand.reads, is_news);
         Ok(())
     }
 
@@ -330,6 +347,7 @@ impl LogStream {
     fn had_with(&mut self, stand: &Stand) -> Had {
         Had {
             reads: self.marks.had_with(stand.reads),
+            told: self.marks.told(),
             ..stand.into()
         }
     }
@@ -354,6 +372,7 @@ impl LogStream {
     fn deliver_mark(&mut self, mark: Arc<ReadEvent>) -> Delivery {
         let had = Had {
             reads: self.marks.tell(&mark),
+            told: self.marks.told(),
             ..(&*self.stand).into()
         };
         self.deliver(StreamEvent::ConversationRead(mark), &had, true)
@@ -391,6 +410,7 @@ impl LogStream {
                         terms: self.chat.0.hub.terms(&had).unwrap_or_default(),
                         progress: had,
                         reads: self.marks.had(),
+                        told: self.marks.told(),
                     };
                     return Ok(Some(self.deliver(event, &had, false)));
                 }

@@ -6,10 +6,13 @@ use std::{
 };
 
 use crate::{
-    chat::reading::LATE,
+    chat::{cursor::Maker, reading::LATE},
     domain::{Conversation, ConversationId, ReadEvent, Seq, Stamp, UserId},
     realtime::Reads,
 };
+
+/// [`LATE`] where stamps are milliseconds; else it is more than enough.
+const LATE_STAMPS: Stamp = LATE.as_secs().cast_signed() * 1_000;
 
 /// Read marks on their way to one reader.
 pub(super) struct Marks {
@@ -43,17 +46,24 @@ impl Marks {
         self.had = cursor;
     }
 
-    /// Lets those be told that moved since the cursor, where all moves up to `stood` were told when the subscription began.
+    /// Lets those be told that are news of all that moved since the cursor, or a while before, where all moves up to `stood`
+    /// were told when the subscription began.
     pub(super) fn tell_missed(
         &mut self,
-        moved: Vec<Arc<ReadEvent>>,
+        moved: &[Arc<ReadEvent>],
         stood: Stamp,
-        is_wanted: impl Fn(&Conversation) -> bool,
+        is_news: impl Fn(&ReadEvent) -> bool,
     ) {
-        self.had_at_begin = Some(Box::new(HadReads::new(self.had, &moved, stood)));
-        let wanted = moved.into_iter();
-        self.waiting
-            .extend(wanted.filter(|mark| is_wanted(&mark.conversation)));
+        let news = moved.iter().filter(|mark| is_news(mark));
+        self.waiting.extend(news.cloned());
+        self.had_at_begin = Some(Box::new(HadReads::new(self.had, moved, stood)));
+    }
+
+    /// What stands for the marks that may show late, when all were told and they are known.
+    pub(super) fn told(&self) -> Option<Maker> {
+        let had = self.had_at_begin.as_ref()?;
+        let is_all = self.waiting.is_empty() && self.moves.is_current();
+        is_all.then(|| had.told_shortly_before(self.had))
     }
 
     /// The next one that is to be told.
@@ -70,8 +80,8 @@ impl Marks {
         // Before what may have been told by then is looked for.
         let stood = self.had_at_begin.as_ref().map(|_| stood());
         for (_, mark) in self.moves.next().await? {
-            let had = self.had_at_begin.as_ref();
-            if !had.is_some_and(|had| had.has(&mark)) && is_wanted(&mark.conversation) {
+            let had = self.had_at_begin.as_mut();
+            if had.is_none_or(|had| had.is_news(&mark)) && is_wanted(&mark.conversation) {
                 self.waiting.push_back(mark);
             }
         }
@@ -96,37 +106,56 @@ impl Marks {
     }
 }
 
-/// What a reader was told of read marks when a subscription began. What is told live may have been read before that, by a
-/// server that was then long in telling it.
+/// What a reader was told of read marks when a subscription began, and since. What is told live may have been read before
+/// that, by a server that was then long in telling it.
 struct HadReads {
     /// What moved before was told by the subscription's cursor, or shows later than anything may.
     since: Stamp,
     /// What has moved by then is told live no more once all up to here was.
     until: Stamp,
-    seqs: HashMap<(ConversationId, UserId), Seq>,
+    newest: HashMap<(ConversationId, UserId), (Seq, Stamp)>,
 }
 
 impl HadReads {
-    /// Of one who goes on from `cursor` and was told these, where all moves up to `stood` had been told before.
-    fn new(cursor: Stamp, told: &[Arc<ReadEvent>], stood: Stamp) -> Self {
-        let late = Stamp::try_from(LATE.as_millis()).unwrap_or(Stamp::MAX);
+    /// Of one who goes on from `cursor` and has had these, where all moves up to `stood` had been told before.
+    fn new(cursor: Stamp, had: &[Arc<ReadEvent>], stood: Stamp) -> Self {
         // What is still told live is at most so old, and the state of which it is a part moved at about the same time.
-        let oldest = stood.saturating_sub(late.saturating_mul(2));
-        let told = told.iter().filter(|event| event.stamp > oldest);
-        let newest = told.clone().map(|event| event.stamp).max();
+        let oldest = stood.min(cursor).saturating_sub(2 * LATE_STAMPS);
+        let had = had.iter().filter(|event| event.stamp > oldest);
+        let last = had.clone().map(|event| event.stamp).max();
         Self {
-            since: cursor.saturating_sub(late),
-            until: newest.unwrap_or(cursor).max(cursor).saturating_add(late),
-            seqs: told
-                .map(|event| (whose(event), event.last_read.seq))
+            since: cursor.saturating_sub(LATE_STAMPS),
+            until: last
+                .unwrap_or(cursor)
+                .max(cursor)
+                .saturating_add(LATE_STAMPS),
+            newest: had
+                .map(|event| (whose(event), (event.last_read.seq, event.stamp)))
                 .collect(),
         }
     }
 
-    /// Whether a mark that is told live says nothing new.
-    fn has(&self, event: &ReadEvent) -> bool {
-        let had = self.seqs.get(&whose(event));
-        event.stamp <= self.since || had.is_some_and(|seq| *seq >= event.last_read.seq)
+    /// Whether a mark that is told live says something new; it is had then.
+    fn is_news(&mut self, event: &ReadEvent) -> bool {
+        let seq = event.last_read.seq;
+        let had = self.newest.get(&whose(event));
+        let is_news = event.stamp > self.since && had.is_none_or(|(had, _)| *had < seq);
+        if is_news {
+            self.newest.insert(whose(event), (seq, event.stamp));
+        }
+        is_news
+    }
+
+    /// What stands for those of so long before a stamp that others may show late.
+    fn told_shortly_before(&self, stamp: Stamp) -> Maker {
+        let oldest = stamp.saturating_sub(LATE_STAMPS);
+        let told = self
+            .newest
+            .iter()
+            .filter(|(_, (_, moved))| *moved > oldest && *moved <= stamp);
+        Maker::of_told(
+            told.map(|((conversation, reader), (_, moved))| (*conversation, *reader, *moved)),
+        )
     }
 
     /// Whether nothing is told live any more that may be older, where all moves up to a stamp were told.

@@ -10,16 +10,62 @@ use crate::support::{mongod, or_skipped};
 /// The name by which the slow server's connections are known.
 const SLOW: &str = "slow";
 
+async fn start(uri: String) -> TestApp {
+    let uri = SecretString::from(uri);
+    TestApp::at(StoreConfig::Mongo { uri }.into(), hears_only).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_is_told_at_most_once_too_often_however_often_its_reader_comes_back() {
+    let Some(server) = or_skipped("MongoDB", mongod::with_fail_points().await) else {
+        return;
+    };
+    let uri = server.uri_for("chat");
+    let servers = [start(uri.clone()).await, start(uri).await];
+    let (ann, bob) = (servers[0].user("ann").await, servers[0].user("bob").await);
+    let mut feed = Feed::live(servers[0].address, &ann).await;
+    let sent = ann.send(&bob, "0").await;
+    feed.tells(&["conversation direct: ann bob", "new 0"]).await;
+    bob.mark(sent["id"].as_str().expect("an id")).await.done();
+    feed.tells(&["bob read 1"]).await;
+    // What says that nothing else was told before it; where the reader has had it when it leaves, and where not.
+    for round in 1..=6 {
+        feed.resume(servers[round % 2].address).await;
+        ann.send(&bob, &round.to_string()).await;
+        let end = format!("new {round}");
+        let mut told = Vec::new();
+        while told.last() != Some(&end) {
+            told.push(feed.told().await);
+        }
+        let is_fine = match round {
+            1 => told == [end.clone()] || told == ["bob read 1".to_owned(), end],
+            _ => told == [end],
+        };
+        assert!(is_fine, "{round}: {told:?}");
+    }
+    // What one sends one has read, which the message says.
+    let sent = ann.send(&bob, "7").await;
+    feed.tells(&["new 7"]).await;
+    bob.mark(sent["id"].as_str().expect("an id")).await.done();
+    feed.tells(&["bob read 8"]).await;
+    bob.send(&ann, "8").await;
+    feed.tells(&["new 8"]).await;
+    for round in 9..=12 {
+        feed.resume(servers[round % 2].address).await;
+        ann.send(&bob, &round.to_string()).await;
+        feed.tells(&[format!("new {round}")]).await;
+    }
+    for app in servers {
+        app.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mark_that_is_told_late_tells_nothing_older_than_what_was_told() {
     let Some(server) = or_skipped("MongoDB", mongod::with_fail_points().await) else {
         return;
     };
     let uri = server.uri_for("chat");
-    let start = async |uri: String| {
-        let uri = SecretString::from(uri);
-        TestApp::at(StoreConfig::Mongo { uri }.into(), hears_only).await
-    };
     let quick = start(uri.clone()).await;
     let slow = start(format!("{uri}&appName={SLOW}")).await;
     let (ann, bob) = (quick.user("ann").await, quick.user("bob").await);
