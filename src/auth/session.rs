@@ -187,12 +187,17 @@ impl Sessions {
         ids
     }
 
+    /// Whether a session is known to have ended lately.
+    pub fn has_ended(&self, id: SessionId) -> bool {
+        self.0.ended.contains(&id)
+    }
+
     /// Whether a session was not ended, as the store has it.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn is_live(&self, id: SessionId) -> Result<bool> {
-        Ok(!self.0.ended.contains(&id) && self.0.store.session(id).await?.is_some())
+        Ok(!self.has_ended(id) && self.0.store.session(id).await?.is_some())
     }
 
     /// The user's sessions, the newest first, at most `limit`.

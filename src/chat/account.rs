@@ -214,6 +214,11 @@ impl Chat {
         }
     }
 
+    /// Whether the viewer's session was ended, as far as is known here.
+    pub fn has_ended(&self, viewer: &Viewer) -> bool {
+        self.0.sessions.has_ended(viewer.session_id)
+    }
+
     /// Who a token stands for; `Err(TokenError)` inside for one that is forged, ended or expired.
     ///
     /// # Errors

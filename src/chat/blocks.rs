@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::future::try_join_all;
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Chat, Target, kept,
@@ -33,6 +33,9 @@ pub type Estranged = Arc<HashSet<UserId>>;
 
 /// How long an answer counts while it is not known whether a change would have been heard of.
 const FRESH: Duration = Duration::from_millis(800);
+
+/// How long to wait before another try.
+const AGAIN: Duration = Duration::from_millis(200);
 
 #[derive(Clone)]
 struct LookedUp {
@@ -118,6 +121,20 @@ impl Chat {
     pub async fn estranged(&self, user: UserId) -> Result<Estranged> {
         let is_trusted = self.0.trust.holds();
         self.0.blocks.estranged_from(user, is_trusted).await
+    }
+
+    /// The same for what goes on when the store is back: tried again while it is away, as long as an operation may take.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn estranged_when_known(&self, user: UserId) -> Result<Estranged> {
+        let late = Instant::now() + self.0.limits.operation;
+        loop {
+            match self.estranged(user).await {
+                Err(Error::Unavailable(_)) if Instant::now() < late => sleep(AGAIN).await,
+                known => return known,
+            }
+        }
     }
 
     /// From whom those are estranged who want to write to one other person.

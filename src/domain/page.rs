@@ -50,28 +50,37 @@ impl PageArgs {
                 .map(Some)
                 .ok_or_else(|| Error::bad_input(field, "This is not a cursor of this list.")),
         };
-        let size = |field: &str, count: i32| match usize::try_from(count) {
-            Ok(size) if (1..=MAX_PAGE).contains(&count) => Ok(size),
-            _ => Err(Error::bad_input(
-                field,
-                format!("A page has 1 to {MAX_PAGE} items."),
-            )),
-        };
-        let (limit, from_end) = match (self.first, self.last) {
-            (Some(_), Some(_)) => {
-                return Err(Error::bad_input("last", "Give first or last, not both."));
-            }
-            (Some(first), None) => (size("first", first)?, false),
-            (None, Some(last)) => (size("last", last)?, true),
-            (None, None) => (default_size, true),
-        };
+        let asked = size(
+            self.first.map(Into::into),
+            self.last.map(Into::into),
+            MAX_PAGE,
+        )?;
         Ok(Window {
             after: cursor("after", &self.after)?,
             before: cursor("before", &self.before)?,
-            limit,
-            from_end,
+            limit: asked.unwrap_or(default_size),
+            from_end: self.first.is_none(),
         })
     }
+}
+
+/// The size of a page of at most `most` items that `first` or `last` asks for, if one does.
+///
+/// # Errors
+/// A size out of range; both.
+pub fn size(first: Option<i64>, last: Option<i64>, most: i32) -> Result<Option<usize>> {
+    let (field, count) = match (first, last) {
+        (Some(_), Some(_)) => {
+            return Err(Error::bad_input("last", "Give first or last, not both."));
+        }
+        (Some(first), None) => ("first", first),
+        (None, Some(last)) => ("last", last),
+        (None, None) => return Ok(None),
+    };
+    let size = usize::try_from(count).ok();
+    let size = size.filter(|_| (1..=i64::from(most)).contains(&count));
+    let rule = || Error::bad_input(field, format!("A page has 1 to {most} items."));
+    size.ok_or_else(rule).map(Some)
 }
 
 /// A part of a list, in the list's order.

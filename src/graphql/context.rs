@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_graphql::dataloader::DataLoader;
@@ -52,6 +55,8 @@ pub struct RequestContext {
     pub chat: Chat,
     loaders: Arc<DataLoader<Loaders>>,
     pub viewer: Option<Viewer>,
+    /// Whether the viewer's session was ended since the request came.
+    is_over: AtomicBool,
     pub origin: Origin,
     /// What the client says of itself.
     pub device: Option<Device>,
@@ -86,6 +91,7 @@ impl RequestContext {
             chat: api.chat().clone(),
             loaders: api.loaders().clone(),
             viewer,
+            is_over: AtomicBool::new(false),
             origin,
             device: None,
             began: Instant::now(),
@@ -128,9 +134,19 @@ impl RequestContext {
     /// Who asks.
     ///
     /// # Errors
-    /// Nobody is signed in.
+    /// Nobody is signed in, or no longer.
     pub(super) fn viewer(&self) -> Result<&Viewer> {
-        self.viewer.as_ref().ok_or(Error::signed_out())
+        let is_over = self.is_over.load(Ordering::Relaxed);
+        let viewer = self.viewer.as_ref().filter(|_| !is_over);
+        viewer.ok_or(Error::signed_out())
+    }
+
+    /// Lets nobody be signed in, for what is yet to run of the request, when what ran has ended the viewer's session.
+    pub(super) fn notice_end_of_session(&self) {
+        let viewer = self.viewer.as_ref();
+        if viewer.is_some_and(|viewer| self.chat.has_ended(viewer)) {
+            self.is_over.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn viewer_id(&self) -> Result<UserId> {

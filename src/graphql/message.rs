@@ -76,7 +76,7 @@ object! {
             Ok(answered.map(|answered| Message::of(answered, message.conversation.clone())))
         };
         /// Emoji that people put under it, in the order in which the first of each came.
-        reactions: Vec<Reaction> = everyone[about 5] soon {
+        reactions: Vec<Reaction> = everyone[about 2] soon {
             let (message, cx) = (message.message.clone(), cx.clone());
             if message.reacted == 0 || message.is_deleted() {
                 Soon::Now(Vec::new())

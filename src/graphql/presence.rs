@@ -50,7 +50,7 @@ fields! { subscriptions of Subscription, |_subscription, cx| {
             None => None,
         };
         let viewer = cx.viewer_id()?;
-        let estranged = cx.chat.estranged(viewer).await?;
+        let estranged = cx.chat.estranged_when_known(viewer).await?;
         receiver.show_to(viewer, &estranged);
         let watch = Watch {
             receiver,

@@ -6,7 +6,7 @@ use super::{
     engine::{Hole, object},
     user::{User, in_order},
 };
-use crate::{domain, error::Error};
+use crate::domain::{self, page};
 
 /// How many people one reaction names.
 const MOST: i32 = 50;
@@ -25,12 +25,8 @@ object! {
         users(
             /// How many, 1 to 50.
             first: i32 = 10,
-        ): Vec<User> = everyone[page 10] loads {
-            if !(1..=MOST).contains(&first) {
-                let rule = format!("`first` is 1 to {MOST}.");
-                return Err(Error::bad_input("first", rule).into());
-            }
-            let first = usize::try_from(first).unwrap_or_default();
+        ): Vec<User> = everyone[page 10 of MOST] loads {
+            let first = page::size(Some(first.into()), None, MOST)?.unwrap_or_default();
             let users = &reaction.0.users;
             Ok(in_order(&cx, &users[..first.min(users.len())]).await?)
         };

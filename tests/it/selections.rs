@@ -179,7 +179,7 @@ async fn an_error_in_a_list_tells_where_it_is(kind: StoreKind) {
     let (ann, bob, _) = tokio::join!(app.user("ann"), app.user("bob"), app.user("abe"));
     say(&bob, &ann, "hello", json!({})).await;
     let document = "{ sidebarUsers { nodes {
-        username directConversation { id messages(first: 0) { nodes { id } } } displayName
+        username directConversation { id messages(first: 1, after: \"x\") { nodes { id } } } displayName
     } } }";
     let answer = ann.run(document, json!({})).await;
     let nodes = json!([
@@ -197,7 +197,7 @@ async fn an_error_in_a_list_tells_where_it_is(kind: StoreKind) {
     assert_eq!(at(&answer, "errors.0.extensions.code"), "BAD_USER_INPUT");
 
     // No field between it and the root may be null, and it is there twice, or it is not.
-    let failing = "messages(first: 0) { nodes { id } }";
+    let failing = "messages(first: 1, after: \"x\") { nodes { id } }";
     for twice in ["", "me { id } me { id }"] {
         for (selection, path) in [
             (

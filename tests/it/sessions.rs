@@ -342,6 +342,35 @@ async fn the_header_wins_over_the_cookie() {
     );
 }
 
+#[tokio::test]
+async fn nothing_more_of_a_mutation_runs_for_a_session_that_it_ended() {
+    let app = app().await;
+    let bob = app.user("bob").await;
+    let send = format!(
+        "sendMessage(input: {{ to: {{ userId: \"{}\" }}, body: \"hello\" }}) {{ id }}",
+        bob.id
+    );
+    let change = "changePassword(input: { currentPassword: \"password1\", newPassword: \"password2\" }) { token }";
+    for (name, end) in [
+        ("ann", "logout"),
+        ("eve", "logout(everywhere: true)"),
+        ("joe", change),
+        ("kim", "deleteAccount(password: \"password1\")"),
+    ] {
+        let who = app.user(name).await;
+        let reply = who
+            .run(&format!("mutation {{ end: {end} {send} }}"), json!({}))
+            .await;
+        assert_eq!(at(&reply, "errors.0.path.0"), "sendMessage", "{reply}");
+        assert_eq!(at(&reply, "errors.0.extensions.code"), "UNAUTHENTICATED");
+    }
+    let conversations = bob
+        .ok("{ conversations { nodes { id } } }", json!({}))
+        .await;
+    assert_eq!(at(&conversations, "conversations.nodes"), json!([]));
+    app.stop().await;
+}
+
 async fn me(client: &Client) -> Value {
     client.ok(ME, json!({})).await["me"]["username"].clone()
 }

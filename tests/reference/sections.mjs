@@ -1,6 +1,6 @@
 /**
- * Requests written by hand, by section of the September 2025 edition: what each `is` ("syntax", "invalid", "variables"
- * or "valid"), for some also the `data`, or where the `errors` are. `unlikeReference` marks those that graphql-js 16
+ * Requests written by hand, by section of the September 2025 edition: what each `is` ("syntax", "invalid", "variables",
+ * "limit" or "valid"), for some also the `data`, or where the `errors` are. `unlikeReference` marks those that graphql-js 16
  * judges otherwise.
  */
 export function sections({ user: [ada, bob], conversation: [talk] }) {
@@ -81,11 +81,8 @@ export function sections({ user: [ada, bob], conversation: [talk] }) {
   values(`{ user(id: "two\nlines") { id } }`, "syntax");
   for (const number of ["01", "1.", ".1", "1e", "+1", "0xF1", "1a"])
     values(`{ conversations(first: ${number}) { nodes { id } } }`, "syntax");
-  values("{ conversations(first: -0) { nodes { id } } }", "valid", { data: null, errors: ["conversations"] });
-  values("query($first: Int! = -0) { conversations(first: $first) { nodes { id } } }", "valid", {
-    data: null,
-    errors: ["conversations"],
-  });
+  values("{ conversations(first: -0) { nodes { id } } }", "limit");
+  values("query($first: Int! = -0) { conversations(first: $first) { nodes { id } } }", "limit");
   values("query($id: ID!) { user(id: $id) { id } }", "valid", { variables: { id: 7 }, data: { user: null } });
   values("query($id: ID = -0) { user(id: $id) { id } }", "valid", { data: { user: null } });
   values("{ user(id: 7) { id } }", "valid", { data: { user: null } });
@@ -221,9 +218,9 @@ export function sections({ user: [ada, bob], conversation: [talk] }) {
       data: { user: { id: bob, directConversation: null } },
       errors: [`user.directConversation.${at}`],
     });
-  refused("directConversation { messages(last: 101) { nodes { id } } }", "messages");
-  refused("directConversation { id } directConversation { messages(last: 101) { nodes { id } } }", "messages");
-  refused("directConversation { messages(last: 101) { nodes { id } } } ... { directConversation { id } }", "messages");
+  refused("directConversation { messages(after: \"x\") { nodes { id } } }", "messages");
+  refused("directConversation { id } directConversation { messages(after: \"x\") { nodes { id } } }", "messages");
+  refused("directConversation { messages(after: \"x\") { nodes { id } } } ... { directConversation { id } }", "messages");
   execution(`{ b: __typename me { z: id a: username z: id } a: __typename }`, "valid", {
     data: { b: "Query", me: { z: ada, a: "ada" }, a: "Query" },
   });

@@ -10,6 +10,9 @@ const KINDS = {
   BAD_REQUEST: "valid",
 };
 
+/** What is said of a page of a size that there is not, before anything runs. */
+const SIZE = /^(A page has 1 to \d+ items|Give first or last, not both)\.$/;
+
 const SIGN_UP = "mutation($input: SignupInput!) { signup(input: $input) { token user { id } } }";
 const SEND = `mutation($input: SendMessageInput!) {
   sendMessage(input: $input) { id conversation { id messages { pageInfo { endCursor } } } }
@@ -57,6 +60,6 @@ export async function connected(endpoint) {
 export function saidBy({ data, errors = [] }) {
   const [refusal] = errors.filter(({ path }) => path === undefined);
   if (!refusal) return data === undefined ? "neither data nor errors" : "valid";
-  const kind = KINDS[refusal.extensions?.code] ?? refusal.extensions?.code;
+  const kind = SIZE.test(refusal.message) ? "limit" : (KINDS[refusal.extensions?.code] ?? refusal.extensions?.code);
   return data === undefined ? kind : `${kind}, with data`;
 }

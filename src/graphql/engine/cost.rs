@@ -23,12 +23,9 @@ use super::{
             IntrospectionLists, Levels, SignIns, Top, Values, Visits,
         },
     },
-    schema,
+    schema, values,
 };
-use crate::{
-    domain::page::MAX_PAGE,
-    graphql::error::{ErrorReply, code},
-};
+use crate::graphql::error::{ErrorReply, code};
 
 /// Selection sets inside each other, those of fragments and spreads included. Whatever walks a document calls itself once
 /// for each of them.
@@ -258,13 +255,12 @@ impl<'a> Meter<'a> {
 
     /// How many items a field's list may hold: what is asked for, or what is usual.
     fn size(&self, field: &Field, size: Size) -> u64 {
-        let usual = match size {
+        let (usual, most) = match size {
             Size::One => return 1,
             Size::About(usual) => return usual,
-            Size::Page(usual) => usual,
+            // More than that is refused, once it is known what costs too much as well.
+            Size::Page { usual, most } => (usual, u64::from(most.unsigned_abs())),
         };
-        // A page over the limit is refused by its field, which can say which argument is at fault.
-        let most = u64::from(MAX_PAGE.unsigned_abs());
         let mut asked = field
             .arguments
             .iter()
@@ -274,13 +270,10 @@ impl<'a> Meter<'a> {
     }
 
     fn number(&self, value: &Value) -> Option<u64> {
-        let number = match value {
-            Value::Int(number) => number.as_str().parse::<i64>().ok()?,
-            Value::Variable(name) => match self.variables {
-                Some(variables) => variables.get(name.as_str())?.as_i64()?,
-                None => 1,
-            },
-            _ => return None,
+        let number = match (value, self.variables) {
+            (Value::Variable(_), None) => 1,
+            (_, None) => values::integer(value, &JsonMap::new())?,
+            (_, Some(variables)) => values::integer(value, variables)?,
         };
         Some(u64::try_from(number).unwrap_or(0))
     }

@@ -61,8 +61,8 @@ pub enum Audience {
 pub enum Size {
     /// Once: it gives one thing, or the items of a page that counts itself.
     One,
-    /// So often as `first` or `last` asks for, or else so often.
-    Page(u64),
+    /// So often as `first` or `last` asks for, which is at most so much, or else as is usual.
+    Page { usual: u64, most: i32 },
     /// About so often.
     About(u64),
 }

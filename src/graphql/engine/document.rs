@@ -79,7 +79,8 @@ impl Documents {
         limits: &Limits,
         introspection: bool,
     ) -> Result<Operation, Vec<ErrorReply>> {
-        let given = params.variables.unwrap_or_default();
+        let mut given = params.variables.unwrap_or_default();
+        values::without_empty_fractions(&mut given);
         let asked = params.operation_name.filter(|name| !name.is_empty());
         let refused = |error| vec![error];
         let document = if let Some(document) = self.0.get(&params.query) {
@@ -96,8 +97,8 @@ impl Documents {
         let name = choose(names, asked.as_deref())?;
         let definition = document.operation(name.as_ref())?;
         let sources = &document.valid.sources;
-        let variables =
-            values::variables(&VALIDATOR.schema, definition, sources, &given).map_err(refused)?;
+        let (schema, valid) = (&VALIDATOR.schema, &document.valid);
+        let variables = values::variables(schema, valid, definition, &given).map_err(refused)?;
         if let Some(syntax) = &document.syntax {
             document_limits::check(syntax, Some(&variables), limits, introspection)
                 .map_err(refused)?;
@@ -110,6 +111,9 @@ impl Documents {
             error.extensions.field = Some(name.to_string());
             vec![error]
         })?;
+        let mut page_sizes = plan.page_sizes.iter();
+        let checked = page_sizes.try_for_each(|size| size.check(&variables, sources));
+        checked.map_err(refused)?;
         Ok(Operation {
             document,
             plan,
@@ -126,7 +130,11 @@ fn read(text: &str, limits: &Limits) -> Result<ast::Document, Vec<ErrorReply>> {
         return Err(vec![ErrorReply::new(code::TOO_COMPLEX, sentence)]);
     }
     let unreadable = |wrong: &str, at| {
-        let message = format!("This is not a GraphQL document. {}", sentence(wrong));
+        let mut wrong = ended(wrong);
+        if let Some(first) = wrong.get_mut(..1) {
+            first.make_ascii_lowercase();
+        }
+        let message = format!("This is not a GraphQL document: {wrong}");
         vec![ErrorReply::new(code::PARSE_FAILED, message).at(at)]
     };
     let prepared = tokens::prepared(text, MAX_NESTING).map_err(|refused| match refused {
@@ -340,12 +348,18 @@ fn told(errors: &DiagnosticList, introspection: bool) -> Vec<ErrorReply> {
     errors.collect()
 }
 
-/// What the validator or the parser says, as a sentence.
+/// What the validator says, as a sentence.
 fn sentence(words: &str) -> String {
-    let mut words = words.replace('`', "\"").replace('\n', " ");
+    let mut words = ended(words);
     if let Some(first) = words.get_mut(..1) {
         first.make_ascii_uppercase();
     }
+    words
+}
+
+/// The same, or what the parser says, as the end of one.
+fn ended(words: &str) -> String {
+    let mut words = words.replace('`', "\"").replace('\n', " ");
     if !words.ends_with('.') {
         words.push('.');
     }

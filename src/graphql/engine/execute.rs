@@ -38,11 +38,13 @@ impl Run<'_> {
         let plan = &*self.operation.plan;
         let serially = plan.kind == OperationKind::Mutation;
         let introspected = self.introspected();
+        let cx = self.cx.clone();
         let mut writer = Writer::new(self, introspected);
         for field in &plan.fields {
             writer.write_root(|writer| writer.field(root, field));
             if serially {
                 writer.settle().await;
+                cx.notice_end_of_session();
             }
         }
         writer.settle().await;

@@ -26,7 +26,7 @@ pub(in crate::graphql) use leaf;
 /// ```
 ///
 /// The audience is one of `everyone`, `owner(whose)`, `reader` and `each` ([`Audience`]). What holds many says how
-/// much: `[page 50]`, `[about 5]`, or `[counted]` for the items of a page ([`Size`]).
+/// much: `[page 50]`, `[page 10 of at most so many]`, `[about 5]`, or `[counted]` for the items of a page ([`Size`]).
 macro_rules! fields {
     (
         $function:ident of $name:ty, |$this:ident, $cx:ident| {
@@ -214,7 +214,13 @@ macro_rules! size {
         $crate::graphql::engine::declare::Size::One
     };
     (page $usual:literal) => {
-        $crate::graphql::engine::declare::Size::Page($usual)
+        $crate::graphql::engine::macros::size!(page $usual of $crate::domain::page::MAX_PAGE)
+    };
+    (page $usual:literal of $most:expr) => {
+        $crate::graphql::engine::declare::Size::Page {
+            usual: $usual,
+            most: $most,
+        }
     };
     (about $usual:literal) => {
         $crate::graphql::engine::declare::Size::About($usual)

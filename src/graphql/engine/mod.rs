@@ -10,6 +10,7 @@ mod json;
 pub(in crate::graphql) mod macros;
 mod measure;
 mod operation;
+mod page_sizes;
 mod payload;
 mod plan;
 mod schema;
@@ -17,6 +18,7 @@ mod subscription;
 mod suggestion;
 mod texts;
 mod tokens;
+mod uses;
 mod values;
 mod writer;
 

@@ -62,6 +62,8 @@ pub struct Reply {
     pub errors: Vec<ErrorReply>,
     /// As JSON; absent when nothing ran.
     data: Option<String>,
+    /// Whether it came to an end as a whole, and not field by field.
+    is_cut_off: bool,
 }
 
 const NULL: &str = "null";
@@ -69,19 +71,32 @@ const NULL: &str = "null";
 impl Reply {
     /// Nothing ran.
     pub fn refused(errors: Vec<ErrorReply>) -> Self {
-        Self { errors, data: None }
+        Self {
+            errors,
+            data: None,
+            is_cut_off: true,
+        }
     }
 
     /// It ran, or would have, and nothing came of it.
     pub fn failed(error: &Error) -> Self {
-        Self::of(vec![error.into()], NULL.into())
+        Self {
+            is_cut_off: true,
+            ..Self::of(vec![error.into()], NULL.into())
+        }
     }
 
     pub(super) fn of(errors: Vec<ErrorReply>, data: String) -> Self {
         Self {
             errors,
             data: Some(data),
+            is_cut_off: false,
         }
+    }
+
+    /// Whether nothing came of it because of an error that is that of no field.
+    pub fn is_cut_off(&self) -> bool {
+        self.is_cut_off
     }
 
     /// Whether anything ran.

@@ -14,6 +14,7 @@ use apollo_compiler::{
 
 use super::{
     declare::{Argument, Audience, Field, Shape, Type},
+    page_sizes::PageSize,
     schema,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct Plan {
     pub(super) needs_news: bool,
     /// The variables in what is selected from the root fields.
     pub(super) variables: Vec<Name>,
+    /// Of its pages, as far as it says how large they are to be.
+    pub(super) page_sizes: Vec<PageSize>,
     /// How many fields it has.
     pub(super) size: usize,
 }
@@ -86,6 +89,11 @@ impl PlannedField {
         found.map_or(&[], |(_, fields)| fields)
     }
 
+    /// What is selected from an object, for each type that it may be of.
+    pub(super) fn all_below(&self) -> impl Iterator<Item = &[Self]> {
+        self.below.iter().map(|(_, fields)| fields.as_slice())
+    }
+
     fn is_without_news(&self) -> bool {
         matches!(&self.kind, FieldKind::Field { declared, .. } if declared.without_news)
     }
@@ -127,6 +135,8 @@ impl Plan {
         let needs_news = !(same_for_all && fields.iter().all(PlannedField::is_without_news));
         used.sort_unstable();
         used.dedup();
+        let mut page_sizes = Vec::new();
+        PageSize::gather(&fields, &mut page_sizes);
         Ok(Self {
             kind,
             name: operation.name.clone(),
@@ -134,6 +144,7 @@ impl Plan {
             shared: same_for_all && kind == OperationKind::Subscription,
             needs_news,
             variables: used,
+            page_sizes,
             size: collector.size.get(),
         })
     }
@@ -192,7 +203,7 @@ fn look_at(fields: &[PlannedField], same_for_all: &mut bool, used: &mut Vec<Name
                 variables_in(value, used);
             }
         }
-        for (_, below) in &field.below {
+        for below in field.all_below() {
             look_at(below, same_for_all, used);
         }
     }

@@ -185,7 +185,7 @@ mod tests {
                 let many = paged || (field.shape.items.is_some() && !page);
                 let place = format!("{}.{}", of.name, field.name);
                 assert_eq!(many, field.size != Size::One, "{place}");
-                assert!(!paged || matches!(field.size, Size::Page(_)), "{place}");
+                assert!(!paged || matches!(field.size, Size::Page { .. }), "{place}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use apollo_compiler::{
-    Node, Schema,
+    ExecutableDocument, Node, Schema,
     ast::{Type, Value, VariableDefinition},
     executable::Operation,
     request::coerce_variable_values,
@@ -16,6 +16,7 @@ use async_graphql::{InputType, Name, Pos, Value as Constant};
 use super::{
     declare::{Argument, bare},
     document::locations,
+    uses,
 };
 use crate::{
     error::Error,
@@ -25,11 +26,11 @@ use crate::{
 /// The values of an operation's variables, defaults included.
 ///
 /// # Errors
-/// The path of the one that does not fit its type.
+/// Of the one that does not fit its type, the path of the argument that it fills.
 pub(super) fn variables(
     schema: &Valid<Schema>,
+    document: &ExecutableDocument,
     operation: &Operation,
-    sources: &apollo_compiler::parser::SourceMap,
     given: &JsonMap,
 ) -> Result<Valid<JsonMap>, ErrorReply> {
     coerce_variable_values(schema, operation, given).map_err(|error| {
@@ -40,12 +41,41 @@ pub(super) fn variables(
         let Some((variable, Misfit { path, rule })) = misfit else {
             return ErrorReply::new(code::BAD_USER_INPUT, error.message().to_string());
         };
-        let path = format!("{}{path}", variable.name);
-        let message = format!("The variable \"${path}\" does not fit: {rule}.");
+        let name = &variable.name;
+        let message = format!("The variable \"${name}{path}\" does not fit: {rule}.");
         let mut error = ErrorReply::new(code::BAD_USER_INPUT, message);
-        error.extensions.field = Some(path);
-        error.at(locations(variable.location(), sources))
+        let argument = uses::path_of(name, operation, document);
+        let argument = argument.as_deref().unwrap_or(name.as_str());
+        error.extensions.field = Some(format!("{argument}{path}"));
+        error.at(locations(variable.location(), &document.sources))
     })
+}
+
+/// Writes whole numbers without a fraction, as JavaScript does, which knows but one kind of number: `1.0` is 1.
+pub(super) fn without_empty_fractions(values: &mut JsonMap) {
+    values.values_mut().for_each(without_empty_fraction);
+}
+
+fn without_empty_fraction(value: &mut JsonValue) {
+    /// Up to here, 2 to the power of 53, all whole numbers are exact.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        JsonValue::Number(number) if number.is_f64() => {
+            let whole = number
+                .as_f64()
+                .filter(|number| number.fract() == 0.0 && number.abs() <= EXACT);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "it is whole, and not too large"
+            )]
+            if let Some(whole) = whole {
+                *number = (whole as i64).into();
+            }
+        }
+        JsonValue::Array(items) => items.iter_mut().for_each(without_empty_fraction),
+        JsonValue::Object(fields) => without_empty_fractions(fields),
+        _ => {}
+    }
 }
 
 /// Where in a variable's value a rule is broken, and which.
@@ -219,6 +249,15 @@ fn constant(value: &Value, variables: &JsonMap) -> Option<Constant> {
                 .collect(),
         ),
     })
+}
+
+/// A whole number, where a value is one.
+pub(super) fn integer(value: &Value, variables: &JsonMap) -> Option<i64> {
+    match value {
+        Value::Int(number) => number.as_str().parse().ok(),
+        Value::Variable(name) => variables.get(name.as_str())?.as_i64(),
+        _ => None,
+    }
 }
 
 fn number_of(text: &str) -> Constant {

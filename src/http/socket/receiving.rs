@@ -124,10 +124,10 @@ impl Socket {
             }
         };
         let subscription = operation.kind() == OperationKind::Subscription;
-        if self.operations.count(subscription) >= self.http.0.limits.operations_per_socket {
+        if subscription && self.operations.count(true) >= self.http.0.limits.operations_per_socket {
             let metrics = &self.http.0.metrics;
             metrics.refused_by("operations_of_socket").inc();
-            let sentence = "Too many operations are under way on this socket.";
+            let sentence = "Too many subscriptions are under way on this socket.";
             self.refuse(
                 &id,
                 Error::RateLimited {
@@ -157,10 +157,10 @@ impl Socket {
             }
             let reply = api.execute(operation, Arc::new(context)).instrument(span);
             let reply = reply.await;
-            if reply.ran() {
-                Outcome::Next(Payload::from(&reply))
-            } else {
+            if reply.is_cut_off() {
                 Outcome::Error(reply.errors)
+            } else {
+                Outcome::Next(Payload::from(&reply))
             }
         };
         self.operations.start(id, false, stream::once(outcome));

@@ -46,8 +46,12 @@ async fn variables_are_looked_at_each_time() {
         bad(json!({ "n": 101 })),
         bad(json!({ "n": 0 })),
         bad(json!({ "n": null })),
+        good(json!({ "n": 1.0 })),
+        good(json!({ "n": 1e1 })),
+        bad(json!({ "n": 1.5 })),
         bad(json!({ "n": "1" })),
         bad(json!({ "n": 3_000_000_000_u64 })),
+        bad(json!({ "n": 3e9 })),
         bad(json!({ "s": 5 })),
     ];
     answers_alike(search, &asks).await;
@@ -150,6 +154,42 @@ async fn variables_without_a_value_inside_a_reference_are_answered_as_the_first_
             });
         }
         answers_alike(document, &asks).await;
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_told_by_the_argument_that_it_fills() {
+    let app = app().await;
+    let [ann, _] = two(&app).await;
+    for (document, variables, field) in [
+        (
+            "mutation($i: SignupInput!) { signup(input: $i) { token } }",
+            json!({ "i": { "username": 1, "password": "password1" } }),
+            "input.username",
+        ),
+        (
+            "mutation($name: String!) { signup(input: { username: $name, password: \"password1\" }) { token } }",
+            json!({ "name": 1 }),
+            "input.username",
+        ),
+        (
+            "query($one: ID!) { ...F } fragment F on Query { me { id } nodes(ids: [\"a\", $one]) { id } }",
+            json!({}),
+            "ids.1",
+        ),
+        (
+            "query($last: Int!) { conversations { nodes { ... { messages(last: $last) { nodes { id } } } } } }",
+            json!({ "last": "x" }),
+            "last",
+        ),
+        (
+            "query($here: Boolean!) { me @include(if: $here) { id } }",
+            json!({ "here": 1 }),
+            "here",
+        ),
+    ] {
+        let error = ann.fails(BAD, document, variables).await;
+        assert_eq!(error["extensions"]["field"], field, "{document}");
     }
 }
 

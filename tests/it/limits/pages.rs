@@ -25,19 +25,16 @@ async fn a_page_costs_its_size_times_what_it_holds() {
     }
     let nested = "query($n: Int, $m: Int) { conversations(first: $n) { nodes { messages(last: $m) { nodes { id } } } } }";
     for (n, m, refused) in [
-        (10, 100, false),
-        (100, 10, false),
-        (100, 100, true),
-        (-1, 100, false),
-        (i32::MIN, i32::MIN, false),
-        (1_000_000, 100, true),
+        (10, 100, None),
+        (100, 10, None),
+        (100, 100, Some("QUERY_TOO_COMPLEX")),
+        // That costs nothing, and is no size.
+        (-1, 100, Some("BAD_USER_INPUT")),
+        (i32::MIN, i32::MIN, Some("BAD_USER_INPUT")),
+        (1_000_000, 100, Some("QUERY_TOO_COMPLEX")),
     ] {
         let code = code(&app, nested, json!({ "n": n, "m": m })).await;
-        assert_eq!(
-            code.as_deref(),
-            refused.then_some("QUERY_TOO_COMPLEX"),
-            "{n} {m}"
-        );
+        assert_eq!(code.as_deref(), refused, "{n} {m}");
     }
     assert_eq!(
         code(&app, nested, json!({})).await.as_deref(),
@@ -97,4 +94,59 @@ async fn pages_are_one_to_a_hundred() {
         let error = ann.fails("BAD_USER_INPUT", &document, json!({})).await;
         assert_eq!(error["extensions"]["field"], "last");
     }
+}
+
+#[tokio::test]
+async fn a_page_of_a_size_that_there_is_not_is_refused_before_anything_runs() {
+    let app = app().await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let send = |page: &str| {
+        format!(
+            "mutation($n: Int) {{ sendMessage(input: {{ to: {{ userId: \"{}\" }}, body: \"hello\" }}) {{
+                conversation {{ messages({page}) {{ nodes {{ body }} }} other: messages(last: $n) {{ nodes {{ id }} }} }}
+            }} }}",
+            bob.id
+        )
+    };
+    for (page, n, argument) in [
+        ("first: 101", 1, "first"),
+        ("first: 1", 101, "last"),
+        ("first: 1, last: $n", 1, "last"),
+    ] {
+        let (document, variables) = (send(page), json!({ "n": n }));
+        let error = ann.fails("BAD_USER_INPUT", &document, variables).await;
+        assert_eq!(error["extensions"]["field"], argument);
+    }
+    assert!(
+        ann.history(&json!({ "userId": bob.id })).await.is_empty(),
+        "nothing was sent"
+    );
+    // Nor does it matter whether there is anything to be paged.
+    for (nowhere, argument) in [
+        (
+            "conversation(id: \"x\") { messages(first: 101) { nodes { id } } }",
+            "first",
+        ),
+        (
+            "me { directConversation { messages(last: 0) { nodes { id } } } }",
+            "last",
+        ),
+        (
+            "conversations { nodes { messages(first: 1, last: 1) { nodes { id } } } }",
+            "last",
+        ),
+        (
+            "conversations(first: 1) { nodes { lastMessage { reactions { users(first: 51) { id } } } } }",
+            "first",
+        ),
+    ] {
+        let document = format!("{{ {nowhere} }}");
+        let error = ann.fails("BAD_USER_INPUT", &document, json!({})).await;
+        assert_eq!(error["extensions"]["field"], argument, "{nowhere}");
+    }
+    let skipped = "{ me { id directConversation @skip(if: true) { messages(first: 101) { nodes { id } } } } }";
+    ann.ok(skipped, json!({})).await;
+    ann.ok(&send("first: $n"), json!({ "n": null })).await;
+    assert_eq!(ann.history(&json!({ "userId": bob.id })).await.len(), 1);
+    app.stop().await;
 }

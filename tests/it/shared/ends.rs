@@ -193,8 +193,8 @@ async fn a_subscriber_whose_document_fails_gets_the_error_alone() {
     let app = TestApp::start(StoreKind::Embedded).await;
     let [ann, bob, _] = three(&app).await;
     let document =
-        "subscription($n: Int!, $in: ConversationRef) { newMessage(in: $in) { cursor message {
-        body conversation { messages(last: $n) { nodes { body conversation { messages(last: $n) { nodes { body } } } } } }
+        "subscription($n: Int!, $in: ConversationRef, $after: String) { newMessage(in: $in) { cursor message {
+        body conversation { messages(last: $n, after: $after) { nodes { body conversation { messages(last: $n) { nodes { body } } } } } }
     } } }";
     let payload =
         |n: Value, only: Value| json!({ "query": document, "variables": { "n": n, "in": only } });
@@ -205,6 +205,7 @@ async fn a_subscriber_whose_document_fails_gets_the_error_alone() {
         (json!({ "n": "1" }), "BAD_USER_INPUT"),
         (json!({}), "BAD_USER_INPUT"),
         (json!({ "n": null }), "BAD_USER_INPUT"),
+        (json!({ "n": 0 }), "BAD_USER_INPUT"),
         (json!({ "n": 100 }), "QUERY_TOO_COMPLEX"),
         (json!({ "n": 1_000_000 }), "QUERY_TOO_COMPLEX"),
         (json!({ "n": 1, "in": { "userId": "nobody" } }), "NOT_FOUND"),
@@ -222,8 +223,9 @@ async fn a_subscriber_whose_document_fails_gets_the_error_alone() {
     nobody.subscribe(ID, document, json!({ "n": 1 })).await;
     nobody.refused(ID, "UNAUTHENTICATED").await;
     // What fails with the first event.
-    let zero = payload(json!(0), Value::Null);
-    let mut failing = audience(&app, &[&bob, &ann], &[zero]).await;
+    let mut no_cursor = payload(json!(1), Value::Null);
+    no_cursor["variables"]["after"] = json!("x");
+    let mut failing = audience(&app, &[&bob, &ann], &[no_cursor]).await;
     let more = audience(&app, &[&ann, &bob], &[payload(json!(1), Value::Null)]).await;
     well.extend(more);
     for number in 0..3 {
@@ -238,7 +240,7 @@ async fn a_subscriber_whose_document_fails_gets_the_error_alone() {
         for listener in &mut failing {
             if number == 0 {
                 let error = listener.socket.refused(ID, "BAD_USER_INPUT").await;
-                assert_eq!(error["extensions"]["field"], "last");
+                assert_eq!(error["extensions"]["field"], "after");
                 assert_eq!(error["path"][0], "newMessage");
             }
             assert_eq!(listener.socket.until_settled().await, [] as [Value; 0]);

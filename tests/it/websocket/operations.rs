@@ -122,12 +122,12 @@ async fn what_fails_while_it_runs_is_a_next_with_errors_and_complete() {
     let answer = socket
         .ask(
             "1",
-            "query($first: Int!) { sidebarUsers(first: $first) { nodes { id } } }",
-            json!({ "first": 101 }),
+            "query($after: String) { sidebarUsers(after: $after) { nodes { id } } }",
+            json!({ "after": "x" }),
         )
         .await;
     assert_eq!(at(&answer, "errors.0.extensions.code"), "BAD_USER_INPUT");
-    assert_eq!(at(&answer, "errors.0.extensions.field"), "first");
+    assert_eq!(at(&answer, "errors.0.extensions.field"), "after");
     let input = json!({ "to": { "userId": ann.id }, "body": "to myself" });
     let answer = socket.ask("1", SEND, json!({ "input": input })).await;
     assert_eq!(at(&answer, "errors.0.extensions.code"), "BAD_USER_INPUT");
