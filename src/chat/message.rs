@@ -71,7 +71,10 @@ impl Chat {
         new: NewMessage,
         deadline: Instant,
     ) -> Result<ShownMessage> {
-        if let Some(throttles) = &self.0.throttles {
+        // A repeat makes no message, so it does not count as one.
+        let called = new.client_message_id.clone();
+        let sending = called.map(|called| self.0.outbox.begin((viewer, called)));
+        if let (Some(throttles), None | Some(Some(_))) = (&self.0.throttles, &sending) {
             throttles.send(viewer)?;
         }
         let knows_all = self.is_up_to_date();

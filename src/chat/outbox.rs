@@ -1,7 +1,8 @@
 //! Where proposals are handed in, and wait for whoever writes.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout_at,
@@ -31,7 +32,21 @@ pub(super) struct Outbox {
     /// Counts what is turned away.
     turned_away: Counter,
     recent: Cache<ClientKey, Written>,
+    /// Messages with a client's id that are on their way.
+    sending: Mutex<HashSet<ClientKey>>,
     closed: CancellationToken,
+}
+
+/// Says that a message is on its way, until it is dropped.
+pub(super) struct Sending<'a> {
+    outbox: &'a Outbox,
+    key: ClientKey,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.outbox.sending.lock().remove(&self.key);
+    }
 }
 
 /// The other end of the queue.
@@ -48,6 +63,7 @@ pub(super) fn outbox(waiting: usize, turned_away: Counter) -> (Outbox, Inbox) {
         queue: sender,
         turned_away,
         recent: Cache::of_latest(RECENT),
+        sending: Mutex::default(),
         closed: closed.clone(),
     };
     (outbox, Inbox { queue, closed })
@@ -80,6 +96,14 @@ impl Outbox {
             .await
             .map_err(|_| late())?
             .map_err(|_| Error::Internal("a proposal was dropped".into()))?
+    }
+
+    /// Says that a message is on its way; `None` when it is already, or was written lately, so that this is a repeat.
+    pub(super) fn begin(&self, key: ClientKey) -> Option<Sending<'_>> {
+        if self.remembers(&key) || !self.sending.lock().insert(key.clone()) {
+            return None;
+        }
+        Some(Sending { outbox: self, key })
     }
 
     /// Whether a message is remembered as it was written.

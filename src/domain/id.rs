@@ -66,16 +66,16 @@ pub trait Identifies {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $new:ident, $prefix:literal) => {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A fresh one.
+            /// A fresh one, a UUID of version 7 (RFC 9562, section 5.7).
             #[allow(clippy::new_without_default)]
             pub fn new() -> Self {
-                Self(Uuid::$new())
+                Self(Uuid::now_v7())
             }
 
             /// Reads what a client sent. What is malformed, or of another kind, is no id.
@@ -110,26 +110,21 @@ macro_rules! id {
 id!(
     /// Names a user.
     UserId,
-    now_v7,
     "user"
 );
 id!(
     /// Names a conversation.
     ConversationId,
-    now_v7,
     "conv"
 );
 id!(
     /// Names a message.
     MessageId,
-    now_v7,
     "msg"
 );
 id!(
-    /// Names a session; random through and through, as it stands in tokens. What `uuid` draws from is fit for that: rand's
-    /// generator of each thread, a cryptographic one that the operating system seeds now and then.
+    /// Names a session. No secret: what proves a session is the signature of the token that names it.
     SessionId,
-    new_v4,
     "sess"
 );
 

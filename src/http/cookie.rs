@@ -1,5 +1,7 @@
 //! The session cookie.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 
@@ -40,9 +42,11 @@ impl CookiePolicy {
     ) -> Option<(header::HeaderName, HeaderValue)> {
         let (value, max_age) = match change {
             SessionCookie::Set { token, session } => {
-                (token.clone(), session.expires_at.since(Timestamp::now()))
+                // Some milliseconds of its life are over already, and whole seconds are said.
+                let left = session.expires_at.since(Timestamp::now());
+                (token.clone(), left + Duration::from_millis(999))
             }
-            SessionCookie::Clear => (String::new(), std::time::Duration::ZERO),
+            SessionCookie::Clear => (String::new(), Duration::ZERO),
         };
         let cookie = Cookie::build((self.name(), value))
             .path("/")
@@ -55,5 +59,29 @@ impl CookiePolicy {
             header::SET_COOKIE,
             HeaderValue::from_str(&cookie.to_string()).ok()?,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Session, SessionId, UserId};
+
+    #[test]
+    fn a_cookie_lasts_as_long_as_its_session() {
+        let now = Timestamp::now();
+        let session = Session {
+            id: SessionId::new(),
+            user_id: UserId::new(),
+            device: None,
+            created_at: now,
+            last_used_at: now,
+            expires_at: now.after(Duration::from_hours(1)),
+        };
+        let token = "token".to_owned();
+        let change = SessionCookie::Set { token, session };
+        let (_, value) = CookiePolicy::new(false).header(&change).expect("a header");
+        let value = value.to_str().expect("text");
+        assert!(value.contains("; Max-Age=3600"), "{value}");
     }
 }

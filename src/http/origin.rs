@@ -23,7 +23,8 @@ impl FromStr for AllowedOrigin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+        let no_origin = |_| "it is no origin, such as https://app.example.org".to_owned();
+        let url = url::Url::parse(text).map_err(no_origin)?;
         let origin = url.origin();
         if !origin.is_tuple() || !matches!(url.scheme(), "http" | "https") {
             return Err("it is not an http or https origin".into());
@@ -141,26 +142,30 @@ impl OriginPolicy {
         let Ok(origin) = origin.to_str() else {
             return true;
         };
-        !(self.allowed.contains(origin) || self.own(peer, headers).as_deref() == Some(origin))
+        !(self.allowed.contains(origin) || self.is_own(peer, headers, origin))
     }
 
-    fn own(&self, Peer(peer): Peer, headers: &HeaderMap) -> Option<String> {
-        let host = headers.get(header::HOST)?.to_str().ok()?;
+    fn is_own(&self, Peer(peer): Peer, headers: &HeaderMap, origin: &str) -> bool {
+        let host = headers.get(header::HOST).map(HeaderValue::to_str);
+        let Some(Ok(host)) = host else {
+            return false;
+        };
         let proto = headers
             .get(FORWARDED_PROTO)
             .filter(|_| self.is_proxy(peer.ip()));
-        let scheme = match proto.and_then(|proto| proto.to_str().ok()) {
-            Some(proto) => proto.split(',').next_back().unwrap_or_default().trim(),
-            None if self.secure => "https",
-            None => "http",
+        let is = |scheme: &str| {
+            let url = url::Url::parse(&format!("{scheme}://{host}")).ok();
+            // Browsers leave a scheme's own port out.
+            url.filter(|url| url.origin().ascii_serialization() == origin)
         };
-        // Browsers leave a scheme's own port out.
-        Some(
-            url::Url::parse(&format!("{scheme}://{host}"))
-                .ok()?
-                .origin()
-                .ascii_serialization(),
-        )
+        match proto.and_then(|proto| proto.to_str().ok()) {
+            Some(proto) => is(proto.split(',').next_back().unwrap_or_default().trim()).is_some(),
+            None if self.secure => {
+                // What a browser finds on its own machine it trusts like https.
+                is("https").is_some() || is("http").is_some_and(|url| is_loopback(&url))
+            }
+            None => is("http").is_some(),
+        }
     }
 
     /// Whether a page of another site could have made a browser send this GET, cookie and all, without asking first.
@@ -169,6 +174,16 @@ impl OriginPolicy {
             .get(FETCH_SITE)
             .is_some_and(|site| site == "cross-site");
         (cross_site || self.is_foreign(peer, headers)) && !headers.keys().any(is_custom)
+    }
+}
+
+/// Whether a browser that sees this address talks to its own machine ("Secure Contexts", section 3.1, W3C).
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -282,6 +297,25 @@ mod tests {
             assert!(foreign(other), "{other}");
         }
         assert!(!policy.is_foreign(peer("127.0.0.1"), &headers(&[("host", "localhost:4000")])));
+    }
+
+    #[test]
+    fn behind_https_our_own_origin_is_https_but_on_the_browsers_own_machine() {
+        let policy = OriginPolicy::new(vec![], vec![], true);
+        let foreign = |host: &str, origin: &str| {
+            policy.is_foreign(
+                peer("127.0.0.1"),
+                &headers(&[("host", host), ("origin", origin)]),
+            )
+        };
+        assert!(!foreign("chat.example.org", "https://chat.example.org"));
+        assert!(foreign("chat.example.org", "http://chat.example.org"));
+        for host in ["localhost:4000", "127.0.0.1:4000", "[::1]:4000"] {
+            for scheme in ["http", "https"] {
+                assert!(!foreign(host, &format!("{scheme}://{host}")));
+            }
+            assert!(foreign(host, "http://chat.example.org"));
+        }
     }
 
     #[test]

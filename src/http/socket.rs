@@ -239,9 +239,17 @@ impl Socket {
                 timer.as_mut().reset(due);
             }
             if timer.as_mut().poll(context).is_pending() {
+                if self.is_busy() {
+                    return Poll::Pending;
+                }
                 return self.wire.poll_read(context).map(Happened::Received);
             }
         }
+    }
+
+    /// Whether so many queries and mutations are under way that the next is read when one of them has ended.
+    fn is_busy(&self) -> bool {
+        self.operations.count(false) >= self.http.0.limits.operations_per_socket
     }
 
     /// Pending while subscriptions may tell nothing, see [`Connection::may_tell`].

@@ -9,7 +9,7 @@ use super::timeouts::Timeouts;
 use crate::domain::{ConversationId, UserId};
 
 /// Signs of life of one typist that are closer than this count as one.
-const CLOSEST_SIGNS: Duration = Duration::from_secs(1);
+const CLOSEST_SIGNS: Duration = Duration::from_millis(250);
 
 /// What a sign of life of a typist is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -25,6 +25,12 @@ pub(super) fn command() -> Command {
         .filter_map(file_of)
         .collect::<Vec<_>>();
     command.args(files).mut_args(|setting| {
+        if setting.get_env().is_none() {
+            return setting;
+        }
+        // A secret may begin with a hyphen, and a number that must not is to be told of as a value.
+        let is_path = setting.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+        let setting = setting.allow_hyphen_values(!is_path);
         let prefixed = setting.get_env().map(|short| {
             let mut name = OsString::from(PREFIX);
             name.push(short);

@@ -67,6 +67,7 @@ on_both_stores!(
     logins_are_limited_by_username_from_anywhere,
     signups_are_limited_by_address_and_by_username,
     sends_are_limited_for_each_user,
+    repeats_of_one_message_count_once,
 );
 
 async fn logins_are_limited_by_address(kind: StoreKind) {
@@ -162,6 +163,31 @@ async fn sends_are_limited_for_each_user(kind: StoreKind) {
         sent.len() + 1,
         "what was refused was not sent"
     );
+    app.stop().await;
+}
+
+async fn repeats_of_one_message_count_once(kind: StoreKind) {
+    let app = app(kind).await;
+    let made = sign_in(&app, SIGNUP, "10.0.0.1", "ann").await;
+    let ann = app
+        .anonymous()
+        .with_token(at(&made, "data.signup.token").as_str().expect("a token"));
+    let bob = sign_in(&app, SIGNUP, "10.0.0.1", "bob").await;
+    let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id } }";
+    let input = json!({
+        "to": { "userId": at(&bob, "data.signup.user.id") }, "body": "hello", "clientMessageId": "once",
+    });
+    let input = json!({ "input": input });
+    let at_once = join_all((0..100).map(|_| ann.run(send, input.clone()))).await;
+    let later = join_all((0..100).map(|_| ann.run(send, input.clone()))).await;
+    let ids = at_once
+        .iter()
+        .chain(&later)
+        .map(|reply| at(reply, "data.sendMessage.id"));
+    let ids = ids
+        .map(|id| id.to_string())
+        .collect::<std::collections::HashSet<_>>();
+    assert_eq!(ids.len(), 1, "{ids:?}");
     app.stop().await;
 }
 

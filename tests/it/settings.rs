@@ -112,6 +112,7 @@ async fn a_bad_setting_is_one_line_that_names_it() {
         ("--port", "PORT", "-1"),
         ("--session-ttl", "SESSION_TTL", "canary"),
         ("--session-ttl", "SESSION_TTL", "0s"),
+        ("--session-ttl", "SESSION_TTL", "-1d"),
         ("--session-ttl", "SESSION_TTL", "15"),
         ("--session-ttl", "SESSION_TTL", "100000y"),
         ("--bcrypt-cost", "BCRYPT_COST", "9"),
@@ -180,9 +181,11 @@ async fn a_bad_setting_is_one_line_that_names_it() {
     {
         let dir = root.path().join(n.to_string());
         let joined = format!("{flag}={value}");
+        let apart = [flag, value];
         let prefixed = format!("CHINWAG_{variable}");
         for (launch, named) in [
             (Launch::over(&dir).args(&[&joined]), flag),
+            (Launch::over(&dir).args(&apart), flag),
             (Launch::over(&dir).env(variable, value), variable),
             (Launch::over(&dir).env(&prefixed, value), prefixed.as_str()),
         ] {

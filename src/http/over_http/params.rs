@@ -5,8 +5,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
     response::Response,
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use serde::Deserialize;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answers::{not_persisted, refused};
 use crate::{
@@ -92,7 +94,7 @@ pub(super) async fn in_body(
             sentence,
         ));
     }
-    let bytes = read(body, limits)
+    let bytes = read(body, headers, limits)
         .await
         .map_err(|(status, sentence)| refused(headers, status, sentence))?;
     let bad_request = |sentence| refused(headers, StatusCode::BAD_REQUEST, sentence);
@@ -110,22 +112,54 @@ pub(super) async fn in_body(
     })
 }
 
+/// How many bytes are read and dropped of a body that is too large. Behind that the connection is closed.
+const DROPPED: usize = 32 * 1024 * 1024;
+
 /// A whole body, if it is not too long and comes in time; else the status and the words of a refusal.
-async fn read(body: Body, limits: &Limits) -> Result<Bytes, (StatusCode, &'static str)> {
-    const TOO_LARGE: (StatusCode, &str) = (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.");
+async fn read(
+    mut body: Body,
+    headers: &HeaderMap,
+    limits: &Limits,
+) -> Result<Bytes, (StatusCode, &'static str)> {
+    let too_large = |body| {
+        // Who waits to be told to go on sends nothing that could be dropped.
+        if !headers.contains_key(header::EXPECT) {
+            tokio::spawn(timeout(limits.request_body, drop_rest(body)));
+        }
+        Err((StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."))
+    };
     let limit = limits.request_bytes;
     if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > limit) {
-        return Err(TOO_LARGE);
+        return too_large(body);
     }
-    let read = Limited::new(body, limit).collect();
-    match tokio::time::timeout(limits.request_body, read).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LARGE),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "a body could not be read");
-            Err((StatusCode::BAD_REQUEST, "The body could not be read."))
+    let (late, mut bytes) = (Instant::now() + limits.request_body, BytesMut::new());
+    loop {
+        let data = match timeout_at(late, body.frame()).await {
+            Ok(Some(frame)) => frame.map(|frame| frame.into_data().unwrap_or_default()),
+            Ok(None) => return Ok(bytes.freeze()),
+            Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "The body took too long.")),
+        };
+        match data {
+            Ok(data) if bytes.len() + data.len() > limit => return too_large(body),
+            Ok(data) => bytes.extend_from_slice(&data),
+            Err(error) => {
+                tracing::debug!(%error, "a body could not be read");
+                return Err((StatusCode::BAD_REQUEST, "The body could not be read."));
+            }
         }
-        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The body took too long.")),
+    }
+}
+
+/// Reads what is left of a body that is refused: many clients look for an answer only when they have sent all, and would
+/// find the connection closed instead.
+async fn drop_rest(mut body: Body) {
+    let mut left = DROPPED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(less) => left = less,
+            None => return,
+        }
     }
 }
 

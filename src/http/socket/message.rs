@@ -125,7 +125,7 @@ impl InitPayload {
     /// The cursors to go on from, the first [`MOST_CURSORS`]. What is no text is no cursor, which the subscription says.
     pub(super) fn resume(&self) -> Vec<String> {
         match &self.resume {
-            Some(serde_json::Value::Array(several)) if !several.is_empty() => several
+            Some(serde_json::Value::Array(several)) => several
                 .iter()
                 .filter_map(|one| text_of(Some(one)))
                 .take(MOST_CURSORS)

@@ -189,7 +189,8 @@ async fn check(db: &Database, address: &str) -> Result<Found, Refusal> {
         tracing::warn!(
             address,
             "MongoDB: a standalone server. It keeps a single copy, does not repeat a write that a broken connection \
-             interrupted, and is meant for one process; start it as a replica set (of one is enough) to change that."
+             interrupted, and is meant for one process, as it has no change streams: what happens at a second one is seen \
+             up to two seconds later, and typing not at all. Start it as a replica set (of one is enough) to change that."
         );
     }
     let schema = db

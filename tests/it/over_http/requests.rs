@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::{JSON, RESPONSE, answer, app, post};
 use crate::support::{TestApp, json as at, raw, store::StoreKind};
@@ -221,6 +225,31 @@ async fn a_body_over_the_limit_is_not_read_and_does_nothing() {
     let reply = raw::exchange(app.address, &format!("{head}Content-Length: 2001\r\n\r\n")).await;
     assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
     app.user("ann").await;
+}
+
+#[tokio::test]
+async fn who_sends_all_of_a_body_that_is_too_large_before_looking_for_an_answer_gets_one() {
+    let app = TestApp::start(StoreKind::Embedded).await;
+    // More than lies in the buffers between the two.
+    let body = vec![b'x'; 16 * 1024 * 1024];
+    for framing in ["Content-Length: 16777216", "Transfer-Encoding: chunked"] {
+        let mut link = TcpStream::connect(app.address).await.expect("connected");
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{framing}\r\n\r\n"
+        );
+        link.write_all(head.as_bytes()).await.expect("taken");
+        if framing.ends_with("chunked") {
+            link.write_all(b"1000000\r\n").await.expect("taken");
+        }
+        link.write_all(&body).await.expect("taken");
+        if framing.ends_with("chunked") {
+            link.write_all(b"\r\n0\r\n\r\n").await.expect("taken");
+        }
+        let mut status = [0; 12];
+        link.read_exact(&mut status).await.expect("an answer");
+        assert_eq!(&status, b"HTTP/1.1 413");
+    }
+    app.stop().await;
 }
 
 #[tokio::test]

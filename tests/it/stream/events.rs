@@ -127,7 +127,12 @@ async fn of_several_cursors_to_resume_each_subscription_takes_its_own(kind: Stor
     let mut socket = open(late(99)).await;
     socket.subscribe("1", EVENTS, json!({})).await;
     assert_eq!(next(&mut socket, "1").await["previous"], newer);
-    for none in [json!([foreign, "x"]), json!([7]), json!([]), late(100)] {
+    for nothing in [json!([]), json!([null])] {
+        let mut socket = open(nothing).await;
+        socket.subscribe("1", EVENTS, json!({})).await;
+        socket.settle().await;
+    }
+    for none in [json!([foreign, "x"]), json!([7]), late(100)] {
         let mut socket = open(none).await;
         socket.subscribe("1", EVENTS, json!({})).await;
         let error = socket.refused("1", "BAD_USER_INPUT").await;

@@ -144,3 +144,34 @@ async fn the_101st_subscription_is_refused_and_the_others_go_on() {
     assert_eq!(heard, (1..=100).collect::<Vec<_>>());
     app.metric_becomes("chinwag_subscriptions", 100.0).await;
 }
+
+#[tokio::test]
+async fn more_queries_at_once_than_may_be_under_way_wait_for_their_turn() {
+    let app = TestApp::with(StoreKind::Embedded, |config| {
+        config.limits.operations_per_socket = 3;
+    })
+    .await;
+    let (ann, bob) = (app.user("ann").await, app.user("bob").await);
+    let mut socket = app.socket(&ann).await;
+    let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { seq } }";
+    for n in 0..50 {
+        let input = json!({ "to": { "userId": bob.id }, "body": format!("{n}") });
+        let id = n.to_string();
+        socket.subscribe(&id, send, json!({ "input": input })).await;
+    }
+    let (mut answered, mut ended) = (0, 0);
+    while ended < 50 {
+        match socket.next().await {
+            event if event["type"] == "complete" => ended += 1,
+            event => {
+                assert!(
+                    event["payload"]["data"]["sendMessage"]["seq"].is_i64(),
+                    "{event}"
+                );
+                answered += 1;
+            }
+        }
+    }
+    assert_eq!(answered, 50);
+    app.stop().await;
+}
