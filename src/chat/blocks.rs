@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::future::try_join_all;
 use parking_lot::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Chat, Target, kept,
@@ -128,13 +128,17 @@ impl Chat {
     /// # Errors
     /// The store's.
     pub async fn estranged_when_known(&self, user: UserId) -> Result<Estranged> {
-        let late = Instant::now() + self.0.limits.operation;
-        loop {
-            match self.estranged(user).await {
-                Err(Error::Unavailable(_)) if Instant::now() < late => sleep(AGAIN).await,
-                known => return known,
+        let known = async {
+            loop {
+                match self.estranged(user).await {
+                    Err(Error::Unavailable(_)) => sleep(AGAIN).await,
+                    known => return known,
+                }
             }
-        }
+        };
+        let late = || Error::Unavailable("the store was away for too long".into());
+        let known = timeout(self.0.limits.operation, known).await;
+        known.map_err(|_| late())?
     }
 
     /// From whom those are estranged who want to write to one other person.

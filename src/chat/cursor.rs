@@ -2,7 +2,7 @@
 //! what they may be used for.
 //!
 //! As bytes: the format, the lanes that it has a part of as bits, their numbers and the stamp of read marks as LEB128,
-//! its maker, the check of the terms, and a tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
+//! what its reader was told of late ones, the check of the terms, and a tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -74,34 +74,39 @@ impl Claim {
 pub(super) struct CursorKey {
     /// The first makes, all read, as with tokens.
     macs: Vec<Hmac<Sha256>>,
-    process: Maker,
+    process: ToldMarks,
 }
 
-/// Who made a cursor, nearly always: a process, or whichever one when its reader was told just these of the read marks that
-/// may show late.
+/// What a cursor's reader was told of the read marks that another process may show late: all that the process which made it
+/// tells of, or just these, or that is not known. Nearly always, as it has 16 bits for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Maker(u16);
+pub(super) struct ToldMarks(u16);
 
-impl Maker {
-    /// Set where it stands for marks that were told.
-    const TOLD: u16 = 1 << 15;
+impl ToldMarks {
+    /// Set where it stands for marks.
+    const THESE: u16 = 1 << 15;
 
-    fn process() -> Self {
-        Self(rand::random::<u16>() & !Self::TOLD)
+    /// Some are still to be told.
+    pub(super) const UNKNOWN: Self = Self(0);
+
+    /// All that a process tells of.
+    fn by_process() -> Self {
+        Self((rand::random::<u16>() & !Self::THESE).max(1))
     }
 
-    /// Any, for a reader who was told these, by whose they are and when they moved.
-    pub(super) fn of_told(marks: impl Iterator<Item = (ConversationId, UserId, Stamp)>) -> Self {
-        // In whatever order they come; what matters only is that two processes, of two releases, come to the same.
-        let sum = marks.fold(0, |sum, (conversation, reader, stamp)| {
-            let mark = Sha256::new()
-                .chain_update(conversation.0)
-                .chain_update(reader.0)
-                .chain_update(stamp.to_be_bytes())
-                .finalize();
-            sum ^ u16::from_be_bytes([mark[0], mark[1]])
-        });
-        Self(sum | Self::TOLD)
+    /// These, each as [`ToldMarks::one`] has it, in whatever order: two processes, of two releases, must come to the same.
+    pub(super) fn these(marks: impl Iterator<Item = u16>) -> Self {
+        Self(marks.fold(0, |all, one| all ^ one) | Self::THESE)
+    }
+
+    /// What stands for one, which moved at a time.
+    pub(super) fn one(conversation: ConversationId, reader: UserId, stamp: Stamp) -> u16 {
+        let mark = Sha256::new()
+            .chain_update(conversation.0)
+            .chain_update(reader.0)
+            .chain_update(stamp.to_be_bytes())
+            .finalize();
+        u16::from_be_bytes([mark[0], mark[1]])
     }
 }
 
@@ -115,7 +120,7 @@ impl CursorKey {
         };
         Self {
             macs: secrets.iter().map(keyed).collect(),
-            process: Maker::process(),
+            process: ToldMarks::by_process(),
         }
     }
 
@@ -152,8 +157,8 @@ pub(super) struct Had {
     pub(super) terms: TermsCheck,
     /// Up to which read marks that moved.
     pub(super) reads: Stamp,
-    /// What stands for the marks that may show late and were told; `None` where that is not known, or not all were.
-    pub(super) told: Option<Maker>,
+    /// Of those that may show late; `None` where it was all that this process tells of.
+    pub(super) told: Option<ToldMarks>,
 }
 
 impl From<&Stand> for Had {
@@ -182,12 +187,12 @@ pub(super) struct Read {
     /// Whether this process made it.
     pub(super) is_own: bool,
     /// `None` in those of the first release.
-    pub(super) maker: Option<Maker>,
+    pub(super) told: Option<ToldMarks>,
     /// `None` in those of the first release, which knew no terms.
     pub(super) terms: Option<TermsCheck>,
 }
 
-fn encode(had: &Had, process: Maker) -> Vec<u8> {
+fn encode(had: &Had, process: ToldMarks) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(40);
     let lanes = had.progress.positions().fold(0_u16, |lanes, position| {
         lanes | 1 << position.lane().number()
@@ -198,8 +203,8 @@ fn encode(had: &Had, process: Maker) -> Vec<u8> {
         write_number(&mut bytes, position.number());
     }
     write_number(&mut bytes, had.reads);
-    let Maker(maker) = had.told.unwrap_or(process);
-    bytes.extend_from_slice(&maker.to_be_bytes());
+    let ToldMarks(told) = had.told.unwrap_or(process);
+    bytes.extend_from_slice(&told.to_be_bytes());
     bytes.extend_from_slice(&had.terms.to_be_bytes());
     bytes
 }
@@ -229,7 +234,7 @@ fn read_number(mut bytes: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// Reads what [`encode`] wrote, or the first release: its tag says so.
-fn decode(said: &[u8], process: Maker) -> Option<Read> {
+fn decode(said: &[u8], process: ToldMarks) -> Option<Read> {
     if let Ok(number) = <[u8; FIRST_FORMAT_BYTES]>::try_from(said)
         && number[0] != FORMAT
     {
@@ -238,7 +243,7 @@ fn decode(said: &[u8], process: Maker) -> Option<Read> {
             progress: [position].into_iter().collect(),
             reads: None,
             is_own: false,
-            maker: None,
+            told: None,
             terms: None,
         });
     }
@@ -251,13 +256,13 @@ fn decode(said: &[u8], process: Maker) -> Option<Read> {
         progress.advance(Position::at(lane, number));
     }
     let (reads, rest) = read_number(rest)?;
-    let (maker, rest) = rest.split_first_chunk()?;
-    let maker = Maker(u16::from_be_bytes(*maker));
+    let (told, rest) = rest.split_first_chunk()?;
+    let told = ToldMarks(u16::from_be_bytes(*told));
     Some(Read {
         progress,
         reads: Some(reads),
-        is_own: maker == process,
-        maker: Some(maker),
+        is_own: told == process,
+        told: Some(told),
         terms: Some(TermsCheck::from_be_bytes(rest.try_into().ok()?)),
     })
 }
@@ -329,14 +334,14 @@ mod tests {
             None
         );
         let mut old = CursorKey::new(&["old".into()]);
-        old.process = Maker(key.process.0 ^ 1);
-        let maker = Some(old.process);
+        old.process = ToldMarks(key.process.0 ^ 2);
+        let told = Some(old.process);
         let old = old.write(ann, whole, &had(9, 5));
         let read = Read {
             progress: far(9),
             reads: Some(3),
             is_own: false,
-            maker,
+            told,
             terms: Some(5),
         };
         assert_eq!(key.read(ann, whole, &old), Some(read));

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::{Chat, proposal::Written, trust::Sweep, writing::clock};
+use super::{Chat, proposal::Written, writing::clock};
 use crate::{
     domain::{
         Conversation, ConversationId, ConversationKind, DisplayName, Entry, Happening, Message,
@@ -38,9 +38,10 @@ impl Chat {
 
     /// Looks for sessions that were ended elsewhere, if that was not heard.
     pub(super) async fn follow_sessions(self) {
-        let mut sweep = Sweep::every(self.0.limits.sweep_interval);
+        let mut sweep = interval(self.0.limits.sweep_interval);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            sweep.due(&self.0.trust).await;
+            sweep.tick().await;
             if let Err(error) = self.0.sessions.follow_others().await {
                 tracing::warn!(
                     ?error,
@@ -54,6 +55,7 @@ impl Chat {
     pub(super) async fn keep_lease(self) {
         let mut renewal = interval(self.0.limits.lease_renewal);
         renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut known_as = None;
         loop {
             renewal.tick().await;
             // Before it is read who lives: who is heard of meanwhile may be missing there.
@@ -61,7 +63,7 @@ impl Chat {
             match self.0.store.renew_lease().await {
                 Ok(lease) => {
                     // Others know nobody who is online at a process of this name.
-                    if self.0.name.lock().replace(lease.name) != Some(lease.name) {
+                    if known_as.replace(lease.name) != Some(lease.name) {
                         self.tell_who_is_here();
                     }
                     self.take_lease(&known, lease);

@@ -2,16 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Chat, Target,
+    outbox::{Sending, late},
     proposal::{Proposal, Proposed, Written},
 };
 use crate::{
     domain::{
         Body, ClientMessageId, Conversation, ConversationId, ConversationRef, Emoji, Message,
-        MessageId, Page, Reaction, Seq, Timestamp, User, UserId, Window,
+        MessageId, Page, Pair, Reaction, Seq, Timestamp, User, UserId, Window,
     },
     error::{Error, Result},
 };
@@ -71,12 +72,7 @@ impl Chat {
         new: NewMessage,
         deadline: Instant,
     ) -> Result<ShownMessage> {
-        // A repeat makes no message, so it does not count as one.
-        let called = new.client_message_id.clone();
-        let sending = called.map(|called| self.0.outbox.begin((viewer, called)));
-        if let (Some(throttles), None | Some(Some(_))) = (&self.0.throttles, &sending) {
-            throttles.send(viewer)?;
-        }
+        let _sending = self.admit(viewer, &new, deadline).await?;
         let knows_all = self.is_up_to_date();
         let was_remembered = self.remembers(viewer, &new);
         // Nothing is written past what others did, known here or not: its step would not be the next one.
@@ -95,6 +91,52 @@ impl Chat {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Lets a send count among its sender's, unless it repeats one that is written or on its way, as a repeat makes no
+    /// message. Says that it is on its way, if it has a name by which it can be repeated.
+    async fn admit(
+        &self,
+        viewer: UserId,
+        new: &NewMessage,
+        deadline: Instant,
+    ) -> Result<Option<Sending<'_>>> {
+        let outbox = &self.0.outbox;
+        let sending = match &new.client_message_id {
+            None => None,
+            Some(called) => {
+                let key = (viewer, called.clone());
+                loop {
+                    let written = outbox.written(&key);
+                    if written.is_some_and(|written| self.is_repeat(viewer, new, &written)) {
+                        return Ok(None);
+                    }
+                    match outbox.begin(&key) {
+                        Ok(sending) => break Some(sending),
+                        Err(other) => timeout_at(deadline, other.cancelled())
+                            .await
+                            .map_err(|_| late())?,
+                    }
+                }
+            }
+        };
+        if let Some(throttles) = &self.0.throttles {
+            throttles.send(viewer)?;
+        }
+        Ok(sending)
+    }
+
+    /// Whether what a client sends is what was written before.
+    fn is_repeat(&self, viewer: UserId, new: &NewMessage, written: &Written) -> bool {
+        let conversation = &written.conversation;
+        let is_to = match new.to {
+            ConversationRef::Conversation(id) => conversation.id == id,
+            ConversationRef::User(other) => {
+                Pair::new(viewer, other).is_some_and(|pair| conversation.pair() == Some(pair))
+            }
+        };
+        let sent = written.message.as_ref();
+        is_to && sent.is_some_and(|sent| self.check_is_same(sent, conversation.id, new).is_ok())
     }
 
     /// Whether what a client sends is remembered as it was written before.

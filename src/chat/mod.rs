@@ -65,8 +65,8 @@ use crate::{
     auth::{Hasher, Sessions, Signer},
     cache::Cache,
     domain::{
-        AvatarHosts, ConversationId, Limits, Message, MessageId, ProcessId, Seq, Signal, Stand,
-        Terms, Timestamp, UserId,
+        AvatarHosts, ConversationId, Limits, Message, MessageId, Seq, Signal, Stand, Terms,
+        Timestamp, UserId,
     },
     error::Result,
     metrics::Metrics,
@@ -121,8 +121,6 @@ struct Inner {
     asides: mpsc::Sender<Aside>,
     /// When it was said for the last time that this process lives.
     renewed: Mutex<Instant>,
-    /// By what name others know this process.
-    name: Mutex<Option<ProcessId>>,
     trust: Trust,
     throttles: Option<Throttles>,
     cursors: CursorKey,
@@ -233,7 +231,6 @@ impl Chat {
             signalling,
             asides,
             renewed: Mutex::new(Instant::now()),
-            name: Mutex::default(),
             cursors: CursorKey::new(&secrets),
             fingerprints: FingerprintKey::new(&secrets),
             index: Index::new(store.clone()),
@@ -328,16 +325,21 @@ impl Chat {
         self.0.stopping.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
-        let owed = self.0.presence.shut_down();
-        // Not that they are offline: those who were here come back at another server.
-        let name = *self.0.name.lock();
-        let gone = name.map(|name| Signal::Gone(name, Timestamp::now()));
+        let (owed, here) = self.0.presence.shut_down();
+        self.0.signalling.tell(owed.signals());
+        // Not that they are offline: those who were here may come back at another server.
+        let gone = self
+            .0
+            .store
+            .name()
+            .map(|name| Signal::Gone(name, Timestamp::now()));
         self.0.signalling.tell(gone);
         if let Err(error) = self.signal_what_waits().await {
             tracing::debug!(?error, "other servers were not told of the end");
         }
-        if !owed.offline.is_empty()
-            && let Err(error) = self.0.store.record_offline(&owed.offline).await
+        let offline = [owed.offline, here].concat();
+        if !offline.is_empty()
+            && let Err(error) = self.0.store.record_offline(&offline).await
         {
             tracing::warn!(%error, ?error, "could not record who was online");
         }

@@ -1,6 +1,9 @@
 //! Where proposals are handed in, and wait for whoever writes.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -32,8 +35,8 @@ pub(super) struct Outbox {
     /// Counts what is turned away.
     turned_away: Counter,
     recent: Cache<ClientKey, Written>,
-    /// Messages with a client's id that are on their way.
-    sending: Mutex<HashSet<ClientKey>>,
+    /// Messages with a client's id that are on their way, with what tells when one is no longer.
+    sending: Mutex<HashMap<ClientKey, CancellationToken>>,
     closed: CancellationToken,
 }
 
@@ -45,7 +48,9 @@ pub(super) struct Sending<'a> {
 
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
-        self.outbox.sending.lock().remove(&self.key);
+        if let Some(ended) = self.outbox.sending.lock().remove(&self.key) {
+            ended.cancel();
+        }
     }
 }
 
@@ -98,12 +103,24 @@ impl Outbox {
             .map_err(|_| Error::Internal("a proposal was dropped".into()))?
     }
 
-    /// Says that a message is on its way; `None` when it is already, or was written lately, so that this is a repeat.
-    pub(super) fn begin(&self, key: ClientKey) -> Option<Sending<'_>> {
-        if self.remembers(&key) || !self.sending.lock().insert(key.clone()) {
-            return None;
+    /// Says that a message is on its way.
+    ///
+    /// # Errors
+    /// One of this name is already; what tells when it is no longer.
+    pub(super) fn begin(&self, key: &ClientKey) -> Result<Sending<'_>, CancellationToken> {
+        match self.sending.lock().entry(key.clone()) {
+            Entry::Occupied(other) => Err(other.get().clone()),
+            Entry::Vacant(free) => {
+                free.insert(CancellationToken::new());
+                let key = key.clone();
+                Ok(Sending { outbox: self, key })
+            }
         }
-        Some(Sending { outbox: self, key })
+    }
+
+    /// What is remembered of a message as it was written.
+    pub(super) fn written(&self, key: &ClientKey) -> Option<Written> {
+        self.recent.get(key)
     }
 
     /// Whether a message is remembered as it was written.

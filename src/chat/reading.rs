@@ -3,9 +3,9 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::{Chat, trust::Sweep};
+use super::Chat;
 use crate::{
     domain::{ConversationId, MovedMark, ReadEvent, Seq, Stamp, UserId},
     error::{Error, Result},
@@ -27,10 +27,11 @@ const REMEMBERED: Stamp = 20_000;
 impl Chat {
     /// Tells of marks that moved elsewhere.
     pub(super) async fn follow_reads(self) {
-        let mut sweep = Sweep::every(self.0.limits.sweep_interval);
+        let mut sweep = interval(self.0.limits.sweep_interval);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let late = tokio::select! {
-                () = sweep.due(&self.0.trust) => LATE,
+                _ = sweep.tick() => LATE,
                 () = self.0.reads_rung.notified() => SHORTLY,
             };
             let begun = Instant::now();

@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use self::marks::Marks;
 use super::{
     Chat, Connection, LogSource, Target,
-    cursor::{Claim, Had, Maker, News},
+    cursor::{Claim, Had, News, ToldMarks},
     replay::Replay,
     seen::{StreamEvent, newest_states},
 };
@@ -183,7 +183,7 @@ impl LogStream {
                 progress: since,
                 terms: self.chat.0.hub.terms(&since).unwrap_or_default(),
                 reads: reads.unwrap_or(self.marks.had()),
-                told: None,
+                told: Some(ToldMarks::UNKNOWN),
             })
         };
         if let Some(reads) = reads {
@@ -207,12 +207,13 @@ impl LogStream {
         let had = self.marks.had();
         let moved = self.chat.moved_since(self.viewer, had).await?;
         let earlier = moved.iter().filter(|mark| mark.stamp <= had);
-        let earlier = earlier.map(|mark| (mark.conversation.id, mark.reader.id, mark.stamp));
-        let told = Some(Maker::of_told(earlier));
-        let (mut knows_all, mut is_own) = (true, true);
+        let told = Some(ToldMarks::these(
+            earlier.map(|mark| marks::stands_for(mark)),
+        ));
+        let (mut knows_all, mut is_own) = (false, false);
         for read in given {
-            knows_all &= read.maker == told;
-            is_own &= read.is_own;
+            knows_all |= read.told == told;
+            is_own |= read.is_own;
         }
         let target = self.target.as_ref();
         let is_news = |mark: &ReadEvent| {
@@ -347,9 +348,14 @@ impl LogStream {
     fn had_with(&mut self, stand: &Stand) -> Had {
         Had {
             reads: self.marks.had_with(stand.reads),
-            told: self.marks.told(),
+            told: self.told_marks(),
             ..stand.into()
         }
+    }
+
+    /// What its reader was told of marks that may show late at another process, if there may be one.
+    fn told_marks(&self) -> Option<ToldMarks> {
+        self.marks.told(self.chat.0.store.is_alone())
     }
 
     /// What of that this subscription tells.
@@ -372,7 +378,7 @@ impl LogStream {
     fn deliver_mark(&mut self, mark: Arc<ReadEvent>) -> Delivery {
         let had = Had {
             reads: self.marks.tell(&mark),
-            told: self.marks.told(),
+            told: self.told_marks(),
             ..(&*self.stand).into()
         };
         self.deliver(StreamEvent::ConversationRead(mark), &had, true)
@@ -410,7 +416,7 @@ impl LogStream {
                         terms: self.chat.0.hub.terms(&had).unwrap_or_default(),
                         progress: had,
                         reads: self.marks.had(),
-                        told: self.marks.told(),
+                        told: self.told_marks(),
                     };
                     return Ok(Some(self.deliver(event, &had, false)));
                 }

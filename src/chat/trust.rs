@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use tokio::{
-    sync::Notify,
-    time::{Instant, Interval, MissedTickBehavior, interval},
-};
+use tokio::{sync::Notify, time::Instant};
 
 /// Whether this process hears the others.
 pub(super) struct Trust {
@@ -60,61 +57,5 @@ impl Trust {
             }
             renewed.await;
         }
-    }
-}
-
-/// When to look for what may not have been heard: at every tick, while others are heard at every second one.
-pub(super) struct Sweep {
-    ticks: Interval,
-    passed_over: bool,
-}
-
-impl Sweep {
-    pub(super) fn every(period: Duration) -> Self {
-        let mut ticks = interval(period);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self {
-            ticks,
-            passed_over: true,
-        }
-    }
-
-    /// Completes when it is time. Nothing is lost when it is given up before.
-    pub(super) async fn due(&mut self, trust: &Trust) {
-        loop {
-            self.ticks.tick().await;
-            self.passed_over = trust.holds() && !self.passed_over;
-            if !self.passed_over {
-                return;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PERIOD: Duration = Duration::from_secs(2);
-
-    /// After how many periods each of so many sweeps came.
-    async fn sweeps(trust: &Trust, count: usize) -> Vec<u32> {
-        let begun = Instant::now();
-        let mut sweep = Sweep::every(PERIOD);
-        let mut came = Vec::new();
-        while came.len() < count {
-            sweep.due(trust).await;
-            came.push(u32::try_from(begun.elapsed().as_millis() / PERIOD.as_millis()).unwrap());
-        }
-        came
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn it_is_looked_half_as_often_while_others_are_heard() {
-        let deaf = Trust::among_others(PERIOD);
-        assert_eq!(sweeps(&deaf, 3).await, [0, 1, 2]);
-        let hears = Trust::among_others(10 * PERIOD);
-        hears.renew(Instant::now());
-        assert_eq!(sweeps(&hears, 3).await, [0, 2, 4]);
     }
 }

@@ -37,15 +37,15 @@ pub struct Limits {
     /// How long a write to a socket may be stuck before the link is cut.
     pub write_stall: Duration,
     /// Subscriptions under way on one socket, of which one more is refused. As many queries and mutations may be beside
-    /// them: the next is read when one of them has ended.
+    /// them: the next begins when one of them has ended.
     pub operations_per_socket: usize,
     /// Open sockets of one user.
     pub sockets_per_user: usize,
 
     /// Messages replayed to a subscription before it is told to load its screen again.
     pub replay: usize,
-    /// How often the log is read for what other processes wrote, and read marks and ended sessions are looked for, in case
-    /// that was not heard; the latter half as often while others are heard.
+    /// How often the log is read for what other processes wrote, and ended sessions are looked for, in case that was not
+    /// heard.
     pub sweep_interval: Duration,
     /// How long signals to other processes are gathered while there are many.
     pub signal_gather: Duration,

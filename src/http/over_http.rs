@@ -86,7 +86,7 @@ async fn get(http: &Http, peer: Peer, parts: &Parts) -> Result<Response, Respons
 }
 
 async fn post(http: &Http, peer: Peer, parts: &Parts, body: Body) -> Result<Response, Response> {
-    let params = params::in_body(&parts.headers, body, &http.0.limits).await?;
+    let params = params::in_body(&parts.headers, body, http).await?;
     run(http, peer, parts, params).await
 }
 

@@ -32,7 +32,7 @@ use super::{Http, who_asks::Client};
 use crate::{
     auth::Viewer,
     chat::Connection,
-    graphql::{Outcome, RequestId},
+    graphql::{Operation, Outcome, RequestId},
 };
 
 const SUBPROTOCOL: &str = "graphql-transport-ws";
@@ -44,6 +44,8 @@ const LAST_ANSWERS: Duration = Duration::from_millis(500);
 /// What a socket has to react to.
 enum Happened {
     Received(Received),
+    /// The operation that was held back can begin.
+    Room,
     /// It is to be closed, this much later at most.
     Over(Duration, Goodbye),
     End(End),
@@ -110,6 +112,8 @@ struct Socket {
     client: Client,
     greeted: Option<Greeted>,
     operations: Operations,
+    /// What came when as many were under way as may be.
+    held: Option<Box<(Arc<str>, Operation)>>,
     opened: Instant,
     heard: Instant,
     pinged: Instant,
@@ -129,6 +133,7 @@ impl Socket {
             client,
             greeted: None,
             operations: Operations::default(),
+            held: None,
             opened: now,
             heard: now,
             pinged: now,
@@ -180,6 +185,14 @@ impl Socket {
                 Happened::Over(wait, goodbye) => {
                     self.operations.stop_subscriptions();
                     self.leaving = Some((Instant::now() + wait, goodbye));
+                }
+                Happened::Room => {
+                    if let Some(held) = self.held.take()
+                        && self.leaving.is_none()
+                    {
+                        let (id, operation) = *held;
+                        self.begin(id, operation);
+                    }
                 }
                 Happened::Received(received) => {
                     self.heard = Instant::now();
@@ -239,15 +252,20 @@ impl Socket {
                 timer.as_mut().reset(due);
             }
             if timer.as_mut().poll(context).is_pending() {
-                if self.is_busy() {
-                    return Poll::Pending;
+                // Nothing behind it is read before it runs.
+                if self.held.is_some() {
+                    return if self.is_busy() {
+                        Poll::Pending
+                    } else {
+                        Poll::Ready(Happened::Room)
+                    };
                 }
                 return self.wire.poll_read(context).map(Happened::Received);
             }
         }
     }
 
-    /// Whether so many queries and mutations are under way that the next is read when one of them has ended.
+    /// Whether so many queries and mutations are under way that the next begins when one of them has ended.
     fn is_busy(&self) -> bool {
         self.operations.count(false) >= self.http.0.limits.operations_per_socket
     }

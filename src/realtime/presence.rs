@@ -90,7 +90,7 @@ struct Entry {
     socket_change: u64,
     /// Whether this process has the user online: a socket, or the grace after the last one.
     here: bool,
-    /// About how many sockets are open at other processes; nothing of those with none.
+    /// About how many sockets are open at other processes; of those with none, only such as are gone and leave a grace.
     elsewhere: Vec<(ProcessId, u32)>,
     /// Whether the user is online anywhere.
     online: bool,

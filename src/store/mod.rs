@@ -369,6 +369,9 @@ pub trait Presence: Send + Sync {
     /// renewal as `last_seen`. Opening the embedded store does the second part at once: there is no other process.
     async fn renew_lease(&self) -> Result<Lease>;
 
+    /// By what name others know this process by now; `None` where there can be no others.
+    fn name(&self) -> Option<ProcessId>;
+
     /// Who is online at which *other* process; in any order.
     async fn online_elsewhere(&self) -> Result<Vec<(ProcessId, UserId)>>;
 }

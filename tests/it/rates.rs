@@ -188,6 +188,16 @@ async fn repeats_of_one_message_count_once(kind: StoreKind) {
         .map(|id| id.to_string())
         .collect::<std::collections::HashSet<_>>();
     assert_eq!(ids.len(), 1, "{ids:?}");
+    // What only takes the name of another is none.
+    let others = (0..100).map(|n| {
+        let mut other = input.clone();
+        other["input"]["body"] = json!(format!("{n}"));
+        let (ann, other) = (&ann, other);
+        async move { ann.run(send, other).await }
+    });
+    let answers = join_all(others).await;
+    let refused = answers.iter().filter(|answer| limited(answer)).count();
+    assert!(refused > 0, "{answers:?}");
     app.stop().await;
 }
 

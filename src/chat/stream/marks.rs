@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    chat::{cursor::Maker, reading::LATE},
+    chat::{cursor::ToldMarks, reading::LATE},
     domain::{Conversation, ConversationId, ReadEvent, Seq, Stamp, UserId},
     realtime::Reads,
 };
@@ -59,11 +59,14 @@ impl Marks {
         self.had_at_begin = Some(Box::new(HadReads::new(self.had, moved, stood)));
     }
 
-    /// What stands for the marks that may show late, when all were told and they are known.
-    pub(super) fn told(&self) -> Option<Maker> {
-        let had = self.had_at_begin.as_ref()?;
-        let is_all = self.waiting.is_empty() && self.moves.is_current();
-        is_all.then(|| had.told_shortly_before(self.had))
+    /// What its reader was told of those that may show late at another process; as this one has it, where it is `alone` or
+    /// no more is known.
+    pub(super) fn told(&self, alone: bool) -> Option<ToldMarks> {
+        if !self.waiting.is_empty() || !self.moves.is_current() {
+            return Some(ToldMarks::UNKNOWN);
+        }
+        let had = self.had_at_begin.as_ref().filter(|_| !alone)?;
+        Some(had.told_shortly_before(self.had))
     }
 
     /// The next one that is to be told.
@@ -113,7 +116,24 @@ struct HadReads {
     since: Stamp,
     /// What has moved by then is told live no more once all up to here was.
     until: Stamp,
-    newest: HashMap<(ConversationId, UserId), (Seq, Stamp)>,
+    newest: HashMap<(ConversationId, UserId), HadRead>,
+}
+
+/// The newest state of a mark that a reader was told.
+struct HadRead {
+    seq: Seq,
+    stamp: Stamp,
+    stands_for: u16,
+}
+
+impl From<&ReadEvent> for HadRead {
+    fn from(event: &ReadEvent) -> Self {
+        Self {
+            seq: event.last_read.seq,
+            stamp: event.stamp,
+            stands_for: stands_for(event),
+        }
+    }
 }
 
 impl HadReads {
@@ -130,7 +150,7 @@ impl HadReads {
                 .max(cursor)
                 .saturating_add(LATE_STAMPS),
             newest: had
-                .map(|event| (whose(event), (event.last_read.seq, event.stamp)))
+                .map(|event| (whose(event), HadRead::from(&**event)))
                 .collect(),
         }
     }
@@ -139,23 +159,19 @@ impl HadReads {
     fn is_news(&mut self, event: &ReadEvent) -> bool {
         let seq = event.last_read.seq;
         let had = self.newest.get(&whose(event));
-        let is_news = event.stamp > self.since && had.is_none_or(|(had, _)| *had < seq);
+        let is_news = event.stamp > self.since && had.is_none_or(|had| had.seq < seq);
         if is_news {
-            self.newest.insert(whose(event), (seq, event.stamp));
+            self.newest.insert(whose(event), event.into());
         }
         is_news
     }
 
     /// What stands for those of so long before a stamp that others may show late.
-    fn told_shortly_before(&self, stamp: Stamp) -> Maker {
+    fn told_shortly_before(&self, stamp: Stamp) -> ToldMarks {
         let oldest = stamp.saturating_sub(LATE_STAMPS);
-        let told = self
-            .newest
-            .iter()
-            .filter(|(_, (_, moved))| *moved > oldest && *moved <= stamp);
-        Maker::of_told(
-            told.map(|((conversation, reader), (_, moved))| (*conversation, *reader, *moved)),
-        )
+        let told = self.newest.values();
+        let told = told.filter(|had| had.stamp > oldest && had.stamp <= stamp);
+        ToldMarks::these(told.map(|had| had.stands_for))
     }
 
     /// Whether nothing is told live any more that may be older, where all moves up to a stamp were told.
@@ -166,4 +182,9 @@ impl HadReads {
 
 fn whose(event: &ReadEvent) -> (ConversationId, UserId) {
     (event.conversation.id, event.reader.id)
+}
+
+/// What stands for a mark among those that a reader was told.
+pub(super) fn stands_for(event: &ReadEvent) -> u16 {
+    ToldMarks::one(event.conversation.id, event.reader.id, event.stamp)
 }

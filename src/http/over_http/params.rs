@@ -12,9 +12,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answers::{not_persisted, refused};
 use crate::{
-    domain::Limits,
     graphql::{JsonObject, Params},
-    http::accept::JSON,
+    http::{Http, accept::JSON},
 };
 
 /// Where Apollo's protocol for persisted queries puts a document's hash, among the `extensions`.
@@ -84,7 +83,7 @@ fn object(text: Option<String>) -> serde_json::Result<Option<JsonObject>> {
 pub(super) async fn in_body(
     headers: &HeaderMap,
     body: Body,
-    limits: &Limits,
+    http: &Http,
 ) -> Result<Params, Response> {
     if !is_json(headers) {
         let sentence = "The body must be application/json in UTF-8, not compressed.";
@@ -94,7 +93,7 @@ pub(super) async fn in_body(
             sentence,
         ));
     }
-    let bytes = read(body, headers, limits)
+    let bytes = read(body, headers, http)
         .await
         .map_err(|(status, sentence)| refused(headers, status, sentence))?;
     let bad_request = |sentence| refused(headers, StatusCode::BAD_REQUEST, sentence);
@@ -119,18 +118,26 @@ const DROPPED: usize = 32 * 1024 * 1024;
 async fn read(
     mut body: Body,
     headers: &HeaderMap,
-    limits: &Limits,
+    http: &Http,
 ) -> Result<Bytes, (StatusCode, &'static str)> {
-    let too_large = |body| {
-        // Who waits to be told to go on sends nothing that could be dropped.
-        if !headers.contains_key(header::EXPECT) {
-            tokio::spawn(timeout(limits.request_body, drop_rest(body)));
-        }
-        Err((StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."))
+    const TOO_LARGE: (StatusCode, &str) = (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large.");
+    let limits = &http.0.limits;
+    let refused = |body| {
+        let dropped = timeout(limits.request_body, drop_rest(body));
+        let stopping = http.0.stopping.clone();
+        http.0
+            .sockets
+            .spawn(stopping.run_until_cancelled_owned(dropped));
+        Err(TOO_LARGE)
     };
     let limit = limits.request_bytes;
-    if usize::try_from(body.size_hint().lower()).map_or(true, |announced| announced > limit) {
-        return too_large(body);
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    // Who waits to be told to go on sends nothing that could be dropped.
+    if announced > DROPPED || announced > limit && headers.contains_key(header::EXPECT) {
+        return Err(TOO_LARGE);
+    }
+    if announced > limit {
+        return refused(body);
     }
     let (late, mut bytes) = (Instant::now() + limits.request_body, BytesMut::new());
     loop {
@@ -140,7 +147,7 @@ async fn read(
             Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "The body took too long.")),
         };
         match data {
-            Ok(data) if bytes.len() + data.len() > limit => return too_large(body),
+            Ok(data) if bytes.len() + data.len() > limit => return refused(body),
             Ok(data) => bytes.extend_from_slice(&data),
             Err(error) => {
                 tracing::debug!(%error, "a body could not be read");

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::Timestamp,
     error::Error,
-    graphql::{ErrorReply, OperationKind, Outcome, Params, Payload},
+    graphql::{ErrorReply, Operation, OperationKind, Outcome, Params, Payload},
     http::who_asks::viewer,
 };
 
@@ -106,17 +106,16 @@ impl Socket {
     }
 
     fn subscribe(&mut self, id: Arc<str>, params: Params) -> Result<(), End> {
-        let Some(greeted) = &self.greeted else {
+        if self.greeted.is_none() {
             return Err(End::Close(Goodbye::Unauthorized));
-        };
+        }
         if self.operations.has(&id) {
             return Err(End::Close(Goodbye::DuplicateId(id)));
         }
         if self.leaving.is_some() {
             return Ok(());
         }
-        let api = self.http.0.api.clone();
-        let operation = match api.operation(params) {
+        let operation = match self.http.0.api.operation(params) {
             Ok(operation) => operation,
             Err(errors) => {
                 self.wire.send(write(Some(&id), "error", Some(errors)));
@@ -137,13 +136,28 @@ impl Socket {
             );
             return Ok(());
         }
+        if !subscription && self.is_busy() {
+            self.held = Some(Box::new((id, operation)));
+        } else {
+            self.begin(id, operation);
+        }
+        Ok(())
+    }
+
+    /// Begins an operation of a client that has greeted.
+    pub(super) fn begin(&mut self, id: Arc<str>, operation: Operation) {
+        let Some(greeted) = &self.greeted else {
+            return;
+        };
+        let api = self.http.0.api.clone();
+        let subscription = operation.kind() == OperationKind::Subscription;
         let (viewer, had_token) = (greeted.viewer, greeted.had_token);
         let mut context = self.client.context(&self.http, viewer, had_token);
         let connection = greeted.connection.as_ref();
         if subscription {
             let outcomes = api.subscribe(operation, context, connection);
             self.operations.start(id, true, outcomes);
-            return Ok(());
+            return;
         }
         let effects = connection.and_then(|connection| connection.effects());
         *context.after.get_mut() = effects.map(Box::new);
@@ -164,7 +178,6 @@ impl Socket {
             }
         };
         self.operations.start(id, false, stream::once(outcome));
-        Ok(())
     }
 
     fn refuse(&mut self, id: &str, error: Error) {

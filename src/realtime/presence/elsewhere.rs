@@ -26,16 +26,12 @@ impl Presence {
         for (process, user) in elsewhere {
             now.entry(*user).or_default().push(*process);
         }
-        let State {
-            users, left_behind, ..
-        } = &mut *state;
-        for (user, entry) in users {
+        for (user, entry) in &mut state.users {
             let now = now.get(user);
-            let is_there = |process: &ProcessId| {
-                let has_grace = left_behind.iter().any(|left| left == process);
-                has_grace || now.is_some_and(|now| now.contains(process))
-            };
-            entry.elsewhere.retain(|(process, _)| is_there(process));
+            let is_there = |process: &ProcessId| now.is_some_and(|now| now.contains(process));
+            entry
+                .elsewhere
+                .retain(|(process, sockets)| *sockets == 0 || is_there(process));
         }
         for (process, user) in elsewhere {
             let known = state.users.get(user).is_some_and(|entry| {
@@ -53,14 +49,16 @@ impl Presence {
     /// they may come back at another.
     pub fn gone(&self, process: ProcessId, at: Timestamp) {
         let mut state = self.0.state.lock();
-        let mut is_known = false;
+        let mut is_news = false;
         for entry in state.users.values_mut() {
-            if entry.elsewhere.iter().any(|(other, _)| *other == process) {
+            let mut there = entry.elsewhere.iter_mut();
+            if let Some((_, sockets)) = there.find(|(other, _)| *other == process) {
+                is_news |= *sockets > 0;
+                *sockets = 0;
                 entry.closed_at = entry.closed_at.max(at);
-                is_known = true;
             }
         }
-        if is_known {
+        if is_news {
             state.left_behind.push(process);
             self.0.woken.notify_one();
         }

@@ -66,21 +66,22 @@ impl Presence {
         state.owed = merged;
     }
 
-    /// Takes everyone offline, for the end of the process.
-    pub fn shut_down(&self) -> Owed {
+    /// Takes everyone offline, for the end of the process; gives what was owed before, and those who were here with the
+    /// time of that.
+    pub fn shut_down(&self) -> (Owed, Vec<(UserId, Timestamp)>) {
         let mut state = self.0.state.lock();
         let now = Timestamp::now();
         let mut owed = mem::take(&mut state.owed);
         owed.online.clear();
         owed.sockets.clear();
+        let mut here = Vec::new();
         for (user, entry) in &mut state.users {
             entry.online = false;
             if mem::take(&mut entry.here) {
                 let is_open = entry.sockets > 0;
-                owed.offline
-                    .push((*user, if is_open { now } else { entry.closed_at }));
+                here.push((*user, if is_open { now } else { entry.closed_at }));
             }
         }
-        owed
+        (owed, here)
     }
 }

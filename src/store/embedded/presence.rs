@@ -60,6 +60,10 @@ impl Presence for EmbeddedStore {
         renewed.await.map(|()| Lease::default())
     }
 
+    fn name(&self) -> Option<ProcessId> {
+        None
+    }
+
     async fn online_elsewhere(&self) -> Result<Vec<(ProcessId, UserId)>> {
         Ok(Vec::new())
     }

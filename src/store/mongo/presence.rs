@@ -305,6 +305,10 @@ impl Presence for MongoStore {
             .await
     }
 
+    fn name(&self) -> Option<ProcessId> {
+        Some(ProcessId(self.inner.name()))
+    }
+
     async fn online_elsewhere(&self) -> Result<Vec<(ProcessId, UserId)>> {
         self.bounded(|inner| async move {
             let others = inner.others().await?;

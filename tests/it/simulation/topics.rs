@@ -373,6 +373,10 @@ impl Presence for SimStore {
         Ok(Lease::default())
     }
 
+    fn name(&self) -> Option<ProcessId> {
+        None
+    }
+
     async fn online_elsewhere(&self) -> Result<Vec<(ProcessId, UserId)>> {
         Ok(Vec::new())
     }
