@@ -2,7 +2,8 @@
 //! what they may be used for.
 //!
 //! As bytes: the format, the lanes that it has a part of as bits, their numbers and the stamp of read marks as LEB128,
-//! what its reader was told of late ones, the check of the terms, and a tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
+//! what its reader was told of late ones, the check of the terms, and a tag. The first release wrote the number of the only
+//! lane alone, in eight bytes of which the first is 0.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};

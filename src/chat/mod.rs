@@ -328,12 +328,10 @@ impl Chat {
         let (owed, here) = self.0.presence.shut_down();
         self.0.signalling.tell(owed.signals());
         // Not that they are offline: those who were here may come back at another server.
-        let gone = self
-            .0
-            .store
-            .name()
-            .map(|name| Signal::Gone(name, Timestamp::now()));
-        self.0.signalling.tell(gone);
+        let name = self.0.store.name();
+        self.0
+            .signalling
+            .tell(name.map(|name| Signal::Gone(name, Timestamp::now())));
         if let Err(error) = self.signal_what_waits().await {
             tracing::debug!(?error, "other servers were not told of the end");
         }

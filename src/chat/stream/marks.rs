@@ -139,16 +139,16 @@ impl From<&ReadEvent> for HadRead {
 impl HadReads {
     /// Of one who goes on from `cursor` and has had these, where all moves up to `stood` had been told before.
     fn new(cursor: Stamp, had: &[Arc<ReadEvent>], stood: Stamp) -> Self {
+        let last = had.iter().map(|event| event.stamp).max();
+        let last = last.unwrap_or(cursor).max(cursor);
         // What is still told live is at most so old, and the state of which it is a part moved at about the same time.
-        let oldest = stood.min(cursor).saturating_sub(2 * LATE_STAMPS);
+        let oldest = stood.saturating_sub(2 * LATE_STAMPS);
+        // And a cursor stands for those that moved shortly before it.
+        let oldest = oldest.min(last.saturating_sub(LATE_STAMPS));
         let had = had.iter().filter(|event| event.stamp > oldest);
-        let last = had.clone().map(|event| event.stamp).max();
         Self {
             since: cursor.saturating_sub(LATE_STAMPS),
-            until: last
-                .unwrap_or(cursor)
-                .max(cursor)
-                .saturating_add(LATE_STAMPS),
+            until: last.saturating_add(LATE_STAMPS),
             newest: had
                 .map(|event| (whose(event), HadRead::from(&**event)))
                 .collect(),
