@@ -86,6 +86,12 @@ export function sections({ user: [ada, bob], conversation: [talk] }) {
   values("query($id: ID!) { user(id: $id) { id } }", "valid", { variables: { id: 7 }, data: { user: null } });
   values("query($id: ID = -0) { user(id: $id) { id } }", "valid", { data: { user: null } });
   values("{ user(id: 7) { id } }", "valid", { data: { user: null } });
+  const long = "99999999999999999999";
+  values(`query($id: ID = ${long}) { user(id: $id) { id } }`, "valid", { data: { user: null } });
+  values(`query($in: ConversationRef! = { userId: ${long} }) { messages(in: $in) { __typename } }`, "valid", {
+    data: null,
+    errors: ["messages"],
+  });
   values("query($first: Int!) { conversations(first: $first) { nodes { __typename } } }", "variables", {
     variables: { first: 2 ** 31 },
   });

@@ -33,6 +33,8 @@ pub(super) fn variables(
     operation: &Operation,
     given: &JsonMap,
 ) -> Result<Valid<JsonMap>, ErrorReply> {
+    let with_defaults = with_long_defaults(operation, given);
+    let given = with_defaults.as_ref().unwrap_or(given);
     coerce_variable_values(schema, operation, given).map_err(|error| {
         let misfit = operation
             .variables
@@ -49,6 +51,34 @@ pub(super) fn variables(
         error.extensions.field = Some(format!("{argument}{path}"));
         error.at(locations(variable.location(), &document.sources))
     })
+}
+
+/// What is given, with the defaults of what is not, where these hold numbers beyond 64 bits: those can only be ids, and the
+/// coercion would round them first. `None` where there are no such.
+fn with_long_defaults(operation: &Operation, given: &JsonMap) -> Option<JsonMap> {
+    let mut with_defaults = None;
+    for variable in &operation.variables {
+        let name = variable.name.as_str();
+        if let Some(default) = &variable.default_value
+            && !given.contains_key(name)
+            && has_long_integer(default)
+        {
+            let default =
+                constant(default, &JsonMap::new()).and_then(|value| value.into_json().ok());
+            let with_defaults = with_defaults.get_or_insert_with(|| given.clone());
+            with_defaults.insert(name, default.unwrap_or_default().into());
+        }
+    }
+    with_defaults
+}
+
+fn has_long_integer(value: &Value) -> bool {
+    match value {
+        Value::Int(number) => number.as_str().parse::<i64>().is_err(),
+        Value::List(items) => items.iter().any(|item| has_long_integer(item)),
+        Value::Object(fields) => fields.iter().any(|(_, value)| has_long_integer(value)),
+        _ => false,
+    }
 }
 
 /// Writes whole numbers without a fraction, as JavaScript does, which knows but one kind of number: `1.0` is 1.
