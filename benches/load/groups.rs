@@ -1,6 +1,6 @@
 //! Groups: what a message to many costs beside one to few, and the list of a large group's members.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ const MOST: u32 = 250;
 /// Servers among whose sockets a large group is spread.
 const SERVERS: usize = 4;
 const MESSAGES: u32 = 200;
+/// Until all who listen are live.
+const SETTLE: Duration = Duration::from_millis(500);
 /// Messages that are sent at the same time.
 const AT_ONCE: [u32; 2] = [1, 16];
 /// Requests for the list of members.
@@ -113,6 +115,8 @@ impl Meeting {
             audiences.push((Audience::gather(server, here, LISTEN, read).await?, count));
             listeners += count;
         }
+        // At several servers a subscription counts as begun before it has taken effect.
+        tokio::time::sleep(SETTLE).await;
         let meter = processes::meter(bench, &servers)?;
         group
             .send(&mut lines, heard.clone(), &mut audiences)
