@@ -188,42 +188,9 @@ impl LogStream {
         };
         if let Some(reads) = reads {
             self.marks.go_on_from(reads);
-            let up_to_there = given.iter().filter(|(read, _)| read.reads == Some(reads));
-            self.find_marks(&mut up_to_there.map(|(read, _)| read))
-                .await?;
+            self.find_marks(given).await?;
         }
         self.replay(since, false).await
-    }
-
-    /// Lets the read marks be told that moved while the reader was away, or showed late. `given` are the cursors of who has
-    /// had marks so far.
-    async fn find_marks(
-        &mut self,
-        given: &mut (dyn Iterator<Item = &super::cursor::Read> + Send),
-    ) -> Result<()> {
-        if self.claim.news != News::Everything {
-            return Ok(());
-        }
-        let had = self.marks.had();
-        let moved = self.chat.moved_since(self.viewer, had).await?;
-        let earlier = moved.iter().filter(|mark| mark.stamp <= had);
-        let told = Some(ToldMarks::these(
-            earlier.map(|mark| marks::stands_for(mark)),
-        ));
-        let (mut knows_all, mut is_own) = (false, false);
-        for read in given {
-            knows_all |= read.told == told;
-            is_own |= read.is_own;
-        }
-        let target = self.target.as_ref();
-        let is_news = |mark: &ReadEvent| {
-            // What shows late elsewhere is known where it was told.
-            let was_told =
-                mark.stamp <= had && knows_all || is_own && self.chat.has_told_mark(mark, had);
-            !was_told && is_wanted(target, &mark.conversation)
-        };
-        self.marks.tell_missed(&moved, self.stand.reads, is_news);
-        Ok(())
     }
 
     /// Begins anew from what is told by now; the receiver first, so that nothing falls in between.
@@ -351,11 +318,6 @@ impl LogStream {
             told: self.told_marks(),
             ..stand.into()
         }
-    }
-
-    /// What its reader was told of marks that may show late at another process, if there may be one.
-    fn told_marks(&self) -> Option<ToldMarks> {
-        self.marks.told(self.chat.0.store.is_alone())
     }
 
     /// What of that this subscription tells.

@@ -5,9 +5,15 @@ use std::{
     sync::Arc,
 };
 
+use super::{LogStream, is_wanted};
 use crate::{
-    chat::{cursor::ToldMarks, reading::LATE},
+    chat::{
+        News,
+        cursor::{Read, ToldMarks},
+        reading::LATE,
+    },
     domain::{Conversation, ConversationId, ReadEvent, Seq, Stamp, UserId},
+    error::Result,
     realtime::Reads,
 };
 
@@ -109,6 +115,36 @@ impl Marks {
     }
 }
 
+impl LogStream {
+    /// Lets the read marks be told that moved since the newest of the given cursors, or showed late.
+    pub(super) async fn find_marks(&mut self, given: &[(Read, &str)]) -> Result<()> {
+        if self.claim.news != News::Everything {
+            return Ok(());
+        }
+        let had = self.marks.had();
+        let moved = self.chat.moved_since(self.viewer, had).await?;
+        let earlier = moved.iter().filter(|mark| mark.stamp <= had);
+        let told = ToldMarks::these(earlier.map(|mark| stands_for(mark)));
+        let newest = || given.iter().filter(|(read, _)| read.reads == Some(had));
+        let knows_all = newest().any(|(read, _)| read.told == Some(told));
+        let is_own = newest().any(|(read, _)| read.is_own);
+        let target = self.target.as_ref();
+        let is_news = |mark: &ReadEvent| {
+            // What shows late elsewhere is known where it was told.
+            let was_told =
+                mark.stamp <= had && knows_all || is_own && self.chat.has_told_mark(mark, had);
+            !was_told && is_wanted(target, &mark.conversation)
+        };
+        self.marks.tell_missed(&moved, self.stand.reads, is_news);
+        Ok(())
+    }
+
+    /// What its reader was told of marks that may show late at another process, if there may be one.
+    pub(super) fn told_marks(&self) -> Option<ToldMarks> {
+        self.marks.told(self.chat.0.store.is_alone())
+    }
+}
+
 /// What a reader was told of read marks when a subscription began, and since. What is told live may have been read before
 /// that, by a server that was then long in telling it.
 struct HadReads {
@@ -185,6 +221,6 @@ fn whose(event: &ReadEvent) -> (ConversationId, UserId) {
 }
 
 /// What stands for a mark among those that a reader was told.
-pub(super) fn stands_for(event: &ReadEvent) -> u16 {
+fn stands_for(event: &ReadEvent) -> u16 {
     ToldMarks::one(event.conversation.id, event.reader.id, event.stamp)
 }

@@ -258,7 +258,7 @@ impl<'a> Meter<'a> {
         let (usual, most) = match size {
             Size::One => return 1,
             Size::About(usual) => return usual,
-            // More than that is refused, once it is known what costs too much as well.
+            // A page that is to be larger is refused for its size, unless all is too complex anyway.
             Size::Page { usual, most } => (usual, u64::from(most.unsigned_abs())),
         };
         let mut asked = field
