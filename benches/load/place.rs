@@ -31,6 +31,8 @@ pub const JWT_SECRET: &str = "a secret for benchmarks and nothing else";
 const AT_ONCE: usize = 256;
 /// How many messages are.
 const BATCH: usize = 1_000;
+/// How long the store may take for one of its methods meanwhile.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// An empty database or folder; the folder is removed when dropped.
 pub enum Place {
@@ -70,7 +72,9 @@ impl Place {
 
     /// The store itself, while no server runs on it.
     pub async fn open(&self) -> Result<DynStore> {
-        let (limits, observer) = (StoreLimits::default(), Arc::new(|_, _| {}));
+        let (mut limits, observer) = (StoreLimits::default(), Arc::new(|_, _| {}));
+        // What is put there takes as long as it takes.
+        limits.operation = PATIENCE;
         Ok(match self {
             Self::Folder(path) => Arc::new(EmbeddedStore::open(path, limits, observer).await?),
             Self::Mongo(uri) => Arc::new(mongo::open(uri, limits, observer).await?),

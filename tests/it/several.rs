@@ -1,6 +1,7 @@
 //! Several servers on one MongoDB are one server. None of these sweeps: what arrives was heard.
 
 mod away;
+mod changes;
 mod concerned;
 mod failover;
 mod hearing;

@@ -76,7 +76,7 @@ impl Inner {
         if let Some(first) = done.first() {
             self.take_own(done);
             let (inner, first, count) = (Arc::clone(self), first.position, done.len());
-            let following = tokio::spawn(async move { inner.follow_changes(first, count).await });
+            let following = tokio::spawn(async move { inner.follow_urgent(first, count).await });
             // What is late is still owed.
             let _ = timeout_at(deadline.into(), following).await;
         }

@@ -1,8 +1,8 @@
 //! What follows from entries and is kept beside them: a conversation's newest entry, message and state, what a sender
 //! has read, and a message's newest state.
 //!
-//! What messages ask for is gathered for a moment and written as one; a change is written at once, but for what nobody
-//! misses until then: that its entry says it no more, and when a message was reacted to last. Each lane keeps in
+//! It is gathered for a moment and written as one; meanwhile [`super::overlay`] lays it over what is read. At once is
+//! written who belongs to a conversation, and that what was deleted is gone. Each lane keeps in
 //! `lanes` up to where all is written, and whoever takes up a lane after its holder is gone makes up for the rest. Every
 //! update is guarded by rank or step, so that it may run twice, or after a newer one.
 
@@ -18,7 +18,8 @@ use uuid::Uuid;
 use super::{
     Inner,
     attempt::Purpose,
-    document, error,
+    document::{self, Fields},
+    error,
     news::{Due, Left, News, Owed},
     record,
 };
@@ -171,102 +172,114 @@ struct Together {
     messages: Vec<Document>,
     stays: Vec<Document>,
     reactions: Vec<Document>,
+    /// Messages that were reacted to.
+    reacted: Vec<MessageId>,
     /// Messages of which nothing but their places stays.
     deleted: Vec<MessageId>,
     /// Entries whose texts stand in their messages.
     emptied: Vec<Uuid>,
-    /// The changes among them that are not known to be done.
-    open: Vec<Arc<Owed>>,
+    /// What does not wait, of all that.
+    urgent: Vec<Arc<Owed>>,
 }
 
 impl Together {
-    /// Everything that records ask for.
+    /// Everything that records ask for; of several changes of one thing, the last.
     fn of(records: &[Arc<Owed>]) -> Self {
+        let mut all = Self::default();
         let mut news = HashMap::<ConversationId, News>::new();
+        let (mut changed, mut reacted) = (HashMap::new(), HashMap::new());
         for owed in records {
             if let Some(id) = owed.what.conversation_id() {
                 news.entry(id).or_default().add(owed);
             }
-        }
-        let mut all = Self::messages_of(records);
-        let mut reacted = HashMap::new();
-        for owed in records {
             match &owed.what {
                 Due::MessageChanged {
+                    tail,
+                    message_id,
                     entry_id,
-                    state: Some(_),
+                    state: Some(state),
                     ..
-                } => all.emptied.push(*entry_id),
+                } => {
+                    all.emptied.push(*entry_id);
+                    // Of what was deleted at once, nothing is left to write.
+                    if state.deleted_at.is_none() || owed.what.is_urgent() {
+                        let last = changed.entry(*message_id).or_insert((tail.step, state));
+                        if last.0 < tail.step {
+                            *last = (tail.step, state);
+                        }
+                    }
+                }
                 Due::Reacted { tail, change, .. } => {
-                    let last = reacted.entry(change.message_id).or_insert(tail.step);
-                    *last = tail.step.max(*last);
+                    let of_message = reacted
+                        .entry(change.message_id)
+                        .or_insert_with(HashMap::new);
+                    let of_emoji = (change.user_id, &change.emoji);
+                    let last = of_message.entry(of_emoji).or_insert((tail.step, change));
+                    if last.0 < tail.step {
+                        *last = (tail.step, change);
+                    }
                 }
                 _ => {}
             }
         }
-        let reacted = reacted.into_iter();
-        all.messages
-            .extend(reacted.map(|(id, step)| reacted_update(id, step)));
-        for (id, news) in &news {
-            all.conversations.push(conversation_update(*id, news));
-            let marks = news.marks.iter();
-            all.marks
-                .extend(marks.map(|mark| mark_update(*id, mark.user_id, mark.seq)));
-            let left = news.left.iter();
-            all.stays.extend(left.map(|left| stay_update(*id, left)));
+        for (id, (step, state)) in changed {
+            all.change_message(id, state, step);
         }
+        for (id, changes) in reacted {
+            let last = changes.values().map(|(step, _)| *step).max();
+            all.messages.push(reacted_update(id, last.unwrap_or(0)));
+            all.reacted.push(id);
+            let changes = changes.into_values();
+            all.reactions
+                .extend(changes.map(|(step, change)| reaction_update(change, step)));
+        }
+        for (id, news) in &news {
+            all.change_conversation(*id, news);
+        }
+        let urgent = records.iter().filter(|owed| owed.what.is_urgent());
+        all.urgent.extend(urgent.cloned());
         all
     }
 
-    /// What of that does not wait: the changes of what was there before.
-    fn changes_of(records: &[Arc<Owed>]) -> Self {
-        let mut changes = Self::messages_of(records);
-        for owed in &changes.open {
-            if let Due::ConversationChanged {
-                conversation_id, ..
-            } = &owed.what
-            {
-                let mut news = News::default();
-                news.add(owed);
-                let id = *conversation_id;
-                changes.conversations.push(conversation_update(id, &news));
-                let marks = news.marks.iter();
-                changes
-                    .marks
-                    .extend(marks.map(|mark| mark_update(id, mark.user_id, mark.seq)));
-                let left = news.left.iter();
-                changes.stays.extend(left.map(|left| stay_update(id, left)));
-            }
-        }
-        changes
-    }
-
-    /// The states of messages and of reactions to them that are not known to stand there.
-    fn messages_of(records: &[Arc<Owed>]) -> Self {
-        let mut changes = Self::default();
-        for owed in records.iter().filter(|owed| owed.what.is_open()) {
+    /// What of that does not wait.
+    fn urgent(records: &[Arc<Owed>]) -> Self {
+        let mut all = Self::default();
+        for owed in records.iter().filter(|owed| owed.what.is_urgent()) {
             match &owed.what {
                 Due::MessageChanged {
                     tail,
                     message_id,
                     state: Some(state),
                     ..
+                } => all.change_message(*message_id, state, tail.step),
+                Due::ConversationChanged {
+                    conversation_id, ..
                 } => {
-                    if state.deleted_at.is_some() {
-                        changes.deleted.push(*message_id);
-                    }
-                    let update = message_update(*message_id, state, tail.step);
-                    changes.messages.push(update);
+                    let mut news = News::default();
+                    news.add(owed);
+                    all.change_conversation(*conversation_id, &news);
                 }
-                Due::Reacted { tail, change, .. } => {
-                    changes.reactions.push(reaction_update(change, tail.step));
-                }
-                Due::ConversationChanged { tail, .. } if tail.step > 1 => {}
-                _ => continue,
+                _ => {}
             }
-            changes.open.push(Arc::clone(owed));
+            all.urgent.push(Arc::clone(owed));
         }
-        changes
+        all
+    }
+
+    fn change_message(&mut self, id: MessageId, state: &MessageState, step: Step) {
+        if state.deleted_at.is_some() {
+            self.deleted.push(id);
+        }
+        self.messages.push(message_update(id, state, step));
+    }
+
+    fn change_conversation(&mut self, id: ConversationId, news: &News) {
+        self.conversations.push(conversation_update(id, news));
+        let marks = news.marks.iter();
+        self.marks
+            .extend(marks.map(|mark| mark_update(id, mark.user_id, mark.seq)));
+        let left = news.left.iter();
+        self.stays.extend(left.map(|left| stay_update(id, left)));
     }
 }
 
@@ -279,9 +292,10 @@ impl Inner {
             messages,
             stays,
             reactions,
-            deleted,
+            reacted,
+            mut deleted,
             emptied,
-            open,
+            urgent,
         } = all;
         let (conversations, marks, messages, stays, reactions) = tokio::join!(
             self.update_each("conversations", conversations),
@@ -295,13 +309,14 @@ impl Inner {
             .and(messages)
             .and(stays)
             .and(reactions)?;
+        deleted.extend(self.deleted_of(reacted).await?);
         if !deleted.is_empty() {
             let these =
                 doc! { "_id.message": { "$in": document::ids(deleted.iter().map(|id| id.0)) } };
             let forget = || self.collections.reactions.delete_many(these.clone());
             self.twice("mongodb.delete", forget).await?;
         }
-        for owed in open {
+        for owed in urgent {
             owed.set_done();
         }
         if !emptied.is_empty() {
@@ -317,20 +332,35 @@ impl Inner {
         Ok(())
     }
 
-    /// Writes the changes among records that this process has just written. What fails stays owed.
-    pub(super) async fn follow_changes(self: &Arc<Self>, first: Position, count: usize) {
+    /// Those of messages that were deleted: another process may have done that, and forgotten who had reacted to them,
+    /// before this one wrote down a reaction of before.
+    async fn deleted_of(&self, messages: Vec<MessageId>) -> Result<Vec<MessageId>> {
+        if messages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = document::ids(messages.into_iter().map(|id| id.0));
+        let find = self
+            .collections
+            .messages
+            .find(doc! { "_id": { "$in": ids }, "deletedAt": { "$exists": true } })
+            .projection(doc! { "_id": 1 });
+        self.all(find, |found| found.id("_id").map(MessageId)).await
+    }
+
+    /// Writes what does not wait, of what this process has just written. What fails stays owed.
+    pub(super) async fn follow_urgent(self: &Arc<Self>, first: Position, count: usize) {
         let records = self.overlay.owed_behind(Position(first.0 - 1), count);
-        let mut changes = Together::changes_of(&records);
-        if changes.open.is_empty() {
+        let mut urgent = Together::urgent(&records);
+        if urgent.urgent.is_empty() {
             return;
         }
-        if !changes.deleted.is_empty() {
+        if !urgent.deleted.is_empty() {
             // What was deleted is nowhere any more, in no entry of before either.
-            let deleted = changes.deleted.iter().copied().collect();
-            changes.emptied = self.overlay.changes_told(&deleted);
+            let deleted = urgent.deleted.iter().copied().collect();
+            urgent.emptied = self.overlay.changes_told(&deleted);
         }
         let follow = self.attempt(Purpose::Upkeep, self.patience(), |inner| async move {
-            inner.follow(changes).await
+            inner.follow(urgent).await
         });
         if let Err(failure) = follow.await {
             tracing::warn!(detail = %error::detail(&failure), "MongoDB: a change is not everywhere yet");

@@ -40,7 +40,6 @@ pub(super) enum Due {
         conversation_id: ConversationId,
         tail: Tail,
         change: Arc<ReactionChange>,
-        done: AtomicBool,
     },
     ConversationChanged {
         conversation_id: ConversationId,
@@ -91,13 +90,12 @@ impl Due {
                 entry_id: entry.id,
                 message_id: change.message_id,
                 state: change.state.clone().map(Arc::new),
-                done: AtomicBool::new(change.state.is_none()),
+                done: AtomicBool::new(false),
             },
             Happening::Reacted(change) => Self::Reacted {
                 conversation_id,
                 tail,
                 change: Arc::new(change.clone()),
-                done: AtomicBool::new(false),
             },
             Happening::ConversationChanged(state) => Self::ConversationChanged {
                 conversation_id,
@@ -112,18 +110,21 @@ impl Due {
         }
     }
 
-    /// Whether it stands where it belongs, of what does not wait.
+    /// Whether it stands where it belongs, of what does not wait: who belongs to a conversation, and that what was
+    /// deleted is gone.
     fn done(&self) -> Option<&AtomicBool> {
         match self {
-            Self::MessageChanged { done, .. }
-            | Self::Reacted { done, .. }
-            | Self::ConversationChanged { done, .. } => Some(done),
-            Self::Nothing | Self::Sent { .. } | Self::Estranged { .. } => None,
+            Self::ConversationChanged { tail, done, .. } if tail.step > 1 => Some(done),
+            Self::MessageChanged { state, done, .. } => state
+                .as_ref()
+                .is_some_and(|state| state.deleted_at.is_some())
+                .then_some(done),
+            _ => None,
         }
     }
 
     /// Whether it is something that does not wait, and that does not stand where it belongs yet.
-    pub(super) fn is_open(&self) -> bool {
+    pub(super) fn is_urgent(&self) -> bool {
         self.done()
             .is_some_and(|done| !done.load(Ordering::Relaxed))
     }
