@@ -8,7 +8,7 @@ use super::Chat;
 use crate::{
     domain::{
         Conversation, ConversationActivity, ConversationId, ConversationKind, ConversationRef,
-        Message, MessageId, Pair, Rank, ReadMark, Timestamp, TypingEvent, UserId,
+        MessageId, Pair, Rank, ReadMark, Seq, Timestamp, TypingEvent, UserId,
     },
     error::{Error, Result},
     realtime::typing::Sign,
@@ -217,38 +217,40 @@ impl Chat {
     /// # Errors
     /// [`Error::NotFound`] for a message that the viewer may not see; the store's.
     pub async fn mark_read(&self, viewer: UserId, message: MessageId) -> Result<Arc<Conversation>> {
-        let (message, conversation) = self.visible_message(viewer, "messageId", message).await?;
-        if self
-            .0
-            .store
-            .mark_read(conversation.id, viewer, message.seq)
-            .await?
-        {
-            self.0.marks.insert((conversation.id, viewer), message.seq);
+        let (conversation, seq) = self.visible_message(viewer, "messageId", message).await?;
+        if self.0.store.mark_read(conversation.id, viewer, seq).await? {
+            self.0.marks.insert((conversation.id, viewer), seq);
             self.0.signalling.read();
-            self.tell_read((conversation.id, viewer), message.seq).await;
+            self.tell_read((conversation.id, viewer), seq).await;
         }
         Ok(conversation)
     }
 
-    /// A message that the viewer may see, with its conversation; `field` is the argument's path.
+    /// Where a message stands that the viewer may see; `field` is the argument's path.
     pub(super) async fn visible_message(
         &self,
         viewer: UserId,
         field: &str,
         id: MessageId,
-    ) -> Result<(Arc<Message>, Arc<Conversation>)> {
+    ) -> Result<(Arc<Conversation>, Seq)> {
         let nothing = || Error::no_message(field);
-        let read = async |ids: Vec<MessageId>| self.messages(&ids).await;
-        let message = self.0.lookups.one(id, read).await?;
-        let message = message.ok_or_else(nothing)?;
-        match self
-            .0
-            .directory
-            .conversation(message.conversation_id)
-            .await?
-        {
-            Some(conversation) if conversation.has_member(viewer) => Ok((message, conversation)),
+        let read = async |ids: Vec<MessageId>| {
+            let found = self.0.store.messages(&ids).await?.into_iter();
+            Ok(found
+                .map(|message| (message.id, (message.conversation_id, message.seq)))
+                .collect())
+        };
+        let (conversation_id, seq) = match self.0.places.get(&id) {
+            Some(place) => place,
+            None => {
+                let place = self.0.lookups.one(id, read).await?;
+                let place = place.ok_or_else(nothing)?;
+                self.0.places.insert(id, place);
+                place
+            }
+        };
+        match self.0.directory.conversation(conversation_id).await? {
+            Some(conversation) if conversation.has_member(viewer) => Ok((conversation, seq)),
             _ => Err(nothing()),
         }
     }

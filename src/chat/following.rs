@@ -273,6 +273,8 @@ impl Chat {
 
     /// The first message shows a direct conversation to its members, and sending reads what others have sent before.
     fn tell_what_a_message_changes(&self, conversation: &Conversation, message: &Message) {
+        let place = (conversation.id, message.seq);
+        self.0.places.insert(message.id, place);
         let reader = (conversation.id, message.sender_id);
         let had_read = self.0.marks.get(&reader);
         self.0.marks.insert(reader, message.seq);

@@ -195,7 +195,7 @@ impl Chat {
         self.check_reach(viewer, "input.to", new.to, target).await?;
         if let Some(id) = new.reply_to {
             let field = "input.replyToId";
-            let (_, conversation) = self.visible_message(viewer, field, id).await?;
+            let (conversation, _) = self.visible_message(viewer, field, id).await?;
             if !target.is(&conversation) {
                 return Err(Error::no_message(field));
             }
@@ -321,7 +321,7 @@ impl Chat {
         if let Some(throttles) = &self.0.throttles {
             throttles.send(viewer)?;
         }
-        let (_, conversation) = self.visible_message(viewer, "messageId", id).await?;
+        let (conversation, _) = self.visible_message(viewer, "messageId", id).await?;
         Ok(conversation)
     }
 

@@ -65,8 +65,8 @@ use crate::{
     auth::{Hasher, Sessions, Signer},
     cache::Cache,
     domain::{
-        AvatarHosts, ConversationId, Limits, Message, MessageId, Seq, Signal, Stand, Terms,
-        Timestamp, UserId,
+        AvatarHosts, ConversationId, Limits, MessageId, Seq, Signal, Stand, Terms, Timestamp,
+        UserId,
     },
     error::Result,
     metrics::Metrics,
@@ -92,6 +92,9 @@ use writing::Writer;
 /// Of how many members it is remembered how far they have read.
 const KNOWN_MARKS: usize = 100_000;
 
+/// Of how many of the latest messages it is remembered where they stand: it is them that are read, answered and changed.
+const KNOWN_PLACES: usize = 20_000;
+
 /// The chat. Cheap to clone.
 #[derive(Clone)]
 pub struct Chat(Arc<Inner>);
@@ -114,8 +117,9 @@ struct Inner {
     hasher: Hasher,
     directory: Directory,
     blocks: Blocks,
-    /// Messages that are looked up one at a time.
-    lookups: Lookups<MessageId, Arc<Message>>,
+    /// Where messages stand, which never changes, and looking that up one at a time.
+    places: Cache<MessageId, (ConversationId, Seq)>,
+    lookups: Lookups<MessageId, (ConversationId, Seq)>,
     outbox: Outbox,
     signalling: Arc<Signalling>,
     asides: mpsc::Sender<Aside>,
@@ -219,6 +223,7 @@ impl Chat {
             hasher,
             directory: Directory::new(store.clone(), limits.profile_cache),
             blocks: Blocks::new(store.clone(), limits.block_cache),
+            places: Cache::of_latest(KNOWN_PLACES),
             lookups: Lookups::default(),
             outbox,
             throttles: rate_limits
