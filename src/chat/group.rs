@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::{
@@ -132,6 +133,8 @@ impl Chat {
     /// Takes someone out of the groups that a walk through the list finds; whether there was one.
     async fn leave_groups(&self, by: &Arc<User>, deadline: Instant) -> Result<bool> {
         const PAGE: usize = 200;
+        /// So many are left at once, as writes travel together.
+        const AT_ONCE: usize = 50;
         let (mut after, mut found) = (None, false);
         loop {
             let page = self.conversations(by.id, after, PAGE).await?;
@@ -139,18 +142,30 @@ impl Chat {
                 return Ok(found);
             };
             after = Some((activity.rank, last.id));
-            for (conversation, _) in page {
-                if conversation.kind == ConversationKind::Group {
-                    found = true;
-                    let leave = Proposed::Remove(by.id);
-                    let left = self.change_group(by.clone(), conversation, leave, deadline);
-                    match left.await {
-                        // Someone else was first.
-                        Err(Error::NotFound { .. }) => {}
-                        left => drop(left?),
-                    }
-                }
+            let groups = page.into_iter().map(|(conversation, _)| conversation);
+            let groups = groups.filter(|of| of.kind == ConversationKind::Group);
+            let mut leaving = stream::iter(groups)
+                .map(|group| self.leave_group(by, group, deadline))
+                .buffer_unordered(AT_ONCE);
+            while let Some(left) = leaving.next().await {
+                left?;
+                found = true;
             }
+        }
+    }
+
+    async fn leave_group(
+        &self,
+        by: &Arc<User>,
+        group: Arc<Conversation>,
+        deadline: Instant,
+    ) -> Result<()> {
+        let leave = Proposed::Remove(by.id);
+        match self.change_group(by.clone(), group, leave, deadline).await {
+            Ok(left) => self.stops_typing(&left, by.id).await,
+            // Someone else was first.
+            Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

@@ -142,8 +142,14 @@ impl Chat {
         }
         let ended = self.end_sessions(id, None).await;
         self.0.presence.take_offline(id);
-        let left = self.leave_all_groups(id, deadline).await;
-        ended.and(left)
+        if let Err(error) = self.leave_all_groups(id, deadline).await {
+            // It cannot be asked for again, as the account is gone.
+            tracing::warn!(
+                ?error,
+                "a deleted account is still in groups; it leaves them soon"
+            );
+        }
+        ended
     }
 
     /// The hash of the user's password, which this one is.

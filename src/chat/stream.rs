@@ -320,11 +320,19 @@ impl LogStream {
         }
     }
 
-    /// What of that this subscription tells.
+    /// What of that this subscription tells. Whoever is told anything after having left has come back.
     fn wanted(&mut self, event: StreamEvent) -> Option<StreamEvent> {
         let leaves = matches!(event, StreamEvent::ConversationLeft(_));
-        self.is_over |= leaves && self.target.is_some();
+        self.is_over = leaves && self.target.is_some();
         self.claim.news.tells(&event).then_some(event)
+    }
+
+    /// Whether the viewer is a member, as far as is known by now, of the one conversation that this tells of.
+    fn is_back(&self) -> bool {
+        match &self.target {
+            Some(Target::Existing(conversation)) => self.chat.is_member(self.viewer, conversation),
+            _ => true,
+        }
     }
 
     /// Whether a mark still says something: nothing more is told of what the viewer has left, and what its reader has
@@ -366,11 +374,7 @@ impl LogStream {
             if let Some((position, event)) = missed.ready.pop_front() {
                 missed.had.advance(position);
                 let (had, since_begin) = (missed.had, missed.since_begin);
-                let wanted = event.and_then(|event| self.wanted(event));
-                if self.is_over {
-                    self.missed = None;
-                }
-                if let Some(event) = wanted {
+                if let Some(event) = event.and_then(|event| self.wanted(event)) {
                     if since_begin {
                         self.connection.went_live();
                     }
@@ -390,6 +394,8 @@ impl LogStream {
             };
             if page.is_empty() {
                 self.missed = None;
+                // What is not of this subscription's kind may be left out, coming back with it.
+                self.is_over &= !self.is_back();
                 break;
             }
             missed.ready = self.chat.seen(self.viewer, page).await?.into();

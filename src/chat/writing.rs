@@ -10,6 +10,7 @@ mod settling;
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map},
     mem,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -30,7 +31,7 @@ use super::{
 use crate::{
     domain::{
         ConversationId, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank, Signal, Stretch,
-        Tail,
+        Tail, Timestamp,
     },
     error::{Error, Result},
 };
@@ -38,6 +39,9 @@ use crate::{
 /// How long to wait when nothing could be done; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How far another server's clock may be ahead, as ranks count, for messages to be sent at its time.
+const MOST_AHEAD: Rank = 60_000_000;
 
 /// A proposal that waits, with everyone who waits for it: one for all copies of a message.
 struct Pending {
@@ -384,7 +388,8 @@ impl Writer {
                     conversation_id: id,
                     what,
                 };
-                let entry = pen.write(new, tail, now);
+                let mut entry = pen.write(new, tail, now);
+                date(&mut entry, now);
                 written = Some(standing.apply(&entry, &pending.proposal));
                 offer.push((entry, offered.len()));
             }
@@ -393,6 +398,18 @@ impl Writer {
             offered.push(Offered { pending, written });
         }
         Ok((offer, offered))
+    }
+}
+
+/// Lets a message be sent at the time of its rank, so that in a conversation times grow with seqs, whichever servers'
+/// clocks they are from. What is far ahead is no clock's time.
+fn date(entry: &mut Entry, now: Rank) {
+    if let Happening::Sent(message) = &mut entry.what
+        && entry.rank - now <= MOST_AHEAD
+    {
+        let at = Timestamp(entry.rank / 1_000);
+        let message = Arc::make_mut(message);
+        message.sent_at = message.sent_at.max(at);
     }
 }
 

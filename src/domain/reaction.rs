@@ -17,6 +17,7 @@ impl Emoji {
     /// do: ❤ and ❤️ are one.
     pub fn parse(field: &str, text: &str) -> Result<Self> {
         let known = emojis::get(text).map(|emoji| Self(emoji.as_str().into()));
+        let known = known.or_else(|| is_component(text).then(|| Self(text.into())));
         known.ok_or_else(|| Error::bad_input(field, "A reaction is exactly one emoji."))
     }
 
@@ -29,6 +30,13 @@ impl Emoji {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether it is a skin tone or a kind of hair, which the crate knows only as parts of others.
+fn is_component(text: &str) -> bool {
+    let mut chars = text.chars();
+    let is_one = |char| matches!(char, '\u{1f3fb}'..='\u{1f3ff}' | '\u{1f9b0}'..='\u{1f9b3}');
+    chars.next().is_some_and(is_one) && chars.next().is_none()
 }
 
 /// An emoji that someone has under a message.
@@ -83,12 +91,15 @@ mod tests {
             ("1\u{fe0f}\u{20e3}", "1\u{fe0f}\u{20e3}"),
             ("1\u{20e3}", "1\u{fe0f}\u{20e3}"),
             ("🏳\u{200d}🌈", "🏳\u{fe0f}\u{200d}🌈"),
+            ("🏽", "🏽"),
+            ("\u{1f9b3}", "\u{1f9b3}"),
         ] {
             let emoji = Emoji::parse("emoji", text).expect(text);
             assert_eq!(emoji.as_str(), kept);
         }
         for text in [
-            "", " ", "a", "1", "👍👍", "👍 ", "\u{200d}", "\u{fe0f}", "🇩", ":+1:", "thumbsup",
+            "", " ", "a", "1", "👍👍", "👍 ", "\u{200d}", "\u{fe0f}", "🇩", "🏽🏽", ":+1:",
+            "thumbsup",
         ] {
             assert!(Emoji::parse("emoji", text).is_err(), "{text:?}");
         }

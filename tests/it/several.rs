@@ -105,6 +105,32 @@ async fn whatever_happens_in_a_group_is_told_on_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_of_several_servers_were_sent_in_the_order_of_their_seqs() {
+    let Some(apps) = two(|_| {}).await else {
+        return;
+    };
+    let (ann, bob, cleo) = (
+        apps[0].user("ann").await,
+        apps[0].user("bob").await,
+        apps[0].user("cleo").await,
+    );
+    let group = ann.group("Tea", &[&bob, &cleo]).await;
+    let people = [&ann, &bob, &cleo].map(|one| [one.clone(), moved(one, &apps[1])]);
+    for _ in 0..10 {
+        let sends = people
+            .iter()
+            .flatten()
+            .map(|one| one.say_in(&group, "banana"));
+        futures_util::future::join_all(sends).await;
+    }
+    let shown = ann.shown(&json!({ "conversationId": group })).await;
+    assert_eq!(shown.len(), 60);
+    let sent: Vec<_> = shown.iter().map(|one| one["sentAt"].as_str()).collect();
+    assert!(sent.is_sorted(), "{sent:?}");
+    stop(apps).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_mark_is_told_on_the_other() {
     let Some(apps) = two(|_| {}).await else {
         return;

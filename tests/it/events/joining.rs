@@ -5,6 +5,7 @@ use super::*;
 on_both_stores!(
     joining_comes_before_anything_else_of_the_conversation,
     a_missed_leaving_and_coming_back_is_told_as_both,
+    who_missed_leaving_and_coming_back_goes_on_with_what_is_told_of_the_group_alone,
     of_a_group_that_one_is_out_of_only_the_leaving_is_told,
     a_group_that_one_was_in_while_away_tells_nothing_of_itself,
     a_cursor_from_before_one_joined_replays_nothing_from_before,
@@ -64,6 +65,80 @@ async fn a_missed_leaving_and_coming_back_is_told_as_both(kind: StoreKind) {
     let scope = Scope::all(Window::Events).after(start);
     let mut again = Feed::open(app.address, &cleo, scope).await;
     again.tells(&expected).await;
+    app.stop().await;
+}
+
+async fn who_missed_leaving_and_coming_back_goes_on_with_what_is_told_of_the_group_alone(
+    kind: StoreKind,
+) {
+    let app = TestApp::start(kind).await;
+    let (ann, bob, cleo) = three(&app).await;
+    let group = ann.group("tea", &[&bob, &cleo]).await;
+    let mut feeds = Vec::new();
+    for window in Window::ALL {
+        let scope = Scope::all(window).only(in_group(&group));
+        feeds.push(Feed::open(app.address, &cleo, scope).await);
+    }
+    let said = ann.say_in(&group, "hello").await;
+    ann.edit(&said.id, "hello!").await.done();
+    let mut starts = Vec::new();
+    for mut feed in feeds {
+        let told: &[&str] = match feed.scope.window {
+            Window::Events => &["new hello", "changed hello! (edited)"],
+            Window::NewMessage => &["new hello"],
+            Window::MessageChanged => &["changed hello! (edited)"],
+        };
+        feed.tells(told).await;
+        starts.push((feed.scope.window, feed.cursor));
+    }
+    ann.remove(&group, &cleo).await.done();
+    ann.say_in(&group, "she is gone").await;
+    ann.add(&group, &[&cleo]).await.done();
+    let go_on = async |app: &TestApp| {
+        let mut feeds = Vec::new();
+        for (window, start) in &starts {
+            for by_resume in [false, true] {
+                let scope = Scope::all(*window).only(in_group(&group));
+                let mut feed = if by_resume {
+                    Feed::greeted(app.address, &cleo, scope, json!([start])).await
+                } else {
+                    Feed::open(app.address, &cleo, scope.after(start.clone())).await
+                };
+                if *window == Window::Events {
+                    feed.tells(&["left", "conversation tea: ann* bob cleo"])
+                        .await;
+                }
+                feeds.push(feed);
+            }
+        }
+        feeds
+    };
+    // Nothing was said to who has come back.
+    let mut feeds = go_on(&app).await;
+    for feed in &mut feeds {
+        feed.socket.settle().await;
+    }
+    let back = ann.say_in(&group, "welcome back").await;
+    ann.edit(&back.id, "welcome").await.done();
+    for feed in &mut feeds {
+        let told: &[&str] = match feed.scope.window {
+            Window::Events => &["new welcome back", "changed welcome (edited)"],
+            Window::NewMessage => &["new welcome back"],
+            Window::MessageChanged => &["changed welcome (edited)"],
+        };
+        feed.tells(told).await;
+    }
+    // Something was, also where all of it comes from the store.
+    let app = TestApp::at(app.stop().await, |_| {}).await;
+    for _ in 0..2 {
+        for mut feed in go_on(&app).await {
+            let told = match feed.scope.window {
+                Window::MessageChanged => "changed welcome (edited)",
+                _ => "new welcome (edited)",
+            };
+            feed.tells(&[told]).await;
+        }
+    }
     app.stop().await;
 }
 

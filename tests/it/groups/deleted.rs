@@ -11,6 +11,7 @@ use crate::{
 on_both_stores!(
     a_deleted_account_leaves_its_groups_and_what_it_wrote_stays,
     a_deleted_owner_is_followed_and_a_group_of_one_ends,
+    a_deleted_account_is_out_of_many_groups_by_the_answer_and_types_in_none,
     a_deleted_account_cannot_be_added,
     who_is_added_by_a_server_that_dies_before_it_sees_the_deletion_does_not_stay,
 );
@@ -65,6 +66,39 @@ async fn a_deleted_owner_is_followed_and_a_group_of_one_ends(kind: StoreKind) {
     assert_eq!(cleo.rename(&tea, "cleo's").await.done()["title"], "cleo's");
     assert_eq!(bob.conversation(&cake).await, Value::Null);
     assert_eq!(bob.message(&said.id).await, Value::Null);
+    app.stop().await;
+}
+
+async fn a_deleted_account_is_out_of_many_groups_by_the_answer_and_types_in_none(kind: StoreKind) {
+    const TYPE: &str = "mutation($in: ConversationRef!) { setTyping(in: $in, typing: true) }";
+    let app = TestApp::with(kind, |config| {
+        config.limits.typing_fade = std::time::Duration::from_hours(1);
+    })
+    .await;
+    let [ann, bob, ..] = four(&app).await;
+    let mut socket = app.socket(&ann).await;
+    let document = "subscription { typing { typing conversation { id } } }";
+    socket.subscribe("typing", document, json!({})).await;
+    socket.settle().await;
+    let mut groups = Vec::new();
+    for number in 0..60 {
+        groups.push(ann.group(&number.to_string(), &[&bob]).await);
+    }
+    let told = |group: &str, typing: bool| json!({ "typing": { "typing": typing, "conversation": { "id": group } } });
+    for group in [&groups[0], &groups[59]] {
+        bob.ok(TYPE, json!({ "in": in_group(group) })).await;
+        assert_eq!(socket.event("typing").await, told(group, true));
+    }
+    delete(&bob).await;
+    for group in &groups {
+        assert_eq!(who(&ann, group).await, "ann*");
+    }
+    let mut stopped = [socket.event("typing").await, socket.event("typing").await];
+    let mut expected = [told(&groups[0], false), told(&groups[59], false)];
+    for events in [&mut stopped, &mut expected] {
+        events.sort_by_key(ToString::to_string);
+    }
+    assert_eq!(stopped, expected);
     app.stop().await;
 }
 
