@@ -108,6 +108,11 @@ async fn a_phone_shows_one_pane_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_long_finds_room() {
+    run("long.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_page_works_by_keyboard_and_by_ear() {
     run("access.mjs", |_| {}).await;
 }

@@ -1,0 +1,54 @@
+// Long messages, names and titles find room: nothing is wider than its place, and all that can be done is in sight.
+
+import assert from "node:assert/strict";
+import { accessible, picture, scenario, visitor } from "./browser.mjs";
+import { account, actions, logIn, message, open, shows, write } from "./people.mjs";
+
+const NAME = "W".repeat(64);
+const LONG = "The quick brown fox jumps over the lazy dog and goes on. ".repeat(4).trim();
+
+await scenario(async () => {
+  const [ann, bob] = [await account("Ann"), await account("Bob", { displayName: NAME })];
+  await bob.send(ann.id, LONG);
+  for (const [name, options] of [["desktop", {}], ["phone", { phone: true, scheme: "dark" }]]) {
+    const page = await visitor(name, options);
+    if (options.phone) await page.setViewportSize({ width: 360, height: 640 });
+    await logIn(page, "ann");
+    await open(page, NAME);
+    const said = await page.locator("#messages .body").allTextContents();
+
+    // What can be done to a long message.
+    const dialog = await actions(page, LONG);
+    await fits(page, `long-actions-${name}`);
+    await within(dialog, "button:visible");
+    await dialog.getByRole("button", { name: "Reply" }).click();
+    await fits(page, `long-reply-${name}`);
+
+    // A short reply that quotes it.
+    await write(page, `Short, ${name}`);
+    await shows(page, [...said, `Short, ${name}`]);
+    await fits(page, `long-quote-${name}`);
+    await within(page.locator("#history"), `#messages > li:last-child .bubble`);
+    await page.close();
+  }
+});
+
+/** Nothing has to be scrolled sideways. */
+async function fits(page, name) {
+  await picture(page, name);
+  await accessible(page, name);
+  const wide = await page.locator("html, #bar, #sidebar, #lists, #somebody, #history, #shut, dialog").evaluateAll((all) => (
+    all.filter((element) => element.scrollWidth > element.clientWidth).map(({ id, localName }) => id || localName)
+  ));
+  assert.deepEqual(wide, [], `too wide in ${name}`);
+}
+
+/** All of these elements are inside another, sideways. */
+async function within(place, selector) {
+  const outer = await place.boundingBox();
+  for (const element of await place.locator(selector).all()) {
+    const inner = await element.boundingBox();
+    const inside = inner.x >= outer.x && inner.x + inner.width <= outer.x + outer.width;
+    assert.ok(inside, `${await element.textContent()} is at ${inner.x}, ${inner.width} wide`);
+  }
+}
