@@ -1,8 +1,8 @@
 // Messages that were sent are edited, deleted, reacted to and replied to, and everybody sees it at once.
 
 import assert from "node:assert/strict";
-import { accessible, picture, scenario, until } from "./browser.mjs";
-import { actions, confirm, message, newcomer, online, open, row, shows, write } from "./people.mjs";
+import { accessible, api, picture, scenario, until } from "./browser.mjs";
+import { account, actions, confirm, message, newcomer, online, open, row, shows, write } from "./people.mjs";
 
 await scenario(async () => {
   const ann = await newcomer("Ann");
@@ -114,6 +114,40 @@ await scenario(async () => {
   await bob.locator("#messages .deleted").scrollIntoViewIfNeeded();
   await picture(bob, "tombstone");
   await accessible(bob, "a tombstone");
+
+  // A reply that is being written answers the message as it is now, and none that was deleted.
+  const carl = await account("Carl");
+  const { id } = await ann.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
+  const tell = async (body) => (await carl.send(id, body)).sendMessage.id;
+  const edit = "mutation($id: ID!, $body: String!) { editMessage(messageId: $id, body: $body) { id } }";
+  const erase = (id) => api("mutation($id: ID!) { deleteMessage(messageId: $id) { id } }", { id }, carl.token);
+  const ids = [await tell("A first secret")];
+  await open(ann, "Carl");
+  const answering = ann.locator("#reply-to");
+  await (await actions(ann, "A first secret")).getByRole("button", { name: "Reply" }).click();
+  await api(edit, { id: ids[0], body: "A first question" }, carl.token);
+  await answering.and(ann.getByText("Reply to Carl: A first question")).waitFor();
+  await ann.reload();
+  await online(ann);
+  await answering.and(ann.getByText("Reply to Carl: A first question")).waitFor();
+  await erase(ids[0]);
+  await answering.waitFor({ state: "hidden" });
+  await write(ann, "No answer");
+  await shows(ann, ["This message was deleted.", "No answer"]);
+  // Neither is it when the server says so first.
+  ids.push(await tell("A second question"));
+  await (await actions(ann, "A second question")).getByRole("button", { name: "Reply" }).click();
+  await ann.route("**/graphql", async (route) => {
+    if (route.request().postData().includes("mutation Send")) await erase(ids[1]);
+    await route.continue();
+  });
+  await write(ann, "A late answer");
+  await ann.getByText("Not sent:").waitFor();
+  await ann.unroute("**/graphql");
+  await answering.waitFor({ state: "hidden" });
+  await ann.getByRole("button", { name: "Send" }).click();
+  await shows(ann, ["This message was deleted.", "No answer", "This message was deleted.", "A late answer"]);
+  await open(ann, "Bob");
 
   // The newest message shows in the list as it is now.
   await (await actions(ann, "That was long ago")).getByRole("button", { name: "Edit" }).click();

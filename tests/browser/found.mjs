@@ -16,7 +16,7 @@ await scenario(async () => {
     return;
   }
   const { id } = await page.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
-  await bob.send(id, "The kingfisher sits on the third branch");
+  const { sendMessage: first } = await bob.send(id, "The kingfisher sits on the third branch");
   for (let number = 1; number <= 90; number++) await bob.send(id, `Nothing to see, ${number}`);
   await createGroup(page, "Birds", ["Carl"]);
   await write(page, "Did anybody see the Kingfisher?");
@@ -53,6 +53,16 @@ await scenario(async () => {
   assert.ok(y > 50 && y < 700, `it is at ${y}`);
   assert.equal(await field.inputValue(), "");
   await picture(page, "found-and-reached");
+
+  // What was found changes with the message, and goes with it.
+  await search("kingfisher");
+  await found.nth(1).waitFor();
+  const edit = "mutation($id: ID!, $body: String!) { editMessage(messageId: $id, body: $body) { id } }";
+  await api(edit, { id: first.id, body: "The kingfisher has left the branch" }, bob.token);
+  await found.getByText("Bob: The kingfisher has left").waitFor();
+  await api("mutation($id: ID!) { deleteMessage(messageId: $id) { id } }", { id: first.id }, bob.token);
+  await found.nth(1).waitFor({ state: "detached" });
+  assert.match(await found.textContent(), /Did anybody see the Kingfisher/);
 
   // In pages; and what cannot be found is said.
   await search("nothing see");

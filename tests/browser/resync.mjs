@@ -5,16 +5,19 @@ import { link } from "./link.mjs";
 import { account, newcomer, online, open, row, shows } from "./people.mjs";
 
 const create = "mutation($input: CreateGroupInput!) { createGroup(input: $input) { id } }";
+const edit = "mutation($id: ID!, $body: String!) { editMessage(messageId: $id, body: $body) { id } }";
+const erase = "mutation($id: ID!) { deleteMessage(messageId: $id) { id } }";
 const remove = "mutation($id: ID!, $userId: ID!) { removeMember(conversationId: $id, userId: $userId) { id } }";
 
 const network = await link();
 await scenario(async () => {
-  const [carl, dora] = [await account("Carl"), await account("Dora")];
+  const [carl, dora, emil, fay] = await Promise.all(["Carl", "Dora", "Emil", "Fay"].map((name) => account(name)));
   const ann = await newcomer("Ann", { origin: network.origin });
   await open(ann, "Carl");
   const id = await ann.evaluate(async () => (await import("/assets/chat/state.js")).state.me.id);
   await carl.send(id, "before");
   await dora.send(id, "before, too");
+  const [secret, slip] = [await emil.send(id, "a secret"), await fay.send(id, "a slip")];
   const made = async (title) => (await api(create, { input: { title, userIds: [id] } }, carl.token)).createGroup.id;
   const group = await made("Chess");
   await made("Tennis");
@@ -29,11 +32,15 @@ await scenario(async () => {
   const missed = Array.from({ length: 40 }, (_, index) => `missed ${index + 1}`);
   for (const text of missed) await carl.send(id, text);
   await dora.send(id, "after");
+  await api(erase, { id: secret.sendMessage.id }, emil.token);
+  await api(edit, { id: slip.sendMessage.id, body: "no slip" }, fay.token);
   await api(remove, { id: group, userId: id }, carl.token);
   network.mend();
   await online(ann);
   await shows(ann, ["before, too", "after"]);
   await row(ann, "Carl").getByText("40 unread").waitFor();
+  await row(ann, "Emil").getByText("This message was deleted.").waitFor();
+  await row(ann, "Fay").getByText("no slip").waitFor();
   await row(ann, "Tennis").waitFor();
   await row(ann, "Chess").waitFor({ state: "detached" });
   await open(ann, "Carl");

@@ -26,12 +26,13 @@ events.addEventListener("synced", () => {
 export async function openChat(key) {
   state.key = key;
   const known = state.chats.get(key) ?? null;
-  // After each connect the open chat is opened again, and the line stays where it is.
-  if (known !== state.open) show(known);
+  // After each connect the open chat is opened again, and the line stays where it is. One that has to be loaded anew
+  // stays on the page meanwhile.
+  if (known ? known !== state.open : key !== state.open?.key) show(known);
   if (!key || !state.ready) return;
   try {
     // A person in the list may have a conversation that is not.
-    if (!state.open?.id) {
+    if (!known?.id) {
       const { user, conversation } = await ask(documents.LOOKUP, { id: key });
       if (user && user.id !== state.me.id) found(user);
       const chat = conversation ? learn(conversation) : state.chats.get(key) ?? null;
@@ -118,7 +119,7 @@ export async function loadMore(list) {
 export async function search(text) {
   state.search = text = text.trim();
   if (!text) state.found = null;
-  state.foundMessages = { items: [], after: null };
+  state.foundMessages = { items: [], after: null, changes: new Map() };
   changed();
   if (!text) return;
   const messages = findMessages(text);
@@ -140,7 +141,7 @@ export async function findMessages(text) {
     const { searchMessages } = await ask(documents.SEARCH_MESSAGES, { text, after: before.after });
     if (state.foundMessages !== before) return;
     const more = searchMessages.nodes.map((message) => ({ message, chat: learn(message.conversation) }));
-    state.foundMessages = { items: [...items, ...more], after: after(searchMessages) };
+    state.foundMessages = { ...before, items: [...items, ...more], after: after(searchMessages) };
     changed();
   } catch {
     // It holds no word, or too many: there are people to find all the same.

@@ -92,7 +92,8 @@ export function showConversation() {
 
 /** The form to write, what is replied to, or why there is no form. */
 function showComposer(chat) {
-  const { peer, replyTo } = chat;
+  const { key, peer } = chat;
+  const replyTo = state.replies[key];
   const shut = closed(chat);
   say($("#closed"), shut);
   $("#unblock").hidden = !state.blocked.has(peer?.id);

@@ -52,13 +52,14 @@ export function showSidebar() {
   showList("conversations", started);
   showList("people", others);
 
-  showFoundMessages();
+  const messages = foundMessages();
+  showFoundMessages(messages);
 
   const searchable = state.features.has("search");
   $("#search").placeholder = searchable ? "Find people and messages" : "Find people";
   $("#search").setAttribute("aria-label", $("#search").placeholder);
   const nothing = searchable ? "Nothing was found." : "Nobody is called that.";
-  const any = listed.length || state.foundMessages.items.length;
+  const any = listed.length || messages.length;
   say($("#lists-hint"), !ready ? "Loading…" : any ? "" : found ? nothing : "Nobody else is here yet.");
   const count = [...state.chats.values()].reduce((sum, chat) => sum + unread(chat), 0);
   document.title = count ? `(${count}) chinwag` : "chinwag";
@@ -89,10 +90,16 @@ function showRow(row, chat) {
   row.classList.toggle("has-unread", count > 0);
 }
 
-function showFoundMessages() {
-  const { items, after } = state.foundMessages;
+/** The messages found, as they are now. */
+function foundMessages() {
+  const { items, changes } = state.foundMessages;
+  const newest = items.map(({ message, chat }) => ({ message: changes.get(message.id) ?? message, chat }));
+  return newest.filter(({ message }) => !message.deletedAt);
+}
+
+function showFoundMessages(items) {
   $("#messages-title").hidden = !items.length;
-  $("#more-messages").hidden = !after;
+  $("#more-messages").hidden = !state.foundMessages.after;
   each($("#found-messages"), items, $("#found-message"), ({ message }) => message.id, (row, { message, chat }) => {
     const link = $("a", row);
     link.href = `#${chat.key}`;

@@ -5,9 +5,9 @@
 // any order, and twice. What can change otherwise (a message, a title, who the members are) does so by the stream of
 // events alone, which has an order: an answer that it has overtaken undoes nothing.
 
-/** Tells of "change", of "message" (one by somebody else arrived), "left" (a group is not the viewer's any more),
- * "reached" (the message that the viewer wants to see is there), "synced" (after each connect), "ended" (the session
- * is over) and "replaced" (it is somebody else's by now). */
+/** Tells of "change", of "message" (one by somebody else arrived), "replies" (what is replied to has changed), "left" (a
+ * group is not the viewer's any more), "reached" (the message that the viewer wants to see is there), "synced" (after
+ * each connect), "ended" (the session is over) and "replaced" (it is somebody else's by now). */
 export const events = new EventTarget();
 
 export function changed() {
@@ -49,12 +49,13 @@ export function reset() {
     blocked: new Set(),
     /** What the server can do beyond the first release. */
     features: new Set(),
-    /** The messages found, with their chats, and where they go on, while they do. */
-    foundMessages: { items: [], after: null },
+    /** The messages found, with their chats, and where they go on, while they do; and what has changed since, by id. */
+    foundMessages: { items: [], after: null, changes: new Map() },
     /** Where the sidebar's two lists go on, while they do. */
     more: { conversations: null, people: null },
-    /** What is written and not sent, by the chat's key. */
+    /** What is written and not sent, and the messages that it answers, by the chat's key. */
     drafts: {},
+    replies: {},
     /** Messages that the server has not confirmed, oldest first. */
     outbox: [],
   });
@@ -125,8 +126,6 @@ function newChat(key, ref) {
     /** While earlier ones are asked for: what ends with the answer, and what the stream tells of them before. */
     loading: null,
     overtaken: new Map(),
-    /** The message that what is written answers. */
-    replyTo: null,
     /** What went wrong, as a sentence. */
     problem: "",
     typedAt: 0,
@@ -199,6 +198,17 @@ export function change(chat, message) {
   if (chat.loading) chat.overtaken.set(message.id, message);
   if (chat.last?.id === message.id) chat.last = message;
   chat.messages.forEach((known, index) => { chat.messages[index] = newer(known, message); });
+  state.outbox = state.outbox.map((entry) => newer(entry, message));
+  if (state.search) state.foundMessages.changes.set(message.id, message);
+  answer(chat, message);
+}
+
+/** What is written answers a message as it is now, and none that was deleted. */
+function answer({ key }, message) {
+  if (state.replies[key]?.id !== message.id) return;
+  if (message.deletedAt) delete state.replies[key];
+  else state.replies[key] = message;
+  events.dispatchEvent(new Event("replies"));
 }
 
 /** A known message, or what a newer state of it or of the message that it answers makes of it. */
@@ -222,7 +232,10 @@ export function settle(clientMessageId) {
 /** Takes in a page of a chat's history. */
 export function add(chat, messages) {
   const known = new Set(chat.messages.map(({ id }) => id));
-  messages.forEach(hear);
+  for (const message of messages) {
+    hear(message);
+    answer(chat, message);
+  }
   chat.messages.push(...messages.filter(({ id }) => !known.has(id)));
   chat.messages.sort((a, b) => a.seq - b.seq);
 }

@@ -181,13 +181,10 @@ function failed(error) {
   if (error instanceof NoAnswer) return;
   if (error.code === "UNAUTHENTICATED") return ended();
   if (["RESYNC_REQUIRED", "BAD_USER_INPUT"].includes(error.code)) {
-    // The cursor is of no use any more: too much was missed to be replayed, so all is loaded anew. The viewer may not
-    // be in all of the groups any more.
+    // The cursor is of no use any more: too much was missed to be replayed, so all is loaded anew. Groups may have been
+    // left meanwhile, and messages deleted.
     cursor = null;
-    for (const chat of state.chats.values()) {
-      if (!chat.peer) state.chats.delete(chat.key);
-      Object.assign(chat, { messages: [], earlier: undefined });
-    }
+    state.chats.clear();
   }
   live.restart();
 }

@@ -17,6 +17,7 @@ let sending = null;
 let retry;
 
 events.addEventListener("synced", flush);
+events.addEventListener("replies", keepWritten);
 
 /** What is written in a chat and not sent. */
 export function draftOf(chat) {
@@ -36,8 +37,8 @@ function setDraft(key, text) {
 }
 
 function keepWritten() {
-  const { me, drafts, outbox } = state;
-  keep(me.id, { drafts, outbox });
+  const { me, drafts, replies, outbox } = state;
+  keep(me.id, { drafts, replies, outbox });
 }
 
 /** The viewer types in a chat, or has stopped. */
@@ -49,9 +50,15 @@ function type(chat, typing) {
 }
 
 /** What is written answers a message, or none. */
-export function reply(chat, message) {
-  chat.replyTo = message;
+export function reply({ key }, message) {
+  setReply(key, message);
+  keepWritten();
   changed();
+}
+
+function setReply(key, message) {
+  if (message) state.replies[key] = message;
+  else delete state.replies[key];
 }
 
 /** Sends what is written: it shows at once, and stays in the outbox until the server has it. */
@@ -59,12 +66,14 @@ export function send(chat) {
   // Not crypto.randomUUID, which is missing on pages that came over plain http from another machine.
   const random = crypto.getRandomValues(new Uint8Array(16));
   const clientMessageId = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const { key, ref, replyTo } = chat;
+  const { key, ref } = chat;
+  const replyTo = state.replies[key];
   const sentAt = new Date().toISOString();
   state.outbox.push({ clientMessageId, key, ref, body: draftOf(chat), sentAt, replyTo, sender: { id: state.me.id } });
   setDraft(key, "");
+  setReply(key, null);
   // Sending ends typing, for everybody, and is reading.
-  Object.assign(chat, { problem: "", typedAt: 0, unreadAfter: null, replyTo: null });
+  Object.assign(chat, { problem: "", typedAt: 0, unreadAfter: null });
   keepWritten();
   changed();
   flush();
@@ -92,10 +101,11 @@ async function flush() {
         break;
       }
       settle(clientMessageId);
-      // The text goes back to where it was written.
+      // The text goes back to where it was written, without a reply to what cannot be replied to any more.
       setDraft(key, `${body}\n${state.drafts[key] ?? ""}`.trim());
+      if (error.field !== "input.replyToId") setReply(key, state.replies[key] ?? replyTo);
       const chat = state.chats.get(key);
-      if (chat) Object.assign(chat, { problem: `Not sent: ${error.message}`, replyTo: chat.replyTo ?? replyTo });
+      if (chat) chat.problem = `Not sent: ${error.message}`;
     }
     keepWritten();
     changed();
