@@ -18,7 +18,8 @@ await scenario(async () => {
   const [ann, bob] = [await account("Ann"), await account("Bob")];
   const made = async (title) => (await api(create, { input: { title, userIds: [ann.id] } }, bob.token)).createGroup.id;
   const old = await made("Oldest");
-  for (let number = 1; number <= 50; number++) await made(`Group ${number}`);
+  const early = await made("Group 1");
+  for (let number = 2; number <= 50; number++) await made(`Group ${number}`);
   const [group, other] = [await made("Chess"), await made("Tennis")];
   const say = async (body) => (
     await api(send, { input: { to: { conversationId: group }, body } }, bob.token)
@@ -94,5 +95,25 @@ await scenario(async () => {
   await until("the page is told", told);
   answer();
   await shows(page, ["one, edited", "two", "This message was deleted.", "to be lost", "four, edited twice", "five"]);
+  await page.unroute("**/graphql");
+
+  // So does what is told while more of the list is on its way.
+  const more = new Promise((resolve) => { answer = resolve; });
+  let listed = false;
+  await page.route("**/graphql", async (route) => {
+    const response = await route.fetch();
+    if (route.request().postData().includes("query MoreConversations")) {
+      listed = true;
+      await more;
+    }
+    await route.fulfill({ response });
+  });
+  await page.getByRole("button", { name: "Show more chats" }).click();
+  await until("the list is read", () => listed);
+  await api(rename, { id: early, title: "The first group" }, bob.token);
+  await row(page, "The first group").waitFor();
+  answer();
+  await page.locator("#conversations > li").nth(51).waitFor();
+  await row(page, "The first group").waitFor();
 });
 network.close();

@@ -1,11 +1,11 @@
 // The search field, by keyboard and by mouse.
 
 import assert from "node:assert/strict";
-import { accessible, scenario, until } from "./browser.mjs";
+import { accessible, api, scenario, until } from "./browser.mjs";
 import { account, newcomer, open, row } from "./people.mjs";
 
 await scenario(async () => {
-  for (const name of ["Bea", "Ben", "Bert", "Carl"]) await account(name);
+  const [bea] = await Promise.all(["Bea", "Ben", "Bert", "Carl"].map((name) => account(name)));
   const page = await newcomer("Ann");
   const field = page.getByRole("searchbox");
   const names = () => page.locator("#lists a .name").allTextContents();
@@ -73,4 +73,26 @@ await scenario(async () => {
   await page.evaluate(() => new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)))));
   await page.getByRole("heading", { name: "Bea", level: 1 }).waitFor();
   await lists(all);
+  await page.unroute("**/graphql");
+
+  // Groups are found by the beginnings of their titles' words, also those that are further down than the list goes.
+  const { id } = await page.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
+  const create = "mutation($input: CreateGroupInput!) { createGroup(input: $input) { id } }";
+  const send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { id } }";
+  const made = (title) => api(create, { input: { title, userIds: [id] } }, bea.token);
+  const { createGroup: apollo } = await made("Project Apollo");
+  await api(send, { input: { to: { conversationId: apollo.id }, body: "We have lift-off" } }, bea.token);
+  for (let number = 1; number <= 50; number++) await made(`Group ${number}`);
+  await page.reload();
+  await page.getByRole("button", { name: "Show more chats" }).waitFor();
+  assert.equal(await row(page, "Project Apollo").count(), 0);
+  for (const text of ["project apollo", "apollo PROJ", "ｐｒｏｊｅｃｔ"]) {
+    await field.fill(text);
+    await lists(["Project Apollo"]);
+    await field.fill("");
+    await page.locator("#people a").first().waitFor();
+  }
+  await until("its unread message counts", async () => (await page.title()) === "(1) chinwag");
+  await field.fill("pollo");
+  await page.getByText("Nothing was found.").or(page.getByText("Nobody is called that.")).waitFor();
 });

@@ -2,7 +2,7 @@
 // changing.js, groups.js and account.js.
 
 import * as documents from "./documents.js";
-import { add, change, changed, chatWith, events, learn, learnRead, seenUpTo, state, unread } from "./state.js";
+import { add, change, changed, chatWith, events, learn, learnRead, seenUpTo, state, unread, words } from "./state.js";
 import { after, ask } from "./sync.js";
 
 /** Messages loaded at a time; then, as long as what is wanted is further back, as many as the server gives with all
@@ -14,6 +14,8 @@ const LARGE_PAGE = 50;
 const MOST = 1_000;
 /** As many messages are loaded to reach one of them. */
 const FARTHEST = 5_000;
+/** So many pages of conversations are loaded to find groups in them. */
+const MOST_PAGES = 20;
 /** The server searches for at most so many characters. */
 const LONGEST_SEARCH = 200;
 
@@ -108,14 +110,21 @@ async function loadPages(chat, backTo) {
 
 /** Shows more of one of the sidebar's lists: "conversations" or "people". */
 export async function loadMore(list) {
-  const { page } = await ask(documents.MORE[list], { after: state.more[list] });
-  page.nodes.forEach(list === "people" ? chatWith : learn);
-  state.more[list] = after(page);
+  const from = state.more[list];
+  const { page } = await ask(documents.MORE[list], { after: from });
+  page.nodes.forEach((node) => (list === "people" ? chatWith(node) : learn(node)));
+  // It may have been asked for twice, or the list begun anew.
+  if (state.more[list] === from) state.more[list] = after(page);
   changed();
 }
 
-/** Finds people by the start of a word of their names, groups by the start of a word of their titles, and messages by
- * their words where the server can. */
+/**
+ * Finds the first people of whose names or usernames the server says that a word begins with the text, groups of whose
+ * titles each word of it begins one, and messages by their words where the server can.
+ *
+ * The server does not search for groups. The page does, in the conversations that it knows at once, and then page by
+ * page in up to a thousand further down the list, and in none beyond.
+ */
 export async function search(text) {
   state.search = text = text.trim();
   if (!text) state.found = null;
@@ -126,10 +135,18 @@ export async function search(text) {
   const { sidebarUsers } = await ask(documents.SEARCH, { search: text });
   await messages;
   if (state.search !== text) return;
-  const starts = (word) => word.toLowerCase().startsWith(text.toLowerCase());
-  const groups = [...state.chats.values()].filter(({ peer, title }) => !peer && title.split(/\s+/).some(starts));
-  state.found = new Set([...groups, ...sidebarUsers.nodes.map(found)].map(({ key }) => key));
-  changed();
+  const people = sidebarUsers.nodes.map(found);
+  for (let page = 1; state.search === text; page++) {
+    const groups = [...state.chats.values()].filter(({ peer, title }) => !peer && isCalled(title, text));
+    state.found = new Set([...groups, ...people].map(({ key }) => key));
+    changed();
+    if (page > MOST_PAGES || !state.more.conversations) return;
+    await loadMore("conversations");
+  }
+}
+
+function isCalled(title, text) {
+  return words(text).every((start) => words(title).some((word) => word.startsWith(start)));
 }
 
 /** Finds the first messages that hold all words of a text, or the next ones. */

@@ -73,9 +73,12 @@ export function know(user) {
   return person;
 }
 
-/** The ids of those who are called like a person, more or less: capitals and spaces are easily overlooked. */
+/** The words of a name or a title, more or less: capitals and spaces are easily overlooked. */
+export const words = (text) => text.normalize("NFKC").toLowerCase().trim().split(/\s+/);
+
+/** The ids of those who are called like a person. */
 function namesakes({ displayName }) {
-  const name = displayName.normalize("NFKC").toLowerCase().replace(/\s+/g, " ");
+  const name = words(displayName).join(" ");
   if (!state.namesakes.has(name)) state.namesakes.set(name, new Set());
   return state.namesakes.get(name);
 }
