@@ -53,6 +53,11 @@ async fn only_what_was_seen_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_stays_in_its_place() {
+    run("place.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn messages_are_edited_deleted_reacted_and_replied_to() {
     run("changing.mjs", |_| {}).await;
 }

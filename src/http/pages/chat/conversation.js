@@ -73,6 +73,10 @@ export function showConversation() {
   const typists = [...chat.typing.keys()].map(nameOf);
   say($("#typing"), typists.length ? `${typists.join(", ")} ${typists.length > 1 ? "are" : "is"} typing…` : "");
 
+  // Before the messages, whose place depends on how much room this leaves.
+  say($("#problem"), chat.problem);
+  showComposer(chat);
+
   // What was sent may be met in the history, or arrive, before the answer to sending it does.
   const arrived = new Set(chat.messages.map(({ clientMessageId }) => clientMessageId));
   const waiting = state.outbox.filter((entry) => entry.key === chat.key && !arrived.has(entry.clientMessageId));
@@ -86,8 +90,6 @@ export function showConversation() {
     });
     showStops();
   });
-  say($("#problem"), chat.problem);
-  showComposer(chat);
 }
 
 /** The form to write, what is replied to, or why there is no form. */

@@ -13,11 +13,24 @@ const READ_ABOVE = 60;
 
 /** Whether the newest message is in sight, and is to stay so. */
 let atEnd = true;
+/** Otherwise the first bubble in sight stays where it is: so far below the upper edge. */
+let anchor = null;
+let place = 0;
+/** How large the history was when that was last seen to. */
+let size = "";
 /** Whether the history has found its first place. */
 let placed = false;
 
-scroller.addEventListener("scroll", () => { measure(); saw(); });
-new ResizeObserver(() => { if (state.open && atEnd) follow(); saw(); }).observe(scroller);
+scroller.addEventListener("scroll", () => {
+  // Where it stands just after a change of its size is no choice of the viewer's.
+  if (size === sizeNow()) measure();
+  saw();
+});
+new ResizeObserver(() => {
+  size = sizeNow();
+  if (state.open) stay();
+  saw();
+}).observe(scroller);
 document.addEventListener("visibilitychange", saw);
 addEventListener("focus", saw);
 $("#newest").addEventListener("click", () => { toEnd(); $("#body").focus(); });
@@ -38,13 +51,10 @@ export function turnPage() {
 /** Lets messages be shown, and keeps the place of what is read, whatever comes in or changes above it. */
 export function keepPlace(showMessages) {
   const oldest = list.firstElementChild;
-  const top = scroller.getBoundingClientRect().top;
-  const anchor = list.children[firstBelow(list.children.length, top)]?.querySelector(".bubble");
-  const place = anchor?.getBoundingClientRect().top;
+  if (size === sizeNow()) mark();
   showMessages();
   const more = oldest !== list.firstElementChild;
-  if (atEnd || !placed) follow();
-  else if (anchor?.isConnected) scroller.scrollTop += anchor.getBoundingClientRect().top - place;
+  stay();
   placed = state.open.earlier !== undefined;
   if (more) {
     // Watched anew, it tells again where the button is: still in sight when what was loaded does not fill the page.
@@ -52,6 +62,12 @@ export function keepPlace(showMessages) {
     scrolledBack.observe($("#earlier"));
   }
   saw();
+}
+
+/** Brings back into place what was there. */
+function stay() {
+  if (atEnd || !placed) follow();
+  else if (anchor?.isConnected) scroller.scrollTop += below(anchor) - place;
 }
 
 /** The message that the viewer wanted to see has been loaded. */
@@ -85,13 +101,30 @@ function follow() {
   const seen = seenUpTo(state.open);
   const first = list.children[messages.findIndex(({ seq, sender }) => seq > seen && sender.id !== state.me.id)];
   scroller.scrollTop = scroller.scrollHeight;
-  const above = first && first.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+  const above = first && below(first);
   if (above < READ_ABOVE) scroller.scrollTop += above - READ_ABOVE;
   measure();
 }
 
 function measure() {
   atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+  mark();
+}
+
+/** Notes what is read, and where it stands. */
+function mark() {
+  const edge = scroller.getBoundingClientRect().top;
+  anchor = list.children[firstBelow(list.children.length, edge)]?.querySelector(".bubble");
+  place = anchor && below(anchor);
+}
+
+/** How far below the history's upper edge something begins. */
+function below(element) {
+  return element.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+}
+
+function sizeNow() {
+  return `${scroller.clientWidth} × ${scroller.clientHeight}`;
 }
 
 /** What is in sight is read, when somebody is looking. */
