@@ -2,7 +2,7 @@
 
 import { confirmed, openDialog } from "./dialog.js";
 import * as documents from "./documents.js";
-import { $, say } from "./dom.js";
+import { $, sayWritten } from "./dom.js";
 import { attempt, onSubmit, sentence } from "./form.js";
 import { excerpt, whose } from "./message.js";
 import { changed, closed, owns, state } from "./state.js";
@@ -21,7 +21,7 @@ export function openActions(chat, id, button) {
     if (!message || message.deletedAt || state.open !== chat) return dialog.close();
     const own = message.sender.id === state.me.id;
     if (!$(".emoji", dialog)) $(".emojis", dialog).append(...COMMON.map(choice));
-    say($("h2", dialog), `${whose(message)}: ${excerpt(message)}`);
+    sayWritten($("h2", dialog), `${whose(message)}:`, excerpt(message));
     for (const choice of dialog.querySelectorAll(".emoji")) {
       choice.setAttribute("aria-pressed", String(hasReacted(message, choice.textContent)));
     }

@@ -2,7 +2,7 @@
 
 import { showAvatar } from "./avatar.js";
 import { inPlace } from "./changing.js";
-import { $, dayOf, each, say, sayName, timeOf } from "./dom.js";
+import { $, dayOf, each, say, sayName, sayWritten, timeOf } from "./dom.js";
 import { unblock } from "./groups.js";
 import { excerpt, keyOf, showMessage, whose } from "./message.js";
 import { keepPlace, toEnd, turnPage } from "./reading.js";
@@ -101,7 +101,7 @@ function showComposer(chat) {
   $("#unblock").hidden = !state.blocked.has(peer?.id);
   $("#composer").hidden = Boolean(shut);
   $("#reply").hidden = !replyTo || Boolean(shut);
-  say($("#reply-to"), replyTo ? `Reply to ${whose(replyTo)}: ${excerpt(replyTo)}` : "");
+  sayWritten($("#reply-to"), replyTo ? `Reply to ${whose(replyTo)}:` : "", replyTo ? excerpt(replyTo) : "");
   if (body.value !== draftOf(chat)) body.value = draftOf(chat);
 }
 

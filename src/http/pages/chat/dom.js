@@ -34,11 +34,21 @@ export function sayName(element, name, handle) {
   const text = handle ? `${name} ${handle}` : name;
   if (element.textContent !== text) {
     // A name may be written from right to left, and be too long for its place. The handle must not suffer from it.
-    const called = Object.assign(document.createElement("bdi"), { textContent: name });
-    const told = Object.assign(document.createElement("span"), { className: "handle", textContent: handle });
-    element.replaceChildren(called, ...(handle ? [" ", told] : []));
+    element.replaceChildren(part("bdi", name), ...(handle ? [" ", part("span", handle, "handle")] : []));
   }
   element.hidden = !text;
+}
+
+/** Sets what somebody has written behind what the page says of it, if it does. Either may be from right to left. */
+export function sayWritten(element, about, text) {
+  if (element.textContent !== (about ? `${about} ${text}` : text)) {
+    element.replaceChildren(...(about ? [part("span", about, "about"), " "] : []), part("bdi", text));
+  }
+  element.hidden = !text;
+}
+
+function part(name, textContent, className = "") {
+  return Object.assign(document.createElement(name), { textContent, className });
 }
 
 const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });

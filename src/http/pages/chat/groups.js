@@ -23,7 +23,7 @@ function openGroup(chat) {
   const conversationId = chat.id;
   const dialog = openDialog("group", (dialog) => {
     if (state.open !== chat) return dialog.close();
-    say($("h2", dialog), chat.title);
+    sayName($("h2", dialog), chat.title);
     $("form", dialog).hidden = $(".add", dialog).hidden = !owns(chat);
     say($("h3", dialog), `Members (${chat.members.size})`);
     each($(".members", dialog), [...chat.members], $("#member"), ([id]) => id, (row, [id, role]) => {
@@ -65,7 +65,7 @@ function openPerson({ peer }) {
     if (state.open?.peer !== peer) return dialog.close();
     const blocked = state.blocked.has(peer.id);
     showAvatar($(".avatar", dialog), peer.displayName, peer.avatarUrl, state.online.has(peer.id));
-    say($("h2", dialog), peer.displayName);
+    sayName($("h2", dialog), peer.displayName);
     say($(".username", dialog), peer.username && `@${peer.username}`);
     say($(".hint", dialog), blocked
       ? "Neither of you can write to the other here, or sees the other online."

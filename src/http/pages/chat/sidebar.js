@@ -2,7 +2,7 @@
 
 import { findMessages, goTo, loadMore, search } from "./actions.js";
 import { showAvatar } from "./avatar.js";
-import { $, each, say, sayName, shortly } from "./dom.js";
+import { $, each, say, sayName, sayWritten, shortly } from "./dom.js";
 import { excerpt, whose } from "./message.js";
 import { handleOf, state, unread } from "./state.js";
 import { logOut } from "./sync.js";
@@ -78,13 +78,13 @@ function showRow(row, chat) {
   if (chat === state.open) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   const online = peer && state.online.has(peer.id);
-  const who = last && (!peer || last.sender.id === state.me.id) ? `${whose(last)}: ` : "";
-  const about = last ? who + excerpt(last) : peer ? `@${peer.username}` : "";
+  const who = last && (!peer || last.sender.id === state.me.id) ? `${whose(last)}:` : "";
+  const about = last ? excerpt(last) : peer ? `@${peer.username}` : "";
   const count = unread(chat);
   showAvatar($(".avatar", row), title, peer?.avatarUrl, online);
   sayName($(".name", row), title, last ? handleOf(peer) : "");
   say($("time", row), last ? shortly(last.sentAt) : "");
-  say($(".preview", row), typing.size ? "typing…" : about);
+  sayWritten($(".preview", row), typing.size ? "" : who, typing.size ? "typing…" : about);
   say($(".unread", row), count ? String(count) : "");
   say($(".spoken", row), [online && "online", count && `${count} unread`].filter(Boolean).join(", "));
   row.classList.toggle("has-unread", count > 0);
@@ -109,7 +109,7 @@ function showFoundMessages(items) {
     };
     sayName($(".name", row), chat.title, handleOf(chat.peer));
     say($("time", row), shortly(message.sentAt));
-    say($(".preview", row), `${whose(message)}: ${around(message.body, state.search)}`);
+    sayWritten($(".preview", row), `${whose(message)}:`, around(message.body, state.search));
   });
 }
 
