@@ -101,6 +101,21 @@ await scenario(async () => {
   await focused("#body");
   await keys("Escape");
   await page.getByText("Reply to You").waitFor({ state: "hidden" });
+  await tabTo("#messages .act", "Shift+Tab");
+  await keys("Enter");
+  await tabTo("dialog .reply");
+  await keys("Enter");
+  await focused("#body");
+  await page.keyboard.type("Answered");
+  await keys("Enter");
+  await page.locator("#messages .quote", { hasText: "Typed" }).waitFor();
+  await tabTo("#messages .act", "Shift+Tab");
+  await keys("ArrowDown", "Tab");
+  // One sees where one is, also inside one's own bubble.
+  const [outline, bubble] = await page.locator("#messages .quote:focus").evaluate((quote) => (
+    [getComputedStyle(quote).outlineColor, getComputedStyle(quote.closest(".bubble")).backgroundColor]
+  ));
+  assert.notEqual(outline, bubble);
   await tabTo("#details", "Shift+Tab");
   await keys("Enter");
   await page.getByRole("dialog", { name: "Keys" }).waitFor();

@@ -1,14 +1,19 @@
 // Long messages, names and titles find room: nothing is wider than its place, and all that can be done is in sight.
 
 import assert from "node:assert/strict";
-import { accessible, picture, scenario, visitor } from "./browser.mjs";
-import { account, actions, logIn, message, open, shows, write } from "./people.mjs";
+import { accessible, api, picture, scenario, visitor } from "./browser.mjs";
+import { account, actions, logIn, open, shows, write } from "./people.mjs";
 
 const NAME = "W".repeat(64);
+const TITLE = "M".repeat(100);
 const LONG = "The quick brown fox jumps over the lazy dog and goes on. ".repeat(4).trim();
+const create = "mutation($input: CreateGroupInput!) { createGroup(input: $input) { id } }";
+const remove = "mutation($id: ID!, $userId: ID!) { removeMember(conversationId: $id, userId: $userId) { id } }";
+const type = "mutation($id: ID!) { setTyping(in: { conversationId: $id }) }";
 
 await scenario(async () => {
   const [ann, bob] = [await account("Ann"), await account("Bob", { displayName: NAME })];
+  await account("Carl", { displayName: `${NAME.slice(1)}C` });
   await bob.send(ann.id, LONG);
   for (const [name, options] of [["desktop", {}], ["phone", { phone: true, scheme: "dark" }]]) {
     const page = await visitor(name, options);
@@ -28,7 +33,35 @@ await scenario(async () => {
     await write(page, `Short, ${name}`);
     await shows(page, [...said, `Short, ${name}`]);
     await fits(page, `long-quote-${name}`);
-    await within(page.locator("#history"), `#messages > li:last-child .bubble`);
+    await within(page.locator("#history"), "#messages > li:last-child .bubble");
+
+    // Why nothing can be written to somebody, and what to do about it.
+    await page.getByRole("button", { name: "About" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Block" }).click();
+    await fits(page, `long-person-${name}`);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Unblock" }).waitFor();
+    await fits(page, `long-blocked-${name}`);
+    await page.getByRole("button", { name: "Unblock" }).click();
+    await page.locator("#body:focus").waitFor();
+
+    // Somebody to whom nothing was said, and a group that is lost.
+    const turnTo = async (title) => {
+      if (options.phone) await page.getByRole("link", { name: "Back to all chats" }).click();
+      await open(page, title);
+    };
+    await turnTo(`${NAME.slice(1)}C`);
+    await page.getByText("Say hello to").waitFor();
+    await fits(page, `long-hello-${name}`);
+    const { createGroup: { id } } = await api(create, { input: { title: TITLE, userIds: [ann.id] } }, bob.token);
+    await turnTo(TITLE);
+    await api(type, { id }, bob.token);
+    await page.getByText("is typing…").waitFor();
+    await fits(page, `long-group-${name}`);
+    await api(remove, { id, userId: ann.id }, bob.token);
+    await page.getByText("You are not in").waitFor();
+    await fits(page, `long-removed-${name}`);
+    await within(page.locator("html"), "#bar *:visible");
     await page.close();
   }
 });

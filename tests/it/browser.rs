@@ -118,6 +118,11 @@ async fn what_is_long_finds_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_from_right_to_left_is_shown_in_its_order() {
+    run("directions.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_page_works_by_keyboard_and_by_ear() {
     run("access.mjs", |_| {}).await;
 }
