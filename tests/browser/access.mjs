@@ -53,9 +53,18 @@ await scenario(async () => {
   await accessible(page, "conversation");
   const { id } = await page.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
   await bob.send(id, "Heard?");
-  await page.locator("#announcer", { hasText: "Bob: Heard?" }).waitFor();
-  const role = await page.locator("#announcer").getAttribute("role");
-  assert.equal(role, "status");
+  const announced = (text, within = page) => within.getByRole("status").getByText(text).waitFor();
+  await announced("Bob: Heard?");
+  // Also beside a dialog, which makes all else inert. Places of announcements are there before these come.
+  await page.getByRole("button", { name: "About Bob" }).click();
+  await bob.send(id, "And now?");
+  await announced("Bob: And now?", page.getByRole("dialog"));
+  await keys("Escape");
+  await bob.send(id, "And then?");
+  await page.locator("body > #announcer", { hasText: "Bob: And then?" }).waitFor();
+  for (const place of ["#link", "#lists-hint"]) {
+    await page.locator(place).and(page.locator(":empty")).and(page.getByRole("status")).waitFor({ state: "attached" });
+  }
 
   // So is a group: made, looked at and left, and a message in it reacted to and replied to.
   const tabTo = async (selector, key = "Tab") => {
@@ -87,6 +96,12 @@ await scenario(async () => {
   await keys("Enter");
   await page.getByRole("dialog", { name: "You: Typed" }).waitFor();
   await tabTo("dialog .emoji");
+  await keys("ArrowDown", "ArrowRight");
+  await page.locator(".emoji:focus", { hasText: "🔥" }).waitFor();
+  await keys("Tab");
+  await focused("dialog [name=emoji]");
+  await keys("Shift+Tab", "ArrowUp", "ArrowLeft");
+  await page.locator(".emoji:focus", { hasText: "👍" }).waitFor();
   await keys("Enter");
   await page.locator(".reaction", { hasText: "👍 1" }).waitFor();
   await focused("#messages .act");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { accessible, api, base, picture, scenario, visitor } from "./browser.mjs";
-import { PASSWORD, logIn, newcomer, online, open, row, shows, write } from "./people.mjs";
+import { PASSWORD, account as absent, logIn, newcomer, online, open, row, shows, write } from "./people.mjs";
 
 const login = "mutation($input: LoginInput!) { login(input: $input) { token } }";
 const me = "{ me { displayName } }";
@@ -16,6 +16,10 @@ await scenario(async () => {
   await write(ann, "Hello");
   await open(bob, "Ann");
   await shows(bob, ["Hello"]);
+  // What one tab changes, the other shows.
+  const tab = await ann.context().newPage();
+  await tab.goto(ann.url());
+  await online(tab);
   const account = async (page, part) => {
     await page.getByRole("button", { name: "Your account" }).click();
     const dialog = page.getByRole("dialog", { name: "Your account" });
@@ -37,7 +41,7 @@ await scenario(async () => {
   await dialog.getByLabel("Picture").fill(`${base}/assets/chat/icon.svg`);
   await dialog.getByRole("button", { name: "Save" }).click();
   await dialog.getByText("Saved.").waitFor();
-  await ann.locator("#my-name", { hasText: "Ann Miller" }).waitFor();
+  for (const page of [ann, tab]) await page.locator("#my-name", { hasText: "Ann Miller" }).waitFor();
   await ann.locator("#account img").waitFor();
   await pictures(ann, "profile");
   await ann.keyboard.press("Escape");
@@ -65,6 +69,7 @@ await scenario(async () => {
   await closed(ann);
   await write(bob, "Still there?");
   await shows(ann, ["Hello", "Still there?"]);
+  await shows(tab, ["Hello", "Still there?"]);
   await ann.reload();
   await shows(ann, ["Hello", "Still there?"]);
 
@@ -78,7 +83,7 @@ await scenario(async () => {
   await sessions.filter({ hasText: "This session" }).getByText("Chrome on").waitFor();
   assert.equal(await dialog.getByRole("button", { name: "End" }).count(), 1);
   await pictures(ann, "sessions");
-  await dialog.getByRole("button", { name: "End" }).click();
+  await dialog.getByRole("button", { name: /^End Chrome on .*: Logged in today at/ }).click();
   await other.getByText("Your session has ended.").waitFor();
   await sessions.nth(1).waitFor({ state: "detached" });
   await dialog.locator(":focus").waitFor();
@@ -97,8 +102,10 @@ await scenario(async () => {
   await block();
   await pictures(ann, "blocked-person");
   await ann.keyboard.press("Escape");
-  await ann.getByText("You have blocked Bob.").waitFor();
-  await ann.getByRole("textbox", { name: "Message" }).waitFor({ state: "hidden" });
+  for (const page of [ann, tab]) {
+    await page.getByText("You have blocked Bob.").waitFor();
+    await page.getByRole("textbox", { name: "Message" }).waitFor({ state: "hidden" });
+  }
   await row(ann, "Bob").getByText("online").waitFor({ state: "hidden" });
   await pictures(ann, "blocked");
   await bob.locator("#subtitle", { hasText: "Online" }).waitFor({ state: "hidden" });
@@ -110,6 +117,8 @@ await scenario(async () => {
   await ann.getByRole("button", { name: "Unblock" }).click();
   await ann.locator("#body:focus").waitFor();
   await ann.locator("#subtitle", { hasText: "Online" }).waitFor();
+  await tab.getByRole("textbox", { name: "Message" }).waitFor();
+  await tab.close();
   await bob.getByRole("button", { name: "Send" }).click();
   await shows(ann, ["Hello", "Still there?", "Why?"]);
   await block();
@@ -144,4 +153,15 @@ await scenario(async () => {
   await ann.getByText("This account was deleted.").waitFor();
   await ann.getByRole("textbox", { name: "Message" }).waitFor({ state: "hidden" });
   await pictures(ann, "deleted-person");
+
+  // Of somebody who was away, one learns it with the next message to them.
+  const carl = await absent("Carl");
+  await carl.send((await ann.evaluate(async () => (await import("/assets/chat/state.js")).state.me)).id, "I am leaving");
+  await open(ann, "Carl");
+  await shows(ann, ["I am leaving"]);
+  await api("mutation($password: String!) { deleteAccount(password: $password) }", { password: PASSWORD }, carl.token);
+  ann.book.excused = true;
+  await write(ann, "Good-bye");
+  await ann.getByText("This account was deleted.").waitFor();
+  await ann.getByRole("heading", { name: "Deleted account", level: 1 }).waitFor();
 });

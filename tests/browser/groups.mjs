@@ -75,12 +75,19 @@ await scenario(async () => {
   await shows(dora, ["Who comes along?", "I do"]);
   assert.equal(await dora.title(), "chinwag");
 
-  // Whoever is removed is told, wherever they are, and has it no more; the focus stays in the dialog.
+  // Whoever is removed is told, wherever they are, and has it no more; the focus stays in the dialog. What they were
+  // about to send is told, too.
+  carl.book.excused = true;
+  await carl.keyboard.press("Escape");
+  await carl.route("**/graphql", (route) => route.abort());
+  await Promise.all([carl.waitForEvent("requestfailed"), write(carl, "Wait for me!")]);
+  await about(carl, "Hiking & cake");
   await renamed.getByRole("button", { name: "Remove Carl" }).click();
   await confirm(ann, "Remove Carl from", "Remove");
   await renamed.getByRole("heading", { name: "Members (3)" }).waitFor();
   await renamed.locator(":focus").waitFor();
-  await carl.getByText("You are not in Hiking & cake any more.").waitFor();
+  await carl.getByText("You are not in Hiking & cake any more. Not sent: “Wait for me!”").waitFor();
+  await carl.unroute("**/graphql");
   await carl.getByRole("heading", { name: "Whom do you want to talk to?" }).waitFor();
   await row(carl, "Hiking").waitFor({ state: "detached" });
   await pictures(carl, "removed-dark");
@@ -112,6 +119,7 @@ await scenario(async () => {
   await bob.keyboard.press("Escape");
   await open(carl, "Hiking & cake");
   await shows(carl, ["Who comes along?", "This message was deleted."]);
+  assert.equal(await carl.getByRole("textbox", { name: "Message" }).inputValue(), "Wait for me!");
   await write(carl, "I am back");
   await shows(bob, ["Who comes along?", "This message was deleted.", "I am back"]);
 });

@@ -40,8 +40,22 @@ await scenario(async () => {
     ann.book.excused = false;
   }
 
-  // A message arrived and its answer was lost: sending it again does not make a second.
+  // Whoever wants to leave is told that nobody answers; what was searched for meanwhile is found afterwards.
   ann.book.excused = true;
+  network.cut();
+  await ann.getByText("No connection. Trying again…").waitFor();
+  await ann.getByRole("button", { name: "Log out" }).click();
+  await ann.getByText("The server does not answer.").waitFor();
+  await ann.getByRole("searchbox").fill("nobody of this name");
+  await ann.getByText("The search waits for the connection.").waitFor();
+  await picture(ann, "network-search");
+  network.mend();
+  await online(ann);
+  await ann.getByText("The server does not answer.").waitFor({ state: "hidden" });
+  await ann.getByText("Nothing was found.").waitFor();
+  await ann.getByRole("searchbox").fill("");
+
+  // A message arrived and its answer was lost: sending it again does not make a second.
   network.cut();
   await ann.getByText("No connection. Trying again…").waitFor();
   await ann.route("**/graphql", async (route) => {

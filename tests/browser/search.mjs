@@ -93,6 +93,18 @@ await scenario(async () => {
     await page.locator("#people a").first().waitFor();
   }
   await until("its unread message counts", async () => (await page.title()) === "(1) chinwag");
+  // However long the list is, the Tab key passes it at once.
+  await field.focus();
+  await press("Tab");
+  await page.locator("#lists a:focus").waitFor();
+  await press("ArrowDown", "Shift+Tab");
+  await page.locator("#search:focus").waitFor();
+  await press("Tab");
+  await page.locator("#conversations > li:nth-child(2) a:focus").waitFor();
+  for (let steps = 0; !(await page.locator("#details:focus").count()); steps++) {
+    assert.ok(steps < 5, "no way past the list");
+    await press("Tab");
+  }
   await field.fill("pollo");
   await page.getByText("Nothing was found.").or(page.getByText("Nobody is called that.")).waitFor();
 });

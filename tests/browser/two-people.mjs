@@ -112,4 +112,9 @@ await scenario(async () => {
   await ann.locator("#subtitle", { hasText: "Online" }).waitFor();
   await bob.close();
   await ann.locator("#subtitle", { hasText: "Last seen today" }).waitFor();
+  // Days later, too.
+  await ann.clock.setFixedTime(Date.now() + 3 * 24 * 60 * 60 * 1_000);
+  await open(ann, "Carl");
+  await open(ann, "Bob");
+  await ann.locator("#subtitle", { hasText: /^Last seen [A-Z][a-z]+ \d/ }).waitFor();
 });

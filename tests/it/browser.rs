@@ -33,6 +33,11 @@ async fn sessions_begin_and_end_in_all_tabs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_sign_up_is_not_offered_to() {
+    run("signup-closed.mjs", |config| config.signup_open = false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_never_acts_for_another_person_than_the_one_it_shows() {
     run("viewer.mjs", |_| {}).await;
 }

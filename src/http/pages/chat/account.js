@@ -3,11 +3,11 @@
 import { showAvatar } from "./avatar.js";
 import { confirmed, openDialog } from "./dialog.js";
 import * as documents from "./documents.js";
-import { $, dayOf, each, say, sayName, timeOf } from "./dom.js";
+import { $, each, say, sayName, when } from "./dom.js";
 import { attempt, onSubmit } from "./form.js";
 import { unblock } from "./groups.js";
 import { changed, handleOf, know, state } from "./state.js";
-import { ask, changePassword, deleteAccount } from "./sync.js";
+import { ask, changePassword, deleteAccount, tellTabs } from "./sync.js";
 
 $("#account-open").addEventListener("click", openAccount);
 
@@ -39,6 +39,7 @@ function openAccount() {
     say($(".done", profile), "");
     const input = { displayName: displayName.value, avatarUrl: avatarUrl.value.trim() || null };
     know((await ask(documents.UPDATE_PROFILE, { input })).updateProfile);
+    tellTabs();
     say($(".done", profile), "Saved.");
     changed();
   });
@@ -69,12 +70,13 @@ function openAccount() {
 }
 
 function showSession(row, { device, createdAt, lastUsedAt, current }) {
-  const when = (instant) => `${dayOf(instant).toLowerCase()} at ${timeOf(instant)}`;
+  const used = `Logged in ${when(createdAt)}, last used ${when(lastUsedAt)}`;
   say($(".device", row), nameOfDevice(device));
   $(".device", row).title = device ?? "";
-  say($(".used", row), `Logged in ${when(createdAt)}, last used ${when(lastUsedAt)}`);
+  say($(".used", row), used);
   say($(".current", row), current ? "This session" : "");
   $("button", row).hidden = current;
+  $("button", row).setAttribute("aria-label", `End ${nameOfDevice(device)}: ${used}`);
 }
 
 /** What programs and systems are called in user agents, and by people. The first that is found counts. */

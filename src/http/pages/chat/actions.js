@@ -21,6 +21,7 @@ const LONGEST_SEARCH = 200;
 
 events.addEventListener("synced", () => {
   openChat(state.key);
+  if (state.search) search(state.search).catch(() => {});
   state.chats.forEach(tellSeen);
 });
 
@@ -35,9 +36,7 @@ export async function openChat(key) {
   try {
     // A person in the list may have a conversation that is not.
     if (!known?.id) {
-      const { user, conversation } = await ask(documents.LOOKUP, { id: key });
-      if (user && user.id !== state.me.id) found(user);
-      const chat = conversation ? learn(conversation) : state.chats.get(key) ?? null;
+      const chat = await lookUp(key);
       if (state.key === key) show(chat);
     }
     if (state.open && state.open.earlier === undefined) await loadEarlier(state.open);
@@ -45,6 +44,13 @@ export async function openChat(key) {
   } catch {
     // Without an answer the link is about to break, and the chat is opened again when it is back.
   }
+}
+
+/** Asks who or what a chat's key is, and how it is now. Gives the chat, or null when there is none for the viewer. */
+export async function lookUp(key) {
+  const { user, conversation } = await ask(documents.LOOKUP, { id: key });
+  if (user && user.id !== state.me.id) found(user);
+  return conversation ? learn(conversation) : state.chats.get(key) ?? null;
 }
 
 /** Shows a message, which may be in another chat, and far back. */

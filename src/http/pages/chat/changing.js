@@ -4,12 +4,14 @@ import { confirmed, openDialog } from "./dialog.js";
 import * as documents from "./documents.js";
 import { $, sayWritten } from "./dom.js";
 import { attempt, onSubmit, sentence } from "./form.js";
-import { excerpt, whose } from "./message.js";
-import { changed, closed, owns, state } from "./state.js";
+import { changed, closed, excerpt, owns, state, whose } from "./state.js";
+import { stopAtOne } from "./stops.js";
 import { ask } from "./sync.js";
 import { reply } from "./writing.js";
 
 const COMMON = ["👍", "❤️", "😂", "🎉", "😮", "😢", "🙏", "🔥", "👀", "✅", "👏", "🤔"];
+/** How far the arrow keys go among these, which stand in rows of six. */
+const STEPS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 6, ArrowUp: -6 };
 /** Between a dialog and the window's edge, in pixels. */
 const MARGIN = 8;
 
@@ -35,6 +37,15 @@ export function openActions(chat, id, button) {
   const react = async (emoji) => {
     if (await attempt(problem, () => toggle(find(), emoji))) dialog.close();
   };
+  const choices = [...dialog.querySelectorAll(".emoji")];
+  stopAtOne(choices);
+  $(".emojis", dialog).addEventListener("keydown", (event) => {
+    const next = choices[choices.indexOf(event.target) + STEPS[event.key]];
+    if (!next) return;
+    event.preventDefault();
+    stopAtOne(choices, next);
+    next.focus();
+  });
   $(".emojis", dialog).addEventListener("click", ({ target }) => target.closest(".emoji") && react(target.textContent));
   onSubmit(form, async () => {
     await ask(documents.ADD_REACTION, { messageId: id, emoji: form.elements.emoji.value.trim() });

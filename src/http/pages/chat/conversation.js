@@ -2,11 +2,11 @@
 
 import { showAvatar } from "./avatar.js";
 import { inPlace } from "./changing.js";
-import { $, dayOf, each, say, sayName, sayWritten, timeOf } from "./dom.js";
+import { $, each, say, sayName, sayWritten, when } from "./dom.js";
 import { unblock } from "./groups.js";
-import { excerpt, keyOf, showMessage, whose } from "./message.js";
+import { keyOf, showMessage } from "./message.js";
 import { keepPlace, toEnd, turnPage } from "./reading.js";
-import { closed, events, handleOf, nameOf, state } from "./state.js";
+import { closed, events, excerpt, handleOf, nameOf, state, whose } from "./state.js";
 import { showStops } from "./stops.js";
 import { draft, draftOf, reply, send } from "./writing.js";
 
@@ -109,7 +109,7 @@ function about({ peer, members }) {
   if (!peer) return [...members.keys()].map((id) => (id === state.me.id ? "You" : nameOf(id))).join(", ");
   if (state.link === "waiting" || closed({ peer })) return "";
   if (state.online.has(peer.id)) return "Online";
-  return peer.lastSeenAt ? `Last seen ${dayOf(peer.lastSeenAt).toLowerCase()} at ${timeOf(peer.lastSeenAt)}` : "Offline";
+  return peer.lastSeenAt ? `Last seen ${when(peer.lastSeenAt)}` : "Offline";
 }
 
 function hint({ earlier, loading, title, peer, messages }) {

@@ -16,6 +16,7 @@ export function openDialog(name, show = () => {}) {
   };
   const gone = () => {
     events.removeEventListener("change", update);
+    moveAnnouncer();
     dialog.remove();
   };
   events.addEventListener("change", update);
@@ -32,7 +33,13 @@ export function openDialog(name, show = () => {}) {
   document.body.append(dialog);
   show(dialog);
   dialog.showModal();
+  moveAnnouncer();
   return dialog;
+}
+
+/** Puts the place of announcements where they are heard: all else is inert while a dialog is open. */
+function moveAnnouncer() {
+  (topmost() ?? document.body).append($("#announcer"));
 }
 
 /** Whether a dialog was hit, and not its backdrop. */

@@ -27,7 +27,7 @@ const CONVERSATION = /* GraphQL */ `
 
 const PAGE_INFO = "pageInfo { hasNextPage endCursor }";
 
-export const ME = /* GraphQL */ `query Me { me { ...UserParts } } ${USER}`;
+export const ME = /* GraphQL */ `query Me { server { signupOpen } me { ...UserParts } } ${USER}`;
 export const LOGIN = /* GraphQL */ `
   mutation Login($input: LoginInput!) { entered: login(input: $input) { user { ...UserParts } } } ${USER}`;
 export const SIGNUP = /* GraphQL */ `

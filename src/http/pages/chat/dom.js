@@ -5,7 +5,8 @@ export const $ = (selector, within = document) => within.querySelector(selector)
 /** Sets an element's text; an element without text is hidden. What has not changed is not touched, so that selected text stays so. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
-  element.hidden = !text;
+  // What a screen reader is to announce must come in a place that it knows already.
+  element.hidden = !text && element.role !== "status";
 }
 
 /** Makes a list's elements show the items, one each: made from a template, kept by key, moved only when they must be. */
@@ -60,6 +61,12 @@ export const timeOf = (instant) => time.format(new Date(instant));
 export function dayOf(instant) {
   const day = date.format(new Date(instant));
   return day === date.format(new Date()) ? "Today" : day;
+}
+
+/** A moment within a sentence. */
+export function when(instant) {
+  const day = dayOf(instant);
+  return `${day === "Today" ? "today" : day} at ${timeOf(instant)}`;
 }
 
 /** The time today, the date before. */

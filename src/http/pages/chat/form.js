@@ -2,6 +2,19 @@
 
 import { $, say } from "./dom.js";
 
+/** Whoever pauses for so long has written what they meant to, in milliseconds. */
+const PAUSE = 200;
+
+/** Does something with what is in a field once nobody goes on writing there. What it gives calls that off. */
+export function onPause(field, act) {
+  let pause;
+  field.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(() => act(field.value).catch(() => {}), PAUSE);
+  });
+  return () => clearTimeout(pause);
+}
+
 /** Does what a form is for when it is submitted, once at a time. */
 export function onSubmit(form, act) {
   let busy = false;

@@ -7,7 +7,7 @@ import { $, each, say, sayName } from "./dom.js";
 import { attempt, onSubmit } from "./form.js";
 import { openPicker } from "./picker.js";
 import { changed, handleOf, know, learn, nameOf, owns, state } from "./state.js";
-import { ask } from "./sync.js";
+import { ask, tellTabs } from "./sync.js";
 
 $("#new-group").addEventListener("click", () => openPicker({
   heading: "New group",
@@ -81,11 +81,13 @@ function openPerson({ peer }) {
 async function block(userId) {
   const { blockUser } = await ask(documents.BLOCK_USER, { userId });
   state.blocked.add(know(blockUser).id);
+  tellTabs();
   changed();
 }
 
 export async function unblock(userId) {
   const { unblockUser } = await ask(documents.UNBLOCK_USER, { userId });
   state.blocked.delete(know(unblockUser).id);
+  tellTabs();
   changed();
 }

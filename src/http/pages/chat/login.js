@@ -18,6 +18,11 @@ export function showLogin(notice) {
   choose(false);
 }
 
+/** Offers to sign up, where the server lets people do so. */
+export function offerSignup(open) {
+  $("#login-other").hidden = !open;
+}
+
 function choose(signup) {
   signingUp = signup;
   $("#signup-only").hidden = !signup;

@@ -5,10 +5,11 @@ import { openChat } from "./actions.js";
 import { showConversation } from "./conversation.js";
 import * as documents from "./documents.js";
 import { $, say } from "./dom.js";
-import { showLogin } from "./login.js";
+import { offerSignup, showLogin } from "./login.js";
 import { showSidebar } from "./sidebar.js";
 import { events, state } from "./state.js";
-import { ask, checkLink, ended, lostLink, start, stop } from "./sync.js";
+import { ask, checkLink, ended, lostLink, start, stop, tabs } from "./sync.js";
+import { giveUp } from "./writing.js";
 
 const LINK = { connecting: "Connecting…", waiting: "No connection. Trying again…", online: "" };
 const LOOK_AGAIN = 2_000;
@@ -23,6 +24,7 @@ let replaced = false;
 async function look() {
   const before = state.me;
   const answer = await ask(documents.ME).catch(() => null);
+  if (answer) offerSignup(answer.server.signupOpen);
   if (!answer) {
     if ($("#chat").hidden && $("#login").hidden) setTimeout(look, LOOK_AGAIN);
   } else if (state.me !== before) {
@@ -59,7 +61,7 @@ function follow() {
   openChat(location.hash.slice(1));
   show();
   // On a phone a keyboard would cover what was opened.
-  const narrow = matchMedia("(max-width: 45rem)").matches;
+  const narrow = matchMedia("(width < 45rem)").matches;
   const row = document.querySelector(`#sidebar a[href="#${CSS.escape(before)}"]`);
   if (state.open) (narrow ? $("#title") : $("#body")).focus();
   else if (row || !narrow) (row ?? $("#search")).focus();
@@ -90,10 +92,13 @@ addEventListener("online", checkLink);
 addEventListener("offline", lostLink);
 document.addEventListener("visibilitychange", () => document.hidden || checkLink());
 addEventListener("focus", look);
+tabs.addEventListener("message", look);
 document.addEventListener("loggedin", ({ detail }) => enter(detail));
-events.addEventListener("left", ({ detail: { key, title } }) => {
-  notice = `You are not in ${title} any more.`;
-  if (state.key !== key) return;
+events.addEventListener("unsent", ({ detail }) => { notice = `Not sent: “${detail}”`; });
+events.addEventListener("left", ({ detail: chat }) => {
+  const unsent = giveUp(chat);
+  notice = `You are not in ${chat.title} any more.${unsent && ` Not sent: “${unsent}”`}`;
+  if (state.key !== chat.key) return;
   history.replaceState(null, "", location.pathname);
   follow();
 });

@@ -4,7 +4,7 @@ import { goTo } from "./actions.js";
 import { openActions, toggleReaction } from "./changing.js";
 import { $, dayOf, each, say, sayName, timeOf } from "./dom.js";
 import { sayLinked } from "./links.js";
-import { handleOf, nameOf, state } from "./state.js";
+import { DELETED, excerpt, handleOf, nameOf, state, whose } from "./state.js";
 
 /** What each element shows, and by what. Most changes are of other messages, of which there may be thousands. */
 const shown = new WeakMap();
@@ -57,18 +57,6 @@ export function showMessage(element, message, before, chat, status) {
   });
   // What had the focus may be gone with the message's text, or with a reaction.
   if (hasFocus && (focused.hidden || !focused.isConnected)) element.focus({ preventScroll: true });
-}
-
-const DELETED = "This message was deleted.";
-
-/** A message in one line. */
-export function excerpt({ body, deletedAt }) {
-  return deletedAt ? DELETED : body.replace(/\s+/g, " ").slice(0, 200);
-}
-
-/** Who has sent a message. */
-export function whose({ sender }) {
-  return sender.id === state.me.id ? "You" : nameOf(sender.id);
 }
 
 /** Who has reacted, as far as is known by name. */

@@ -4,11 +4,9 @@ import { showAvatar } from "./avatar.js";
 import { openDialog } from "./dialog.js";
 import * as documents from "./documents.js";
 import { $, each, say, sayName } from "./dom.js";
-import { onSubmit } from "./form.js";
+import { onPause, onSubmit } from "./form.js";
 import { changed, handleOf, know, nameOf, state } from "./state.js";
 import { ask } from "./sync.js";
-
-const SEARCH_PAUSE = 200;
 
 /** Opens it: `heading` and `action` are what it says, `titled` whether a title is wanted, `without` the ids of those
  * who are not to be picked, and `pick({ title, userIds })` does it. */
@@ -43,11 +41,7 @@ export function openPicker({ heading, action, titled = false, without = new Map(
     answered = true;
     changed();
   };
-  let pause;
-  search.addEventListener("input", () => {
-    clearTimeout(pause);
-    pause = setTimeout(() => find().catch(() => {}), SEARCH_PAUSE);
-  });
+  onPause(search, find);
   // Enter there is for searching.
   search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   $(".people", dialog).addEventListener("change", ({ target }) => {

@@ -3,22 +3,23 @@
 import { findMessages, goTo, loadMore, search } from "./actions.js";
 import { showAvatar } from "./avatar.js";
 import { $, each, say, sayName, sayWritten, shortly } from "./dom.js";
-import { excerpt, whose } from "./message.js";
-import { handleOf, state, unread } from "./state.js";
+import { attempt, onPause } from "./form.js";
+import { events, excerpt, handleOf, state, unread, whose } from "./state.js";
+import { stopAtOne } from "./stops.js";
 import { logOut } from "./sync.js";
-
-const SEARCH_PAUSE = 200;
 
 const byName = new Intl.Collator().compare;
 
-let pause;
-$("#search").addEventListener("input", ({ target }) => {
-  clearTimeout(pause);
-  pause = setTimeout(() => search(target.value).catch(() => {}), SEARCH_PAUSE);
-});
+const callOff = onPause($("#search"), search);
 $("#lists").addEventListener("click", ({ target }) => target.closest("a") && clearSearch());
+/** The row at which the Tab key stops, if it is not the first. */
+let stop = null;
+const rows = () => [...document.querySelectorAll("#lists a")];
+const stopAt = (row) => stopAtOne(rows(), stop = row);
+$("#search").addEventListener("input", () => stopAt(null));
+$("#lists").addEventListener("focusin", ({ target }) => target.closest("a") && stopAt(target));
 $("#sidebar").addEventListener("keydown", (event) => {
-  const stops = [$("#search"), ...document.querySelectorAll("#lists a")];
+  const stops = [$("#search"), ...rows()];
   const at = stops.indexOf(document.activeElement);
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (at < 0 || event.isComposing || !step && event.key !== "Escape") return;
@@ -29,7 +30,7 @@ $("#sidebar").addEventListener("keydown", (event) => {
 });
 
 function clearSearch() {
-  clearTimeout(pause);
+  callOff();
   $("#search").value = "";
   search("");
 }
@@ -38,7 +39,8 @@ for (const list of ["conversations", "people"]) {
   $(`#more-${list}`).addEventListener("click", () => loadMore(list).catch(() => {}));
 }
 $("#more-messages").addEventListener("click", () => findMessages(state.search));
-$("#logout").addEventListener("click", () => logOut().catch(() => {}));
+$("#logout").addEventListener("click", () => attempt($("#logout-problem"), logOut));
+events.addEventListener("synced", () => say($("#logout-problem"), ""));
 
 export function showSidebar() {
   const { me, ready, found } = state;
@@ -54,13 +56,16 @@ export function showSidebar() {
 
   const messages = foundMessages();
   showFoundMessages(messages);
+  stopAt(stop);
 
   const searchable = state.features.has("search");
   $("#search").placeholder = searchable ? "Find people and messages" : "Find people";
   $("#search").setAttribute("aria-label", $("#search").placeholder);
   const nothing = searchable ? "Nothing was found." : "Nobody is called that.";
   const any = listed.length || messages.length;
-  say($("#lists-hint"), !ready ? "Loading…" : any ? "" : found ? nothing : "Nobody else is here yet.");
+  const hint = any ? "" : found ? nothing : "Nobody else is here yet.";
+  const waits = state.search && state.link === "waiting";
+  say($("#lists-hint"), !ready ? "Loading…" : waits ? "The search waits for the connection." : hint);
   const count = [...state.chats.values()].reduce((sum, chat) => sum + unread(chat), 0);
   document.title = count ? `(${count}) chinwag` : "chinwag";
 }

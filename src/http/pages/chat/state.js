@@ -6,8 +6,9 @@
 // events alone, which has an order: an answer that it has overtaken undoes nothing.
 
 /** Tells of "change", of "message" (one by somebody else arrived), "replies" (what is replied to has changed), "left" (a
- * group is not the viewer's any more), "reached" (the message that the viewer wants to see is there), "synced" (after
- * each connect), "ended" (the session is over) and "replaced" (it is somebody else's by now). */
+ * group is not the viewer's any more), "unsent" (a text was refused, of a chat that is not there), "reached" (the message
+ * that the viewer wants to see is there), "synced" (after each connect), "ended" (the session is over) and "replaced" (it
+ * is somebody else's by now). */
 export const events = new EventTarget();
 
 export function changed() {
@@ -93,6 +94,18 @@ export function handleOf(person) {
 export function nameOf(id) {
   const person = state.people.get(id);
   return person ? `${person.displayName} ${handleOf(person)}`.trim() : "Somebody";
+}
+
+/** Who has sent a message. */
+export function whose({ sender }) {
+  return sender.id === state.me.id ? "You" : nameOf(sender.id);
+}
+
+export const DELETED = "This message was deleted.";
+
+/** A message in one line. */
+export function excerpt({ body, deletedAt }) {
+  return deletedAt ? DELETED : body.replace(/\s+/g, " ").slice(0, 200);
 }
 
 /** The chat with a person, whom this may be the first to tell of. */

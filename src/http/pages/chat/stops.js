@@ -1,5 +1,5 @@
-// Where the Tab key stops among the messages: at what one message holds, not at what thousands do. The arrow keys go
-// from one to the next.
+// Where the Tab key stops in lists: among the messages at what one of them holds, not at what thousands do; elsewhere at
+// one element. The arrow keys go from one to the next.
 
 import { $ } from "./dom.js";
 
@@ -24,6 +24,12 @@ list.addEventListener("keydown", (event) => {
 function choose(message) {
   chosen = message;
   showStops();
+}
+
+/** Lets the Tab key stop at one of several elements: a certain one while it is there, else the first. */
+export function stopAtOne(elements, wanted) {
+  const stop = elements.includes(wanted) ? wanted : elements[0];
+  for (const element of elements) element.tabIndex = element === stop ? 0 : -1;
 }
 
 /** Gives the stops to one message. */

@@ -16,6 +16,14 @@ let live = null;
 /** Up to here the stream of events has been followed. */
 let cursor = null;
 
+/** The other tabs of this browser, of the same person. What one changes that no event tells of, all read anew. */
+export const tabs = new BroadcastChannel("changed");
+tabs.addEventListener("message", () => live?.open());
+
+export function tellTabs() {
+  tabs.postMessage(null);
+}
+
 /** Begins for someone who is logged in. */
 export function start(me) {
   Object.assign(state, kept(me.id), { me: know(me) });
@@ -77,6 +85,8 @@ export async function changePassword(input) {
   live.close();
   try {
     await ask(documents.CHANGE_PASSWORD, { input });
+    // Their cookie is the new one, too.
+    tellTabs();
   } finally {
     live?.open();
   }

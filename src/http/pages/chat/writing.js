@@ -1,5 +1,6 @@
 // What the viewer writes, until the server has it: drafts, and the outbox of what waits to be sent.
 
+import { lookUp } from "./actions.js";
 import { ApiError } from "./api.js";
 import * as documents from "./documents.js";
 import { keep } from "./keep.js";
@@ -79,6 +80,15 @@ export function send(chat) {
   flush();
 }
 
+/** Gives up sending to a chat that is gone. What was to be sent is what is written there again; gives that. */
+export function giveUp({ key }) {
+  const unsent = state.outbox.filter((entry) => entry.key === key).map(({ body }) => body);
+  state.outbox = state.outbox.filter((entry) => entry.key !== key);
+  setDraft(key, [...unsent, state.drafts[key] ?? ""].join("\n").trim());
+  keepWritten();
+  return draftOf({ key });
+}
+
 /** Sends what waits, one after the other. Trying again is safe: the server knows a message by its clientMessageId. */
 async function flush() {
   clearTimeout(retry);
@@ -96,6 +106,8 @@ async function flush() {
     } catch (error) {
       // It waits for the next time that they log in.
       if (state.me !== me) break;
+      // It was given up meanwhile.
+      if (!state.outbox.some((entry) => entry.clientMessageId === clientMessageId)) continue;
       if (!(error instanceof ApiError) || PASSING.includes(error.code)) {
         retry = setTimeout(flush, error.retryAfterMs ?? SEND_AGAIN);
         break;
@@ -106,6 +118,9 @@ async function flush() {
       if (error.field !== "input.replyToId") setReply(key, state.replies[key] ?? replyTo);
       const chat = state.chats.get(key);
       if (chat) chat.problem = `Not sent: ${error.message}`;
+      else events.dispatchEvent(new CustomEvent("unsent", { detail: body }));
+      // Whoever it was for may have deleted their account.
+      if (error.code === "NOT_FOUND") lookUp(key).then(changed, () => {});
     }
     keepWritten();
     changed();
