@@ -96,11 +96,11 @@ await scenario(async () => {
   await keys("Enter");
   await page.getByRole("dialog", { name: "You: Typed" }).waitFor();
   await tabTo("dialog .emoji");
-  await keys("ArrowDown", "ArrowRight");
-  await page.locator(".emoji:focus", { hasText: "🔥" }).waitFor();
   await keys("Tab");
   await focused("dialog [name=emoji]");
-  await keys("Shift+Tab", "ArrowUp", "ArrowLeft");
+  await keys("Shift+Tab", "ArrowDown", "ArrowRight");
+  await page.locator(".emoji:focus", { hasText: "🔥" }).waitFor();
+  await keys("Tab", "Shift+Tab", "ArrowUp", "ArrowLeft");
   await page.locator(".emoji:focus", { hasText: "👍" }).waitFor();
   await keys("Enter");
   await page.locator(".reaction", { hasText: "👍 1" }).waitFor();

@@ -156,7 +156,8 @@ await scenario(async () => {
 
   // Of somebody who was away, one learns it with the next message to them.
   const carl = await absent("Carl");
-  await carl.send((await ann.evaluate(async () => (await import("/assets/chat/state.js")).state.me)).id, "I am leaving");
+  const { id } = await ann.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
+  await carl.send(id, "I am leaving");
   await open(ann, "Carl");
   await shows(ann, ["I am leaving"]);
   await api("mutation($password: String!) { deleteAccount(password: $password) }", { password: PASSWORD }, carl.token);

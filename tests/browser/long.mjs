@@ -70,8 +70,9 @@ await scenario(async () => {
 async function fits(page, name) {
   await picture(page, name);
   await accessible(page, name);
-  const wide = await page.locator("html, #bar, #sidebar, #lists, #somebody, #history, #shut, dialog").evaluateAll((all) => (
-    all.filter((element) => element.scrollWidth > element.clientWidth).map(({ id, localName }) => id || localName)
+  const places = page.locator("html, #bar, #sidebar, #lists, #somebody, #history, #shut, dialog");
+  const wide = await places.evaluateAll((all) => (
+    all.filter((place) => place.scrollWidth > place.clientWidth).map(({ id, localName }) => id || localName)
   ));
   assert.deepEqual(wide, [], `too wide in ${name}`);
 }

@@ -6,7 +6,9 @@ import { account, logIn, message, open, write } from "./people.mjs";
 
 await scenario(async () => {
   const [ann, bob] = [await account("Ann"), await account("Bob")];
-  for (let number = 1; number <= 60; number++) await ann.send(bob.id, `Message ${number}, ${"lorem ipsum ".repeat(number % 12)}`);
+  for (let number = 1; number <= 60; number++) {
+    await ann.send(bob.id, `Message ${number}, ${"lorem ipsum ".repeat(number % 12)}`);
+  }
   const page = await visitor("Ann", { phone: true });
   const field = page.getByRole("textbox", { name: "Message" });
   await logIn(page, "ann");
@@ -21,7 +23,9 @@ await scenario(async () => {
     element.scrollHeight - element.scrollTop - element.clientHeight
   ));
   /** Once the page has been drawn, it has done all that it does about its size. */
-  const drawn = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const drawn = () => page.evaluate(() => new Promise((done) => {
+    requestAnimationFrame(() => requestAnimationFrame(done));
+  }));
   const atEnd = async (what) => {
     await drawn();
     await until(`the end is in sight ${what}`, async () => (await toEnd()) < 2);
@@ -67,7 +71,8 @@ await scenario(async () => {
   await newest.waitFor();
   await picture(page, "newest-above-a-draft");
   const [button, form] = [await newest.boundingBox(), await page.locator("#composer").boundingBox()];
-  assert.ok(button.y + button.height < form.y, `the button ends at ${button.y + button.height}, the form begins at ${form.y}`);
+  const end = button.y + button.height;
+  assert.ok(end < form.y, `the button ends at ${end}, the form begins at ${form.y}`);
   await stays("the button");
   await newest.click();
   await atEnd("by choice");

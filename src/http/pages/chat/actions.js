@@ -14,7 +14,7 @@ const LARGE_PAGE = 50;
 const MOST = 1_000;
 /** As many messages are loaded to reach one of them. */
 const FARTHEST = 5_000;
-/** So many pages of conversations are loaded to find groups in them. */
+/** So many more pages of conversations are loaded to find groups. */
 const MOST_PAGES = 20;
 /** The server searches for at most so many characters. */
 const LONGEST_SEARCH = 200;
@@ -83,7 +83,6 @@ function show(chat) {
 /** Loads a chat's newest messages, back to the first unread one, or those before what is loaded, back to a seq. */
 export async function loadEarlier(chat, backTo = Infinity) {
   if (chat.loading || chat.earlier === null) return;
-  const { messages } = chat;
   chat.loading = loadPages(chat, backTo);
   changed();
   try {
@@ -93,12 +92,10 @@ export async function loadEarlier(chat, backTo = Infinity) {
     chat.overtaken.clear();
     changed();
   }
-  // The history was dropped meanwhile, to be loaded anew.
-  if (messages !== chat.messages) await loadEarlier(chat);
 }
 
 async function loadPages(chat, backTo) {
-  const { messages, earlier } = chat;
+  const { earlier } = chat;
   const enough = earlier === undefined && unread(chat) ? Math.min(backTo, seenUpTo(chat) + 1) : backTo;
   const nodes = [];
   let before = earlier;
@@ -108,7 +105,6 @@ async function loadPages(chat, backTo) {
     nodes.unshift(...page.nodes);
     before = page.pageInfo.hasPreviousPage ? page.pageInfo.startCursor : null;
   } while (before && nodes[0].seq > enough && nodes.length < MOST);
-  if (messages !== chat.messages) return;
   add(chat, nodes);
   for (const message of chat.overtaken.values()) change(chat, message);
   chat.earlier = before;
@@ -125,11 +121,11 @@ export async function loadMore(list) {
 }
 
 /**
- * Finds the first people of whose names or usernames the server says that a word begins with the text, groups of whose
- * titles each word of it begins one, and messages by their words where the server can.
+ * Finds people by the start of a word of their names (the first of them), groups by the starts of their titles' words,
+ * and messages by their words where the server can.
  *
- * The server does not search for groups. The page does, in the conversations that it knows at once, and then page by
- * page in up to a thousand further down the list, and in none beyond.
+ * The server does not look for groups. The page does, among the conversations that it knows, and then page by page
+ * among up to a thousand more. A group that is further down the list is not found.
  */
 export async function search(text) {
   state.search = text = text.trim();

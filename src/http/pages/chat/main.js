@@ -97,7 +97,8 @@ document.addEventListener("loggedin", ({ detail }) => enter(detail));
 events.addEventListener("unsent", ({ detail }) => { notice = `Not sent: “${detail}”`; });
 events.addEventListener("left", ({ detail: chat }) => {
   const unsent = giveUp(chat);
-  notice = `You are not in ${chat.title} any more.${unsent && ` Not sent: “${unsent}”`}`;
+  notice = `You are not in ${chat.title} any more.`;
+  if (unsent) notice += ` Not sent: “${unsent}”`;
   if (state.key !== chat.key) return;
   history.replaceState(null, "", location.pathname);
   follow();

@@ -10,13 +10,12 @@ import { logOut } from "./sync.js";
 
 const byName = new Intl.Collator().compare;
 
-const callOff = onPause($("#search"), search);
-$("#lists").addEventListener("click", ({ target }) => target.closest("a") && clearSearch());
 /** The row at which the Tab key stops, if it is not the first. */
 let stop = null;
-const rows = () => [...document.querySelectorAll("#lists a")];
-const stopAt = (row) => stopAtOne(rows(), stop = row);
+
+const callOff = onPause($("#search"), search);
 $("#search").addEventListener("input", () => stopAt(null));
+$("#lists").addEventListener("click", ({ target }) => target.closest("a") && clearSearch());
 $("#lists").addEventListener("focusin", ({ target }) => target.closest("a") && stopAt(target));
 $("#sidebar").addEventListener("keydown", (event) => {
   const stops = [$("#search"), ...rows()];
@@ -28,6 +27,15 @@ $("#sidebar").addEventListener("keydown", (event) => {
   clearSearch();
   $("#search").focus();
 });
+
+function rows() {
+  return [...document.querySelectorAll("#lists a")];
+}
+
+function stopAt(row) {
+  stop = row;
+  stopAtOne(rows(), stop);
+}
 
 function clearSearch() {
   callOff();
@@ -83,13 +91,13 @@ function showRow(row, chat) {
   if (chat === state.open) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   const online = peer && state.online.has(peer.id);
-  const who = last && (!peer || last.sender.id === state.me.id) ? `${whose(last)}:` : "";
+  const who = last && !typing.size && (!peer || last.sender.id === state.me.id) ? `${whose(last)}:` : "";
   const about = last ? excerpt(last) : peer ? `@${peer.username}` : "";
   const count = unread(chat);
   showAvatar($(".avatar", row), title, peer?.avatarUrl, online);
   sayName($(".name", row), title, last ? handleOf(peer) : "");
   say($("time", row), last ? shortly(last.sentAt) : "");
-  sayWritten($(".preview", row), typing.size ? "" : who, typing.size ? "typing…" : about);
+  sayWritten($(".preview", row), who, typing.size ? "typing…" : about);
   say($(".unread", row), count ? String(count) : "");
   say($(".spoken", row), [online && "online", count && `${count} unread`].filter(Boolean).join(", "));
   row.classList.toggle("has-unread", count > 0);

@@ -5,10 +5,10 @@
 // any order, and twice. What can change otherwise (a message, a title, who the members are) does so by the stream of
 // events alone, which has an order: an answer that it has overtaken undoes nothing.
 
-/** Tells of "change", of "message" (one by somebody else arrived), "replies" (what is replied to has changed), "left" (a
- * group is not the viewer's any more), "unsent" (a text was refused, of a chat that is not there), "reached" (the message
- * that the viewer wants to see is there), "synced" (after each connect), "ended" (the session is over) and "replaced" (it
- * is somebody else's by now). */
+/** Tells of "change", of "message" (one by somebody else arrived), "replies" (what is replied to has changed), "left"
+ * (a group is not the viewer's any more), "unsent" (a text was refused, to a chat that is not there), "reached" (the
+ * message that the viewer wants to see is there), "synced" (after each connect), "ended" (the session is over) and
+ * "replaced" (it is somebody else's by now). */
 export const events = new EventTarget();
 
 export function changed() {

@@ -1,5 +1,5 @@
-// Where the Tab key stops in lists: among the messages at what one of them holds, not at what thousands do; elsewhere at
-// one element. The arrow keys go from one to the next.
+// Where the Tab key stops in lists: among the messages at what one of them holds, not at what thousands do; elsewhere
+// at one element. The arrow keys go from one to the next.
 
 import { $ } from "./dom.js";
 

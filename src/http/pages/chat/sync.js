@@ -16,7 +16,7 @@ let live = null;
 /** Up to here the stream of events has been followed. */
 let cursor = null;
 
-/** The other tabs of this browser, of the same person. What one changes that no event tells of, all read anew. */
+/** All tabs of a browser are one person's. What one of them changes that no event tells of, the others read anew. */
 export const tabs = new BroadcastChannel("changed");
 tabs.addEventListener("message", () => live?.open());
 
@@ -85,7 +85,7 @@ export async function changePassword(input) {
   live.close();
   try {
     await ask(documents.CHANGE_PASSWORD, { input });
-    // Their cookie is the new one, too.
+    // They have the new cookie, too.
     tellTabs();
   } finally {
     live?.open();
