@@ -85,10 +85,12 @@ await scenario(async () => {
   for (let number = 1; number <= 50; number++) await made(`Group ${number}`);
   await page.reload();
   await page.getByRole("button", { name: "Show more chats" }).waitFor();
-  await field.focus();
-  await press("Tab");
-  await page.locator("#lists a:focus").waitFor();
-  await press("ArrowDown", "Shift+Tab");
+  await page.locator("#details").focus();
+  await press("Shift+Tab", "Shift+Tab");
+  await page.locator("#conversations > li:first-child a:focus").waitFor();
+  await press("Shift+Tab");
+  await page.locator("#search:focus").waitFor();
+  await press("Tab", "ArrowDown", "Shift+Tab");
   await page.locator("#search:focus").waitFor();
   await press("Tab");
   await page.locator("#conversations > li:nth-child(2) a:focus").waitFor();
