@@ -8,7 +8,7 @@ use super::Chat;
 use crate::{
     domain::{
         Conversation, ConversationActivity, ConversationId, ConversationKind, ConversationRef,
-        MessageId, Pair, Rank, ReadMark, Seq, Timestamp, TypingEvent, UserId,
+        Message, MessageId, Pair, Rank, ReadMark, Seq, Timestamp, TypingEvent, UserId,
     },
     error::{Error, Result},
     realtime::typing::Sign,
@@ -234,25 +234,28 @@ impl Chat {
         id: MessageId,
     ) -> Result<(Arc<Conversation>, Seq)> {
         let nothing = || Error::no_message(field);
-        let read = async |ids: Vec<MessageId>| {
-            let found = self.0.store.messages(&ids).await?.into_iter();
-            Ok(found
-                .map(|message| (message.id, (message.conversation_id, message.seq)))
-                .collect())
+        let place = match self.0.places.get(&id) {
+            Some(place) => Some(place),
+            None => self.look_up_place(id).await?,
         };
-        let (conversation_id, seq) = match self.0.places.get(&id) {
-            Some(place) => place,
-            None => {
-                let place = self.0.lookups.one(id, read).await?;
-                let place = place.ok_or_else(nothing)?;
-                self.0.places.insert(id, place);
-                place
-            }
-        };
+        let (conversation_id, seq) = place.ok_or_else(nothing)?;
         match self.0.directory.conversation(conversation_id).await? {
             Some(conversation) if conversation.has_member(viewer) => Ok((conversation, seq)),
             _ => Err(nothing()),
         }
+    }
+
+    async fn look_up_place(&self, id: MessageId) -> Result<Option<(ConversationId, Seq)>> {
+        let place = |message: Message| (message.id, (message.conversation_id, message.seq));
+        let read = async |ids: Vec<MessageId>| {
+            let found = self.0.store.messages(&ids).await?;
+            Ok(found.into_iter().map(place).collect())
+        };
+        let found = self.0.lookups.one(id, read).await?;
+        if let Some(place) = found {
+            self.0.places.insert(id, place);
+        }
+        Ok(found)
     }
 
     /// Tells the other members that the viewer is typing, or no longer.
