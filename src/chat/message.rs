@@ -168,8 +168,15 @@ impl Chat {
                     }
                     _ => return Ok(true),
                 }
-                // What was not remembered was read from the store; what no longer is was changed.
-                Ok(was_remembered && !self.remembers(viewer, new))
+                if was_remembered {
+                    // What no longer is was changed.
+                    return Ok(!self.remembers(viewer, new));
+                }
+                let id = shown.message.id;
+                if let Some(newest) = self.messages(&[id]).await?.remove(&id) {
+                    shown.message = newest;
+                }
+                Ok(false)
             }
             _ => Ok(false),
         }

@@ -306,8 +306,9 @@ fn taken(events: Vec<Arc<LogEvent>>) -> News {
     news
 }
 
-/// Puts the messages of each conversation in the order of their seqs, in the places that the list has for them: two
-/// that were sent at about the same time may have been numbered the other way round.
+/// Puts the messages of each conversation in the order of their seqs, in the places that the list has for them: those of
+/// the same moment, of older versions, and of servers whose clocks differ by a lot may have been numbered the other way
+/// round.
 fn in_order_of_conversations(found: &mut [Found]) {
     let mut places: HashMap<ConversationId, Vec<usize>> = HashMap::new();
     for (at, one) in found.iter().enumerate() {

@@ -214,7 +214,7 @@ impl Standing {
                     message_id: *id,
                     state: Some(MessageState {
                         body: body.clone(),
-                        edited_at: Some(*at),
+                        edited_at: Some((*at).max(message.sent_at)),
                         deleted_at: None,
                         first: fingerprints.first_of(message),
                     }),
@@ -235,7 +235,7 @@ impl Standing {
                     state: Some(MessageState {
                         body: Body::none(),
                         edited_at: message.edited_at,
-                        deleted_at: Some(*at),
+                        deleted_at: Some((*at).max(message.sent_at)),
                         first: fingerprints.first_of(message),
                     }),
                 }))

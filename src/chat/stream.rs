@@ -327,12 +327,13 @@ impl LogStream {
         self.claim.news.tells(&event).then_some(event)
     }
 
-    /// Whether the viewer is a member, as far as is known by now, of the one conversation that this tells of.
-    fn is_back(&self) -> bool {
-        match &self.target {
-            Some(Target::Existing(conversation)) => self.chat.is_member(self.viewer, conversation),
-            _ => true,
-        }
+    /// Whether the viewer is a member by now of the one conversation that this tells of.
+    async fn is_back(&self) -> Result<bool> {
+        let Some(Target::Existing(conversation)) = &self.target else {
+            return Ok(true);
+        };
+        let newest = self.chat.0.directory.conversation(conversation.id).await?;
+        Ok(newest.is_some_and(|newest| newest.has_member(self.viewer)))
     }
 
     /// Whether a mark still says something: nothing more is told of what the viewer has left, and what its reader has
@@ -395,7 +396,7 @@ impl LogStream {
             if page.is_empty() {
                 self.missed = None;
                 // What is not of this subscription's kind may be left out, coming back with it.
-                self.is_over &= !self.is_back();
+                self.is_over = self.is_over && !self.is_back().await?;
                 break;
             }
             missed.ready = self.chat.seen(self.viewer, page).await?.into();

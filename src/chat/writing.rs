@@ -402,7 +402,8 @@ impl Writer {
 }
 
 /// Lets a message be sent at the time of its rank, so that in a conversation times grow with seqs, whichever servers'
-/// clocks they are from. What is far ahead is no clock's time.
+/// clocks they are from. One that is further ahead than [`MOST_AHEAD`] is wrong, and not followed: the time steps back
+/// then.
 fn date(entry: &mut Entry, now: Rank) {
     if let Happening::Sent(message) = &mut entry.what
         && entry.rank - now <= MOST_AHEAD
@@ -419,4 +420,52 @@ pub(super) fn clock() -> Rank {
     since.map_or(0, |since| {
         i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Body, Message, MessageId, Position, UserId};
+
+    /// When a message is sent that arrives at a time, behind another of a rank that is so much ahead, in milliseconds.
+    fn sent_at(arrived: i64, ahead: i64) -> i64 {
+        let (id, conversation_id) = (MessageId::new(), ConversationId::new());
+        let message = Message {
+            id,
+            conversation_id,
+            seq: 0,
+            sender_id: UserId::new(),
+            body: Body::stored("hello"),
+            client_message_id: None,
+            sent_at: Timestamp(arrived),
+            reply_to: None,
+            edited_at: None,
+            deleted_at: None,
+            first: None,
+            changed: 0,
+            reacted: 0,
+        };
+        let new = NewEntry {
+            id: id.0,
+            conversation_id,
+            what: Happening::Sent(Arc::new(message)),
+        };
+        let now = arrived * 1_000;
+        let mut pen = Pen::new(Position(7), now + ahead * 1_000);
+        let mut entry = pen.write(new, &mut Tail::NOTHING.clone(), now);
+        date(&mut entry, now);
+        entry.message().expect("a message").sent_at.0
+    }
+
+    #[test]
+    fn a_message_is_sent_no_earlier_than_what_a_clock_that_is_little_ahead_says_of_the_one_before()
+    {
+        let arrived = 1_700_000_000_000;
+        for ahead in [0, 1, 59_000] {
+            assert_eq!(sent_at(arrived, ahead), arrived + ahead);
+        }
+        for ahead in [-5_000, 60_000, 1_000_000] {
+            assert_eq!(sent_at(arrived, ahead), arrived);
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! What follows from entries and is kept beside them: a conversation's newest entry, message and state, what a sender
 //! has read, and a message's newest state.
 //!
-//! It is gathered for a moment and written as one; meanwhile [`super::overlay`] lays it over what is read. At once is
-//! written who belongs to a conversation, and that what was deleted is gone. Each lane keeps in
-//! `lanes` up to where all is written, and whoever takes up a lane after its holder is gone makes up for the rest. Every
-//! update is guarded by rank or step, so that it may run twice, or after a newer one.
+//! It is gathered for a moment and written as one. Nobody misses it meanwhile: whoever reads has first read what is new in
+//! the log, on whichever process, and lays that over the documents ([`super::overlay`]). At once is written who belongs to
+//! a conversation, and that what was deleted is gone. Each lane keeps in `lanes` up to where all is written, and whoever
+//! takes up a lane after its holder is gone makes up for the rest. Every update is guarded by rank or step, so that it may
+//! run twice, or after a newer one.
 
 use std::{
     collections::HashMap,

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     domain::{
-        ConversationId, Entry, Happening, Lane, Position, Progress, Record, Seal, Stay, Step,
-        Stretch, Tail, Unseen, UserId,
+        ConversationId, Entry, Lane, Position, Progress, Record, Seal, Stay, Step, Stretch, Tail,
+        Unseen, UserId,
     },
     error::Result,
     store::{Appended, Call, Log, SEALS},
@@ -308,11 +308,7 @@ impl Inner {
                 .hint(CONVERSATION_STEP);
             entries.extend(self.all(find, record::decode_entry).await?);
         }
-        for entry in &mut entries {
-            if let (false, Happening::Sent(message)) = (changes.is_empty(), &mut entry.what) {
-                changes.amend([std::sync::Arc::make_mut(message)]);
-            }
-        }
+        changes.amend_sent(&mut entries);
         entries.sort_unstable_by_key(|entry| (entry.conversation_id, entry.step));
         Ok(entries)
     }
@@ -342,7 +338,13 @@ impl Log for MongoStore {
         }
         self.bounded(move |inner| async move {
             inner.catch_up_with(&after).await?;
-            let records = inner.read_log(&after, limit).await?;
+            let changes = inner.overlay.all_changes();
+            let mut records = inner.read_log(&after, limit).await?;
+            let entries = records.iter_mut().filter_map(|record| match record {
+                Record::Entry(entry) => Some(entry),
+                Record::Seal(_) => None,
+            });
+            changes.amend_sent(entries);
             let known = inner.overlay.known();
             // What does not join on to what is known would leave out what is between.
             let joins = |record: &&Record| known.covers(after.in_lane(record.position().lane()));

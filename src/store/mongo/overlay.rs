@@ -18,8 +18,8 @@ use super::news::{Due, News, Owed};
 use crate::{
     cache::Cache,
     domain::{
-        ConversationId, Happening, Lane, Message, MessageId, MessageState, Position, Progress,
-        ReactionChange, Record, Step, UserId, log::LANES,
+        ConversationId, Entry, Happening, Lane, Message, MessageId, MessageState, Position,
+        Progress, ReactionChange, Record, Step, UserId, log::LANES,
     },
 };
 
@@ -100,8 +100,16 @@ impl Changes {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.reacted.is_empty()
+    /// The same with messages as they were read with the entries that sent them.
+    pub(super) fn amend_sent<'a>(&self, entries: impl IntoIterator<Item = &'a mut Entry>) {
+        if self.messages.is_empty() && self.reacted.is_empty() {
+            return;
+        }
+        for entry in entries {
+            if let Happening::Sent(message) = &mut entry.what {
+                self.amend([Arc::make_mut(message)]);
+            }
+        }
     }
 }
 

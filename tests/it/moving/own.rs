@@ -11,6 +11,7 @@ use crate::{
         acts::{in_group, with},
         app::Place,
         launch::Launch,
+        program::Program,
         store::{StoreKind, TempDir, mongo_is_there},
     },
 };
@@ -192,6 +193,36 @@ async fn an_import_goes_on_where_it_was_stopped_and_doubles_nothing(kind: StoreK
     does(launch(&place), &["export", text(&later)]).await;
     let refused = tries(launch(&target), &["import", "--from", text(&later)]).await;
     refused.refused(&["goes on differently", "empty"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_export_has_messages_as_they_are_also_when_their_server_died_just_after_it_changed_them()
+{
+    if !mongo_is_there().await {
+        return;
+    }
+    let place = Place::fresh(StoreKind::Mongo).await;
+    let mut server = Program::start(&place).await;
+    let (ann, bob) = (
+        server.anonymous().sign_up("ann").await,
+        server.anonymous().sign_up("bob").await,
+    );
+    let said = ann.send(&bob, "at first").await["id"].clone();
+    let said = said.as_str().expect("an id");
+    ann.edit(said, "in the end").await.done();
+    server.kill();
+    let files = TempDir::new();
+    fs::create_dir_all(files.path()).expect("a folder");
+    let file = files.path().join("all.jsonl");
+    does(launch(&place), &["export", text(&file)]).await;
+    let file = fs::read_to_string(file).expect("a text");
+    let all = lines(&file).into_iter();
+    let all = all.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let messages: Vec<Value> = all.filter(|line| line["kind"] == "message").collect();
+    assert_eq!(messages.len(), 1, "{file}");
+    assert_eq!(messages[0]["body"], "in the end");
+    assert!(messages[0]["editedAt"].is_string(), "{file}");
+    assert!(!file.contains("at first"), "{file}");
 }
 
 #[tokio::test]

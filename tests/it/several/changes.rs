@@ -90,6 +90,38 @@ async fn a_change_that_is_acknowledged_on_one_is_read_on_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sends_that_are_repeated_together_on_the_other_show_their_messages_as_they_are() {
+    let Some(apps) = two(|_| {}).await else {
+        return;
+    };
+    let ann = apps[0].user("ann").await;
+    let there = moved(&ann, &apps[1]);
+    let document = "mutation($input: SendMessageInput!) { sendMessage(input: $input) { body } }";
+    for round in 0..ROUNDS {
+        let mut named = Vec::new();
+        for name in ["one", "other"] {
+            let peer = apps[0].user(&format!("{name}{round}")).await;
+            let input = json!({ "to": with(&peer), "body": "0", "clientMessageId": format!("{name}{round}") });
+            let said = text(&ann.sends(input.clone()).await.done()["id"]);
+            named.push((input, said));
+        }
+        // Of the first conversation nothing is new there; the other one's change has yet to be read.
+        ann.edit(&named[0].1, "1").await.done();
+        there
+            .ok("{ conversations { nodes { id } } }", json!({}))
+            .await;
+        ann.edit(&named[1].1, "1").await.done();
+        let repeats = named
+            .iter()
+            .map(|(input, _)| there.ok(document, json!({ "input": input })));
+        for shown in futures_util::future::join_all(repeats).await {
+            assert_eq!(shown["sendMessage"]["body"], "1", "{round}");
+        }
+    }
+    stop(apps).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_stays_known_to_have_reacted_to_what_is_deleted_on_the_other_at_once() {
     let Some(mongod) = or_skipped("mongod", own().await) else {
         return;
