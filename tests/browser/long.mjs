@@ -14,6 +14,7 @@ const type = "mutation($id: ID!) { setTyping(in: { conversationId: $id }) }";
 await scenario(async () => {
   const [ann, bob] = [await account("Ann"), await account("Bob", { displayName: NAME })];
   await account("Carl", { displayName: `${NAME.slice(1)}C` });
+  await account("Dora");
   await bob.send(ann.id, LONG);
   for (const [name, options] of [["desktop", {}], ["phone", { phone: true, scheme: "dark" }]]) {
     const page = await visitor(name, options);
@@ -53,6 +54,17 @@ await scenario(async () => {
     await turnTo(`${NAME.slice(1)}C`);
     await page.getByText("Say hello to").waitFor();
     await fits(page, `long-hello-${name}`);
+
+    // Who has written what is long is said whole.
+    await turnTo("Dora");
+    await write(page, `${LONG} ${name}`);
+    const own = await actions(page, `${LONG} ${name}`);
+    const { cut, about } = await own.locator(".about").evaluate((place) => (
+      { cut: place.scrollWidth > place.clientWidth, about: place.textContent }
+    ));
+    assert.deepEqual({ cut, about }, { cut: false, about: "You:" });
+    await page.keyboard.press("Escape");
+
     const { createGroup: { id } } = await api(create, { input: { title: TITLE, userIds: [ann.id] } }, bob.token);
     await turnTo(TITLE);
     await api(type, { id }, bob.token);
