@@ -5,13 +5,15 @@
 //! the store. Whatever lost a race, or whose fate was unknown and turned out to be "not written", goes back to those who
 //! wait, and is numbered anew.
 
+mod numbering;
 mod settling;
+
+pub(super) use numbering::clock;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque, hash_map},
     mem,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use tokio::{
@@ -19,29 +21,22 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{
     Chat,
     outbox::{Inbox, Waiting, late},
-    proposal::{ClientKey, Proposal, Proposed, Written},
-    standing::{Decision, Standing},
+    proposal::{ClientKey, Proposal, Written},
+    standing::Standing,
     turns::Turns,
 };
 use crate::{
-    domain::{
-        ConversationId, Entry, Happening, Lane, NewEntry, Pen, Progress, Rank, Signal, Stretch,
-        Tail, Timestamp,
-    },
+    domain::{ConversationId, Entry, Lane, Pen, Progress, Signal, Stretch, Tail},
     error::{Error, Result},
 };
 
 /// How long to wait when nothing could be done; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
-
-/// How far another server's clock may be ahead, as ranks count, for messages to be sent at its time.
-const MOST_AHEAD: Rank = 60_000_000;
 
 /// A proposal that waits, with everyone who waits for it: one for all copies of a message.
 struct Pending {
@@ -331,141 +326,5 @@ impl Writer {
             }
         }
         Ok(tails)
-    }
-
-    /// Checks the rules and gives what waits its numbers; those whose turn it is not stay where they are.
-    fn number(
-        &mut self,
-        mut tails: HashMap<ConversationId, Tail>,
-        mut standing: Standing,
-    ) -> Result<(Offer, Vec<Offered>)> {
-        let mut pen = self
-            .pen
-            .ok_or_else(|| Error::Internal("no lane to write in".into()))?;
-        pen.rise(self.chat.0.hub.rank());
-        let now = clock();
-        let mut offer = Offer::new();
-        let mut offered = Vec::new();
-        let mut moved = HashSet::new();
-        for pending in mem::take(&mut self.pending) {
-            let id = pending.conversation();
-            let Some(tail) = tails
-                .get_mut(&id)
-                .filter(|_| !self.turns.lets_others_in(id))
-            else {
-                self.pending.push_back(pending);
-                continue;
-            };
-            let (limits, fingerprints) = (&self.chat.0.limits, &self.chat.0.fingerprints);
-            let what = match standing.decide(&pending.proposal, limits, fingerprints) {
-                Ok(Decision::Happens(what)) => what,
-                // What that rests on is not written yet.
-                _ if moved.contains(&id) => {
-                    self.pending.push_back(pending);
-                    continue;
-                }
-                Ok(Decision::Is(written)) => {
-                    pending.answer(&Ok(written));
-                    continue;
-                }
-                Err(error) => {
-                    pending.answer(&Err(error));
-                    continue;
-                }
-            };
-            let makes = tail.seq == 0
-                && matches!(pending.proposal.what, Proposed::Send(_))
-                && standing.is_unmade(id);
-            let made = makes
-                .then(|| Happening::ConversationChanged(pending.proposal.conversation.state()));
-            let mut written = None;
-            for what in made.into_iter().chain([what]) {
-                let new = NewEntry {
-                    id: match &what {
-                        Happening::Sent(message) => message.id.0,
-                        _ => Uuid::now_v7(),
-                    },
-                    conversation_id: id,
-                    what,
-                };
-                let mut entry = pen.write(new, tail, now);
-                date(&mut entry, now);
-                written = Some(standing.apply(&entry, &pending.proposal));
-                offer.push((entry, offered.len()));
-            }
-            let Some(written) = written else { continue };
-            moved.insert(id);
-            offered.push(Offered { pending, written });
-        }
-        Ok((offer, offered))
-    }
-}
-
-/// Lets a message be sent at the time of its rank, so that in a conversation times grow with seqs, whichever servers'
-/// clocks they are from. One that is further ahead than [`MOST_AHEAD`] is wrong, and not followed: the time steps back
-/// then.
-fn date(entry: &mut Entry, now: Rank) {
-    if let Happening::Sent(message) = &mut entry.what
-        && entry.rank - now <= MOST_AHEAD
-    {
-        let at = Timestamp(entry.rank / 1_000);
-        let message = Arc::make_mut(message);
-        message.sent_at = message.sent_at.max(at);
-    }
-}
-
-/// The clock as ranks count: microseconds since the Unix epoch.
-pub(super) fn clock() -> Rank {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::{Body, Message, MessageId, Position, UserId};
-
-    /// When a message is sent that arrives at a time, behind another of a rank that is so much ahead, in milliseconds.
-    fn sent_at(arrived: i64, ahead: i64) -> i64 {
-        let (id, conversation_id) = (MessageId::new(), ConversationId::new());
-        let message = Message {
-            id,
-            conversation_id,
-            seq: 0,
-            sender_id: UserId::new(),
-            body: Body::stored("hello"),
-            client_message_id: None,
-            sent_at: Timestamp(arrived),
-            reply_to: None,
-            edited_at: None,
-            deleted_at: None,
-            first: None,
-            changed: 0,
-            reacted: 0,
-        };
-        let new = NewEntry {
-            id: id.0,
-            conversation_id,
-            what: Happening::Sent(Arc::new(message)),
-        };
-        let now = arrived * 1_000;
-        let mut pen = Pen::new(Position(7), now + ahead * 1_000);
-        let mut entry = pen.write(new, &mut Tail::NOTHING.clone(), now);
-        date(&mut entry, now);
-        entry.message().expect("a message").sent_at.0
-    }
-
-    #[test]
-    fn a_message_is_sent_no_earlier_than_what_a_clock_that_is_little_ahead_says_of_the_one_before()
-    {
-        let arrived = 1_700_000_000_000;
-        for ahead in [0, 1, 59_000] {
-            assert_eq!(sent_at(arrived, ahead), arrived + ahead);
-        }
-        for ahead in [-5_000, 60_000, 1_000_000] {
-            assert_eq!(sent_at(arrived, ahead), arrived);
-        }
     }
 }
