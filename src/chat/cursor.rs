@@ -1,25 +1,27 @@
 //! Cursors of the log's streams: how far their reader is in each lane and in which terms, bound to the reader and to
 //! what they may be used for.
-//!
-//! As bytes: the format, the lanes that it has a part of as bits, their numbers and the stamp of read marks as LEB128,
-//! what its reader was told of late ones, the check of the terms, and a tag. The first release wrote the number of the only
-//! lane alone, in eight bytes of which the first is 0.
+
+mod bytes;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use self::bytes::{decode, encode};
 use super::StreamEvent;
-use crate::domain::{ConversationId, Lane, Position, Progress, Stamp, Stand, TermsCheck, UserId};
+use crate::domain::{ConversationId, Progress, Stamp, Stand, TermsCheck, UserId};
 
-const FORMAT: u8 = 1;
-/// What the first release wrote before the tag.
-const FIRST_FORMAT_BYTES: usize = 8;
 /// Half a SHA-256's security level: nobody gets to try offline.
 const TAG_BYTES: usize = 12;
 /// More than any cursor has.
 const MOST_TEXT: usize = 200;
+/// Before the tag.
+const MOST_BYTES: usize = MOST_TEXT * 3 / 4 - TAG_BYTES;
+/// What no process has as its number.
+const NO_PROCESS: u16 = 0;
+/// Such that a mark is taken for one of thirty others once in half a million times.
+const MARK_BYTES: usize = 3;
 
 /// What of the log a subscription tells. A cursor that claims more fits one that tells less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,39 +77,39 @@ impl Claim {
 pub(super) struct CursorKey {
     /// The first makes, all read, as with tokens.
     macs: Vec<Hmac<Sha256>>,
-    process: ToldMarks,
+    /// This process among those that tell of read marks; once in 65,535 times it is another's, too.
+    process: u16,
 }
 
-/// What a cursor's reader was told of the read marks that another process may show late: all that the process which made it
-/// tells of, or just these, or that is not known. Nearly always, as it has 16 bits for that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ToldMarks(u16);
+/// What a cursor's reader was told of the read marks that moved shortly before it, which other processes may show late.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ToldMarks {
+    /// All that this process tells of.
+    ByThis,
+    /// These; of others that is not known. As many as a cursor has room for.
+    These(Vec<MarkDigest>),
+}
 
 impl ToldMarks {
-    /// Set where it stands for marks.
-    const THESE: u16 = 1 << 15;
+    /// Of no mark it is known.
+    pub(super) const UNKNOWN: Self = Self::These(Vec::new());
 
-    /// Some are still to be told.
-    pub(super) const UNKNOWN: Self = Self(0);
+    /// More than a cursor has room for.
+    pub(super) const MOST: usize = MOST_BYTES / MARK_BYTES;
+}
 
-    /// All that a process tells of.
-    fn by_process() -> Self {
-        Self((rand::random::<u16>() & !Self::THESE).max(1))
-    }
+/// Stands for a read mark that moved at a time. Two processes, of two releases, must come to the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct MarkDigest([u8; MARK_BYTES]);
 
-    /// These, each as [`ToldMarks::one`] has it, in whatever order: two processes, of two releases, must come to the same.
-    pub(super) fn these(marks: impl Iterator<Item = u16>) -> Self {
-        Self(marks.fold(0, |all, one| all ^ one) | Self::THESE)
-    }
-
-    /// What stands for one, which moved at a time.
-    pub(super) fn one(conversation: ConversationId, reader: UserId, stamp: Stamp) -> u16 {
-        let mark = Sha256::new()
+impl MarkDigest {
+    pub(super) fn new(conversation: ConversationId, reader: UserId, stamp: Stamp) -> Self {
+        let digest = Sha256::new()
             .chain_update(conversation.0)
             .chain_update(reader.0)
             .chain_update(stamp.to_be_bytes())
             .finalize();
-        u16::from_be_bytes([mark[0], mark[1]])
+        Self([digest[0], digest[1], digest[2]])
     }
 }
 
@@ -121,7 +123,7 @@ impl CursorKey {
         };
         Self {
             macs: secrets.iter().map(keyed).collect(),
-            process: ToldMarks::by_process(),
+            process: rand::random_range(NO_PROCESS + 1..=u16::MAX),
         }
     }
 
@@ -152,14 +154,14 @@ impl CursorKey {
 }
 
 /// What a reader has had.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Had {
     pub(super) progress: Progress,
     pub(super) terms: TermsCheck,
     /// Up to which read marks that moved.
     pub(super) reads: Stamp,
-    /// Of those that may show late; `None` where it was all that this process tells of.
-    pub(super) told: Option<ToldMarks>,
+    /// Of those that may show late.
+    pub(super) told: ToldMarks,
 }
 
 impl From<&Stand> for Had {
@@ -174,98 +176,20 @@ impl From<&Stand> for Had {
             progress,
             terms,
             reads,
-            told: None,
+            told: ToldMarks::ByThis,
         }
     }
 }
 
 /// What a cursor says.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Read {
     pub(super) progress: Progress,
     /// `None` in those of the first release, which did not tell of read marks.
     pub(super) reads: Option<Stamp>,
-    /// Whether this process made it.
-    pub(super) is_own: bool,
-    /// `None` in those of the first release.
-    pub(super) told: Option<ToldMarks>,
+    pub(super) told: ToldMarks,
     /// `None` in those of the first release, which knew no terms.
     pub(super) terms: Option<TermsCheck>,
-}
-
-fn encode(had: &Had, process: ToldMarks) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(40);
-    let lanes = had.progress.positions().fold(0_u16, |lanes, position| {
-        lanes | 1 << position.lane().number()
-    });
-    bytes.push(FORMAT);
-    bytes.extend_from_slice(&lanes.to_be_bytes());
-    for position in had.progress.positions() {
-        write_number(&mut bytes, position.number());
-    }
-    write_number(&mut bytes, had.reads);
-    let ToldMarks(told) = had.told.unwrap_or(process);
-    bytes.extend_from_slice(&told.to_be_bytes());
-    bytes.extend_from_slice(&had.terms.to_be_bytes());
-    bytes
-}
-
-/// Appends a number as LEB128.
-fn write_number(bytes: &mut Vec<u8>, number: i64) {
-    let mut number = number.unsigned_abs();
-    while number >= 0x80 {
-        bytes.push(number.to_le_bytes()[0] | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number.to_le_bytes()[0]);
-}
-
-/// A number in LEB128, with what comes behind it.
-fn read_number(mut bytes: &[u8]) -> Option<(i64, &[u8])> {
-    let mut number = 0;
-    for place in 0.. {
-        let (byte, others) = bytes.split_first()?;
-        bytes = others;
-        number |= i64::from(byte & 0x7f).checked_shl(7 * place)?;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    Some((number, bytes))
-}
-
-/// Reads what [`encode`] wrote, or the first release: its tag says so.
-fn decode(said: &[u8], process: ToldMarks) -> Option<Read> {
-    if let Ok(number) = <[u8; FIRST_FORMAT_BYTES]>::try_from(said)
-        && number[0] != FORMAT
-    {
-        let position = Position::at(Lane::FIRST, i64::from_be_bytes(number));
-        return Some(Read {
-            progress: [position].into_iter().collect(),
-            reads: None,
-            is_own: false,
-            told: None,
-            terms: None,
-        });
-    }
-    let (lanes, mut rest) = said.strip_prefix(&[FORMAT])?.split_first_chunk()?;
-    let lanes = u16::from_be_bytes(*lanes);
-    let mut progress = Progress::default();
-    for lane in Lane::all().filter(|lane| lanes >> lane.number() & 1 == 1) {
-        let (number, others) = read_number(rest)?;
-        rest = others;
-        progress.advance(Position::at(lane, number));
-    }
-    let (reads, rest) = read_number(rest)?;
-    let (told, rest) = rest.split_first_chunk()?;
-    let told = ToldMarks(u16::from_be_bytes(*told));
-    Some(Read {
-        progress,
-        reads: Some(reads),
-        is_own: told == process,
-        told: Some(told),
-        terms: Some(TermsCheck::from_be_bytes(rest.try_into().ok()?)),
-    })
 }
 
 fn keyed(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, said: &[u8]) -> Hmac<Sha256> {
@@ -286,6 +210,7 @@ fn keyed(mac: &Hmac<Sha256>, viewer: UserId, claim: Claim, said: &[u8]) -> Hmac<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Lane, Position};
 
     fn far(number: i64) -> Progress {
         [Position(number)].into_iter().collect()
@@ -296,8 +221,14 @@ mod tests {
             progress: far(number),
             terms,
             reads: 3,
-            told: None,
+            told: ToldMarks::ByThis,
         }
+    }
+
+    fn marks(count: u8) -> Vec<MarkDigest> {
+        (0..count)
+            .map(|mark| MarkDigest([mark; MARK_BYTES]))
+            .collect()
     }
 
     #[test]
@@ -335,14 +266,12 @@ mod tests {
             None
         );
         let mut old = CursorKey::new(&["old".into()]);
-        old.process = ToldMarks(key.process.0 ^ 2);
-        let told = Some(old.process);
+        old.process = key.process ^ 1;
         let old = old.write(ann, whole, &had(9, 5));
         let read = Read {
             progress: far(9),
             reads: Some(3),
-            is_own: false,
-            told,
+            told: ToldMarks::UNKNOWN,
             terms: Some(5),
         };
         assert_eq!(key.read(ann, whole, &old), Some(read));
@@ -367,19 +296,51 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_says_what_marks_its_reader_was_told_as_long_as_there_is_room() {
+        let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
+        let read = |told: ToldMarks, lanes: usize| {
+            let places = Lane::all().take(lanes);
+            let places = places.map(|lane| Position::at(lane, 1_000_000_000));
+            let had = Had {
+                progress: places.collect(),
+                terms: 7,
+                reads: 1_800_000_000_000,
+                told,
+            };
+            let text = key.write(ann, Claim::WHOLE, &had);
+            assert!(text.len() <= MOST_TEXT, "{}", text.len());
+            key.read(ann, Claim::WHOLE, &text).expect("reads").told
+        };
+        assert_eq!(read(ToldMarks::ByThis, 1), ToldMarks::ByThis);
+        for lanes in [0, 1, 16] {
+            for count in [0, 1, 2, 13] {
+                let these = ToldMarks::These(marks(count));
+                assert_eq!(read(these.clone(), lanes), these);
+            }
+        }
+        let ToldMarks::These(some) = read(ToldMarks::These(marks(100)), 1) else {
+            panic!("a list");
+        };
+        assert!((30..=ToldMarks::MOST).contains(&some.len()));
+        assert_eq!(some, marks(100)[..some.len()]);
+    }
+
+    #[test]
     fn a_cursor_of_all_lanes_fits_into_two_hundred_characters() {
         let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
         let ends: Progress = Lane::all().map(Lane::end).collect();
-        let all = Had {
-            progress: ends,
-            terms: TermsCheck::MAX,
-            told: None,
-            reads: i64::MAX,
-        };
-        let text = key.write(ann, Claim::WHOLE, &all);
-        assert!(text.len() <= MOST_TEXT, "{}", text.len());
-        let read = key.read(ann, Claim::WHOLE, &text).expect("reads");
-        assert_eq!((read.progress, read.terms), (ends, Some(TermsCheck::MAX)));
+        for told in [ToldMarks::ByThis, ToldMarks::These(marks(100))] {
+            let all = Had {
+                progress: ends,
+                terms: TermsCheck::MAX,
+                told,
+                reads: i64::MAX,
+            };
+            let text = key.write(ann, Claim::WHOLE, &all);
+            assert!(text.len() <= MOST_TEXT, "{}", text.len());
+            let read = key.read(ann, Claim::WHOLE, &text).expect("reads");
+            assert_eq!((read.progress, read.terms), (ends, Some(TermsCheck::MAX)));
+        }
         let one = key.write(ann, Claim::WHOLE, &had(1_000_000, 7));
         assert!(one.len() <= 34, "{one}");
     }

@@ -183,7 +183,7 @@ impl LogStream {
                 progress: since,
                 terms: self.chat.0.hub.terms(&since).unwrap_or_default(),
                 reads: reads.unwrap_or(self.marks.had()),
-                told: Some(ToldMarks::UNKNOWN),
+                told: ToldMarks::UNKNOWN,
             })
         };
         if let Some(reads) = reads {
@@ -315,7 +315,7 @@ impl LogStream {
     fn had_with(&mut self, stand: &Stand) -> Had {
         Had {
             reads: self.marks.had_with(stand.reads),
-            told: self.told_marks(),
+            told: self.marks.told(),
             ..stand.into()
         }
     }
@@ -349,7 +349,7 @@ impl LogStream {
     fn deliver_mark(&mut self, mark: Arc<ReadEvent>) -> Delivery {
         let had = Had {
             reads: self.marks.tell(&mark),
-            told: self.told_marks(),
+            told: self.marks.told(),
             ..(&*self.stand).into()
         };
         self.deliver(StreamEvent::ConversationRead(mark), &had, true)
@@ -383,7 +383,7 @@ impl LogStream {
                         terms: self.chat.0.hub.terms(&had).unwrap_or_default(),
                         progress: had,
                         reads: self.marks.had(),
-                        told: self.told_marks(),
+                        told: self.marks.told(),
                     };
                     return Ok(Some(self.deliver(event, &had, false)));
                 }

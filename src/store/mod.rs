@@ -290,6 +290,9 @@ pub trait Marks: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<MovedMark>, Stamp)>;
 
+    /// How much lower than one that shows before it the stamp of a mark may be that shows so `late`; 0 where none does.
+    fn stamps_late(&self, late: Duration) -> Stamp;
+
     /// Up to which stamp marks have moved by now.
     async fn newest_stamp(&self) -> Result<Stamp>;
 

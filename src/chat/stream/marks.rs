@@ -1,7 +1,7 @@
 //! What one subscription tells of read marks.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -9,16 +9,13 @@ use super::{LogStream, is_wanted};
 use crate::{
     chat::{
         News,
-        cursor::{Read, ToldMarks},
+        cursor::{MarkDigest, Read, ToldMarks},
         reading::LATE,
     },
     domain::{Conversation, ConversationId, ReadEvent, Seq, Stamp, UserId},
     error::Result,
     realtime::Reads,
 };
-
-/// [`LATE`] where stamps are milliseconds; else it is more than enough.
-const LATE_STAMPS: Stamp = LATE.as_secs().cast_signed() * 1_000;
 
 /// Read marks on their way to one reader.
 pub(super) struct Marks {
@@ -52,32 +49,48 @@ impl Marks {
         self.had = cursor;
     }
 
-    /// Lets those be told that are news of all that moved since the cursor, or a while before, where all moves up to `stood`
-    /// were told when the subscription began.
+    /// Lets those be told that are news of all that moved since the cursor, or a while before. All moves up to `stood` were
+    /// told when the subscription began; a mark may show `late` stamps after one that moved later.
     pub(super) fn tell_missed(
         &mut self,
         moved: &[Arc<ReadEvent>],
-        stood: Stamp,
+        (stood, late): (Stamp, Stamp),
         is_news: impl Fn(&ReadEvent) -> bool,
     ) {
-        let news = moved.iter().filter(|mark| is_news(mark));
-        self.waiting.extend(news.cloned());
-        self.had_at_begin = Some(Box::new(HadReads::new(self.had, moved, stood)));
-    }
-
-    /// What its reader was told of those that may show late at another process; as this one has it, where it is `alone` or
-    /// no more is known.
-    pub(super) fn told(&self, alone: bool) -> Option<ToldMarks> {
-        if !self.waiting.is_empty() || !self.moves.is_current() {
-            return Some(ToldMarks::UNKNOWN);
+        let mut had = HadReads::new(self.had, moved, (stood, late));
+        for mark in moved {
+            if is_news(mark) {
+                self.waiting.push_back(mark.clone());
+            } else {
+                had.tell(mark);
+            }
         }
-        let had = self.had_at_begin.as_ref().filter(|_| !alone)?;
-        Some(had.told_shortly_before(self.had))
+        self.had_at_begin = Some(Box::new(had));
     }
 
-    /// The next one that is to be told.
+    /// What its reader was told of those that may show late at another process.
+    pub(super) fn told(&self) -> ToldMarks {
+        if let Some(had) = &self.had_at_begin {
+            ToldMarks::These(had.told_shortly_before(self.had))
+        } else if self.is_current() {
+            ToldMarks::ByThis
+        } else {
+            ToldMarks::UNKNOWN
+        }
+    }
+
+    /// Whether its reader was told of all that moved.
+    fn is_current(&self) -> bool {
+        self.waiting.is_empty() && self.moves.is_current()
+    }
+
+    /// The next one that is to be told, or was told by what its reader has sent since.
     pub(super) fn pop(&mut self) -> Option<Arc<ReadEvent>> {
-        self.waiting.pop_front()
+        let mark = self.waiting.pop_front()?;
+        if let Some(had) = &mut self.had_at_begin {
+            had.tell(&mark);
+        }
+        Some(mark)
     }
 
     /// Takes up what moves live. `None` when more has moved than is remembered.
@@ -101,7 +114,7 @@ impl Marks {
 
     /// Up to which they were told where all up to `stood` were, if none waits.
     pub(super) fn had_with(&mut self, stood: Stamp) -> Stamp {
-        if self.waiting.is_empty() && self.moves.is_current() {
+        if self.is_current() {
             self.had = self.had.max(stood);
         }
         self.had
@@ -123,25 +136,25 @@ impl LogStream {
         }
         let had = self.marks.had();
         let moved = self.chat.moved_since(self.viewer, had).await?;
-        let earlier = moved.iter().filter(|mark| mark.stamp <= had);
-        let told = ToldMarks::these(earlier.map(|mark| stands_for(mark)));
-        let newest = || given.iter().filter(|(read, _)| read.reads == Some(had));
-        let knows_all = newest().any(|(read, _)| read.told == Some(told));
-        let is_own = newest().any(|(read, _)| read.is_own);
+        let newest = given.iter().filter(|(read, _)| read.reads == Some(had));
+        let (mut told, mut is_own) = (HashSet::<MarkDigest>::new(), false);
+        for (read, _) in newest {
+            match &read.told {
+                ToldMarks::ByThis => is_own = true,
+                ToldMarks::These(marks) => told.extend(marks),
+            }
+        }
         let target = self.target.as_ref();
         let is_news = |mark: &ReadEvent| {
             // What shows late elsewhere is known where it was told.
             let was_told =
-                mark.stamp <= had && knows_all || is_own && self.chat.has_told_mark(mark, had);
-            !was_told && is_wanted(target, &mark.conversation)
+                told.contains(&digest(mark)) || is_own && self.chat.has_told_mark(mark, had);
+            !(mark.stamp <= had && was_told) && is_wanted(target, &mark.conversation)
         };
-        self.marks.tell_missed(&moved, self.stand.reads, is_news);
+        let late = self.chat.0.store.stamps_late(LATE);
+        self.marks
+            .tell_missed(&moved, (self.stand.reads, late), is_news);
         Ok(())
-    }
-
-    /// What its reader was told of marks that may show late at another process, if there may be one.
-    pub(super) fn told_marks(&self) -> Option<ToldMarks> {
-        self.marks.told(self.chat.0.store.is_alone())
     }
 }
 
@@ -152,62 +165,76 @@ struct HadReads {
     since: Stamp,
     /// What has moved by then is told live no more once all up to here was.
     until: Stamp,
-    newest: HashMap<(ConversationId, UserId), HadRead>,
+    /// How much lower the stamp of one may be that shows late.
+    late: Stamp,
+    /// Up to where its reader knows those that may be told once more, or is about to.
+    newest: HashMap<Whose, Seq>,
+    /// The latest that were told.
+    told: VecDeque<ToldMark>,
 }
 
-/// The newest state of a mark that a reader was told.
-struct HadRead {
-    seq: Seq,
+type Whose = (ConversationId, UserId);
+
+/// A mark as a reader was told of it.
+struct ToldMark {
+    whose: Whose,
     stamp: Stamp,
-    stands_for: u16,
-}
-
-impl From<&ReadEvent> for HadRead {
-    fn from(event: &ReadEvent) -> Self {
-        Self {
-            seq: event.last_read.seq,
-            stamp: event.stamp,
-            stands_for: stands_for(event),
-        }
-    }
+    digest: MarkDigest,
 }
 
 impl HadReads {
-    /// Of one who goes on from `cursor` and has had these, where all moves up to `stood` had been told before.
-    fn new(cursor: Stamp, had: &[Arc<ReadEvent>], stood: Stamp) -> Self {
+    /// Of one who goes on from `cursor` and has had these or is about to, where all moves up to `stood` had been told
+    /// before.
+    fn new(cursor: Stamp, had: &[Arc<ReadEvent>], (stood, late): (Stamp, Stamp)) -> Self {
         let last = had.iter().map(|event| event.stamp).max();
         let last = last.unwrap_or(cursor).max(cursor);
         // What is still told live is at most so old, and the state of which it is a part moved at about the same time.
-        let oldest = stood.saturating_sub(2 * LATE_STAMPS);
-        // And a cursor stands for those that moved shortly before it.
-        let oldest = oldest.min(last.saturating_sub(LATE_STAMPS));
+        let oldest = stood.saturating_sub(late.saturating_mul(2));
         let had = had.iter().filter(|event| event.stamp > oldest);
         Self {
-            since: cursor.saturating_sub(LATE_STAMPS),
-            until: last.saturating_add(LATE_STAMPS),
+            since: cursor.saturating_sub(late),
+            until: last.saturating_add(late),
+            late,
             newest: had
-                .map(|event| (whose(event), HadRead::from(&**event)))
+                .map(|event| (whose(event), event.last_read.seq))
                 .collect(),
+            told: VecDeque::new(),
         }
     }
 
-    /// Whether a mark that is told live says something new; it is had then.
+    /// Whether a mark that is told live says something new; its reader is about to have it then.
     fn is_news(&mut self, event: &ReadEvent) -> bool {
         let seq = event.last_read.seq;
         let had = self.newest.get(&whose(event));
-        let is_news = event.stamp > self.since && had.is_none_or(|had| had.seq < seq);
+        let is_news = event.stamp > self.since && had.is_none_or(|had| *had < seq);
         if is_news {
-            self.newest.insert(whose(event), event.into());
+            self.newest.insert(whose(event), seq);
         }
         is_news
     }
 
-    /// What stands for those of so long before a stamp that others may show late.
-    fn told_shortly_before(&self, stamp: Stamp) -> ToldMarks {
-        let oldest = stamp.saturating_sub(LATE_STAMPS);
-        let told = self.newest.values();
-        let told = told.filter(|had| had.stamp > oldest && had.stamp <= stamp);
-        ToldMarks::these(told.map(|had| had.stands_for))
+    /// Its reader has had this one.
+    fn tell(&mut self, event: &ReadEvent) {
+        let whose = whose(event);
+        let oldest = event.stamp.saturating_sub(self.late);
+        self.told
+            .retain(|told| told.whose != whose && told.stamp > oldest);
+        if self.told.len() == ToldMarks::MOST {
+            self.told.pop_front();
+        }
+        self.told.push_back(ToldMark {
+            whose,
+            stamp: event.stamp,
+            digest: digest(event),
+        });
+    }
+
+    /// Those that were told, the latest first, of so long before a stamp that others may show late.
+    fn told_shortly_before(&self, stamp: Stamp) -> Vec<MarkDigest> {
+        let oldest = stamp.saturating_sub(self.late);
+        let told = self.told.iter().rev();
+        let told = told.filter(|told| told.stamp > oldest && told.stamp <= stamp);
+        told.map(|told| told.digest).collect()
     }
 
     /// Whether nothing is told live any more that may be older, where all moves up to a stamp were told.
@@ -216,11 +243,10 @@ impl HadReads {
     }
 }
 
-fn whose(event: &ReadEvent) -> (ConversationId, UserId) {
+fn whose(event: &ReadEvent) -> Whose {
     (event.conversation.id, event.reader.id)
 }
 
-/// What stands for a mark among those that a reader was told.
-fn stands_for(event: &ReadEvent) -> u16 {
-    ToldMarks::one(event.conversation.id, event.reader.id, event.stamp)
+fn digest(event: &ReadEvent) -> MarkDigest {
+    MarkDigest::new(event.conversation.id, event.reader.id, event.stamp)
 }

@@ -108,6 +108,11 @@ impl Marks for EmbeddedStore {
         .await
     }
 
+    /// Marks are stamped one behind the other, as they are written.
+    fn stamps_late(&self, _late: Duration) -> Stamp {
+        0
+    }
+
     async fn newest_stamp(&self) -> Result<Stamp> {
         self.read(newest_stamp).await
     }

@@ -122,8 +122,8 @@ impl Inner {
         late: Duration,
         limit: usize,
     ) -> Result<(Vec<MovedMark>, Stamp)> {
-        let late = i64::try_from(late.as_millis()).unwrap_or(i64::MAX);
-        let since = document::time(Timestamp(after.saturating_sub(late).max(0)));
+        let since = after.saturating_sub(stamps(late)).max(0);
+        let since = document::time(Timestamp(since));
         let asked_at = self.reads_clock.now();
         let news = self.overlay.news_of(&self.overlay.moved());
         let mut filter = doc! { "at": { "$gt": since } };
@@ -181,6 +181,11 @@ impl Inner {
     }
 }
 
+/// A time in stamps, which are milliseconds.
+fn stamps(time: Duration) -> Stamp {
+    time.as_millis().try_into().unwrap_or(Stamp::MAX)
+}
+
 fn decode_moved(found: &RawDocument) -> Result<MovedMark> {
     let who = found.document("_id")?;
     Ok(MovedMark {
@@ -236,6 +241,10 @@ impl Marks for MongoStore {
             move |inner| async move { inner.moved_marks(viewer, after, late, limit).await },
         )
         .await
+    }
+
+    fn stamps_late(&self, late: Duration) -> Stamp {
+        stamps(late)
     }
 
     async fn newest_stamp(&self) -> Result<Stamp> {

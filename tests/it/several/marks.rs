@@ -58,6 +58,71 @@ async fn a_mark_is_told_at_most_once_too_often_however_often_its_reader_comes_ba
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_is_told_at_most_once_too_often_while_others_move() {
+    let Some(server) = or_skipped("MongoDB", mongod::with_fail_points().await) else {
+        return;
+    };
+    let uri = server.uri_for("chat");
+    let servers = [start(uri.clone()).await, start(uri).await];
+    let ann = servers[0].user("ann").await;
+    let (bob, cleo) = (servers[0].user("bob").await, servers[0].user("cleo").await);
+    let read = async |reader: &Client| {
+        let sent = ann.send(reader, "hello").await;
+        reader
+            .mark(sent["id"].as_str().expect("an id"))
+            .await
+            .done();
+        format!("{} read {}", reader.username, sent["seq"])
+    };
+    let mut feed = Feed::live(servers[0].address, &ann).await;
+    let cleo_read = read(&cleo).await;
+    while feed.told().await != cleo_read {}
+    let mut again = 0;
+    for round in 1..=6 {
+        let bob_read = read(&bob).await;
+        feed.resume(servers[round % 2].address).await;
+        let mut told = String::new();
+        while told != bob_read {
+            told = feed.told().await;
+            again += usize::from(told == cleo_read);
+        }
+    }
+    assert!(again <= 1, "{cleo_read:?} was told {again} times more");
+    for app in servers {
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mark_is_told_at_most_once_too_often_by_a_server_that_comes_in_place_of_another() {
+    let Some(server) = or_skipped("MongoDB", mongod::with_fail_points().await) else {
+        return;
+    };
+    let uri = server.uri_for("chat");
+    let first = start(uri.clone()).await;
+    let (ann, bob) = (first.user("ann").await, first.user("bob").await);
+    let sent = ann.send(&bob, "0").await;
+    let mut feed = Feed::live(first.address, &ann).await;
+    bob.mark(sent["id"].as_str().expect("an id")).await.done();
+    feed.tells(&["bob read 1"]).await;
+    first.stop().await;
+    let second = start(uri).await;
+    let ann = moved(&ann, &second);
+    let mut all = Vec::new();
+    for round in 1..=3 {
+        feed.resume(second.address).await;
+        ann.send(&bob, &round.to_string()).await;
+        let end = format!("new {round}");
+        while all.last() != Some(&end) {
+            all.push(feed.told().await);
+        }
+    }
+    let again = all.iter().filter(|told| *told == "bob read 1").count();
+    assert!(again <= 1 && all.len() == 3 + again, "{all:?}");
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mark_that_is_told_late_tells_nothing_older_than_what_was_told() {
     let Some(server) = or_skipped("MongoDB", mongod::with_fail_points().await) else {
         return;

@@ -244,6 +244,10 @@ impl Marks for SimStore {
         Ok((Vec::new(), after))
     }
 
+    fn stamps_late(&self, _: Duration) -> Stamp {
+        0
+    }
+
     async fn newest_stamp(&self) -> Result<Stamp> {
         Ok(0)
     }
