@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use self::bytes::{decode, encode};
 use super::StreamEvent;
-use crate::domain::{ConversationId, Progress, Stamp, Stand, TermsCheck, UserId};
+use crate::domain::{ConversationId, Progress, Seq, Stamp, Stand, TermsCheck, UserId};
 
 /// Half a SHA-256's security level: nobody gets to try offline.
 const TAG_BYTES: usize = 12;
@@ -18,9 +18,9 @@ const TAG_BYTES: usize = 12;
 const MOST_TEXT: usize = 200;
 /// Before the tag.
 const MOST_BYTES: usize = MOST_TEXT * 3 / 4 - TAG_BYTES;
-/// What no process has as its number.
+/// What no process has as its number: not all that the cursor's maker tells of was told.
 const NO_PROCESS: u16 = 0;
-/// Such that a mark is taken for one of thirty others once in half a million times.
+/// Such that one that shows late is taken for one of thirty that were told, and missed, once in half a million times.
 const MARK_BYTES: usize = 3;
 
 /// What of the log a subscription tells. A cursor that claims more fits one that tells less.
@@ -77,37 +77,35 @@ impl Claim {
 pub(super) struct CursorKey {
     /// The first makes, all read, as with tokens.
     macs: Vec<Hmac<Sha256>>,
-    /// This process among those that tell of read marks; once in 65,535 times it is another's, too.
+    /// This process among those that tell of read marks. Where two have the same, which is once in 65,535 pairs, one that
+    /// only the other has told by then may be missed at resume.
     process: u16,
 }
 
-/// What a cursor's reader was told of the read marks that moved shortly before it, which other processes may show late.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ToldMarks {
-    /// All that this process tells of.
-    ByThis,
-    /// These; of others that is not known. As many as a cursor has room for.
-    These(Vec<MarkDigest>),
+/// What a cursor's reader was told of the read marks that other processes may show late.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ToldMarks {
+    /// All that this process tells of, up to where the cursor is.
+    pub(super) by_this: bool,
+    /// And these, as far as a cursor has room for them, from the first on.
+    pub(super) these: Vec<MarkDigest>,
 }
 
 impl ToldMarks {
-    /// Of no mark it is known.
-    pub(super) const UNKNOWN: Self = Self::These(Vec::new());
-
     /// More than a cursor has room for.
     pub(super) const MOST: usize = MOST_BYTES / MARK_BYTES;
 }
 
-/// Stands for a read mark that moved at a time. Two processes, of two releases, must come to the same.
+/// Stands for a read mark, as far as it has moved. Two processes, of two releases, must come to the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct MarkDigest([u8; MARK_BYTES]);
 
 impl MarkDigest {
-    pub(super) fn new(conversation: ConversationId, reader: UserId, stamp: Stamp) -> Self {
+    pub(super) fn new(conversation: ConversationId, reader: UserId, seq: Seq) -> Self {
         let digest = Sha256::new()
             .chain_update(conversation.0)
             .chain_update(reader.0)
-            .chain_update(stamp.to_be_bytes())
+            .chain_update(seq.to_be_bytes())
             .finalize();
         Self([digest[0], digest[1], digest[2]])
     }
@@ -176,7 +174,10 @@ impl From<&Stand> for Had {
             progress,
             terms,
             reads,
-            told: ToldMarks::ByThis,
+            told: ToldMarks {
+                by_this: true,
+                these: Vec::new(),
+            },
         }
     }
 }
@@ -221,14 +222,16 @@ mod tests {
             progress: far(number),
             terms,
             reads: 3,
-            told: ToldMarks::ByThis,
+            told: told(true, 0),
         }
     }
 
-    fn marks(count: u8) -> Vec<MarkDigest> {
-        (0..count)
-            .map(|mark| MarkDigest([mark; MARK_BYTES]))
-            .collect()
+    fn told(by_this: bool, marks: u8) -> ToldMarks {
+        let these = (0..marks).map(|mark| MarkDigest([mark; MARK_BYTES]));
+        ToldMarks {
+            by_this,
+            these: these.collect(),
+        }
     }
 
     #[test]
@@ -271,7 +274,7 @@ mod tests {
         let read = Read {
             progress: far(9),
             reads: Some(3),
-            told: ToldMarks::UNKNOWN,
+            told: told(false, 0),
             terms: Some(5),
         };
         assert_eq!(key.read(ann, whole, &old), Some(read));
@@ -298,7 +301,7 @@ mod tests {
     #[test]
     fn a_cursor_says_what_marks_its_reader_was_told_as_long_as_there_is_room() {
         let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
-        let read = |told: ToldMarks, lanes: usize| {
+        let read = |told, lanes| {
             let places = Lane::all().take(lanes);
             let places = places.map(|lane| Position::at(lane, 1_000_000_000));
             let had = Had {
@@ -311,25 +314,24 @@ mod tests {
             assert!(text.len() <= MOST_TEXT, "{}", text.len());
             key.read(ann, Claim::WHOLE, &text).expect("reads").told
         };
-        assert_eq!(read(ToldMarks::ByThis, 1), ToldMarks::ByThis);
         for lanes in [0, 1, 16] {
-            for count in [0, 1, 2, 13] {
-                let these = ToldMarks::These(marks(count));
-                assert_eq!(read(these.clone(), lanes), these);
+            for count in [0, 1, 2, 12] {
+                for by_this in [true, false] {
+                    let all = told(by_this, count);
+                    assert_eq!(read(all.clone(), lanes), all);
+                }
             }
         }
-        let ToldMarks::These(some) = read(ToldMarks::These(marks(100)), 1) else {
-            panic!("a list");
-        };
-        assert!((30..=ToldMarks::MOST).contains(&some.len()));
-        assert_eq!(some, marks(100)[..some.len()]);
+        let some = read(told(true, 100), 1);
+        assert!((30..=ToldMarks::MOST).contains(&some.these.len()));
+        assert_eq!(some.these, told(true, 100).these[..some.these.len()]);
     }
 
     #[test]
     fn a_cursor_of_all_lanes_fits_into_two_hundred_characters() {
         let (key, ann) = (CursorKey::new(&["secret".into()]), UserId::new());
         let ends: Progress = Lane::all().map(Lane::end).collect();
-        for told in [ToldMarks::ByThis, ToldMarks::These(marks(100))] {
+        for told in [told(true, 0), told(true, 100)] {
             let all = Had {
                 progress: ends,
                 terms: TermsCheck::MAX,

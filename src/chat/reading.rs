@@ -14,7 +14,8 @@ use crate::{
 /// How much older what was just written may be than what was seen before it.
 const SHORTLY: Duration = Duration::from_secs(1);
 
-/// How much older something may be that shows late, be it as another server has to take over.
+/// How much older something may be that is told late, be it as another server had to take over, or as it is looked for only
+/// now and then.
 pub(super) const LATE: Duration = Duration::from_secs(10);
 
 /// How often marks are looked for at most because other processes have moved some: of a mark that moves again and again
@@ -46,7 +47,7 @@ impl Chat {
     /// next look.
     pub(super) async fn tell_read(&self, whose: (ConversationId, UserId), seq: Seq) {
         let _turn = self.0.telling_reads.lock().await;
-        if !self.0.told_reads.lock().has_told(whose, seq) {
+        if !self.0.told_reads.lock().is_told(whose, seq, Stamp::MAX) {
             warn_of(self.tell_reads(SHORTLY).await);
         }
     }
@@ -60,9 +61,13 @@ impl Chat {
             let moved = self.0.store.moved_marks(None, after, late, page);
             let (mut news, up_to) = moved.await?;
             let is_all = news.len() < page;
-            news.retain(|MovedMark { mark, stamp }| {
+            news.retain(|MovedMark { mark, .. }| {
                 let whose = (mark.conversation_id, mark.user_id);
-                !self.0.told_reads.lock().is_told(whose, *stamp, Stamp::MAX)
+                !self
+                    .0
+                    .told_reads
+                    .lock()
+                    .is_told(whose, mark.seq, Stamp::MAX)
             });
             for event in self.read_events(&news).await? {
                 let told = || self.told_of_marks(&event.conversation, event.reader.id);
@@ -107,7 +112,8 @@ impl Chat {
     /// Whether a mark was told here to all who stood at a stamp.
     pub(super) fn has_told_mark(&self, mark: &ReadEvent, by: Stamp) -> bool {
         let whose = (mark.conversation.id, mark.reader.id);
-        self.0.told_reads.lock().is_told(whose, mark.stamp, by)
+        let seq = mark.last_read.seq;
+        self.0.told_reads.lock().is_told(whose, seq, by)
     }
 
     /// What moved marks tell, in their order.
@@ -164,14 +170,10 @@ struct ToldRead {
 }
 
 impl ToldReads {
-    /// Whether a mark was told as it stands by when this process stood there.
-    fn is_told(&self, whose: (ConversationId, UserId), stamp: Stamp, by: Stamp) -> bool {
+    /// Whether it was told how far a mark has moved, by when this process stood there.
+    fn is_told(&self, whose: (ConversationId, UserId), seq: Seq, by: Stamp) -> bool {
         let told = self.0.get(&whose);
-        told.is_some_and(|told| told.stamp == stamp && told.with <= by)
-    }
-
-    fn has_told(&self, whose: (ConversationId, UserId), seq: Seq) -> bool {
-        self.0.get(&whose).is_some_and(|told| told.seq >= seq)
+        told.is_some_and(|told| told.seq >= seq && told.with <= by)
     }
 
     fn remember(&mut self, moved: &[MovedMark], stood: Stamp, stands: Stamp) {

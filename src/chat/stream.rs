@@ -11,6 +11,7 @@ use self::marks::Marks;
 use super::{
     Chat, Connection, LogSource, Target,
     cursor::{Claim, Had, News, ToldMarks},
+    reading::LATE,
     replay::Replay,
     seen::{StreamEvent, newest_states},
 };
@@ -117,7 +118,7 @@ impl Chat {
             claim,
             cursor: "".into(),
             receiver,
-            marks: Marks::new(reads, stand.reads),
+            marks: Marks::new(reads, stand.reads, self.0.store.stamps_late(LATE)),
             stand,
             missed: None,
             is_over: false,
@@ -132,6 +133,7 @@ impl Chat {
     async fn taking_effect(&self, mut source: LogSource) -> Result<LogSource> {
         if let Some(effect) = source.effect.take() {
             self.up_to_date().await?;
+            source.reads.begin_anew();
             source.receiver = source.receiver.resubscribe();
             source.stand = self.0.hub.stand();
             drop(effect);
@@ -183,7 +185,7 @@ impl LogStream {
                 progress: since,
                 terms: self.chat.0.hub.terms(&since).unwrap_or_default(),
                 reads: reads.unwrap_or(self.marks.had()),
-                told: ToldMarks::UNKNOWN,
+                told: ToldMarks::default(),
             })
         };
         if let Some(reads) = reads {

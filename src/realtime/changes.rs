@@ -61,6 +61,11 @@ impl<K: Clone, V: Clone> Changes<K, V> {
         *self.receiver.borrow() <= self.seen
     }
 
+    /// Leaves out what changed by now.
+    pub fn begin_anew(&mut self) {
+        self.seen = *self.receiver.borrow();
+    }
+
     /// Waits for changes and gives them in the order of the newest of each thing. `None` when more changed than is
     /// remembered, so that some would be missing.
     pub async fn next(&mut self) -> Option<Vec<(K, V)>> {

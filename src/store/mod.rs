@@ -290,7 +290,8 @@ pub trait Marks: Send + Sync {
         limit: usize,
     ) -> Result<(Vec<MovedMark>, Stamp)>;
 
-    /// How much lower than one that shows before it the stamp of a mark may be that shows so `late`; 0 where none does.
+    /// How much lower the stamp of a mark that shows so `late` is than of one that shows when it should; 0 where all show
+    /// in the order of their stamps.
     fn stamps_late(&self, late: Duration) -> Stamp;
 
     /// Up to which stamp marks have moved by now.

@@ -1,13 +1,13 @@
 //! Cursors as bytes: the format, the lanes that it has a part of as bits, their numbers and the stamp of read marks as
-//! LEB128, what its reader was told of those that may show late, and the check of the terms; then a tag. The first release
-//! wrote the number of the only lane alone, in eight bytes of which the first is 0.
+//! LEB128, the number of the process whose marks its reader was told, a list of others, and the check of the terms; then a
+//! tag. The first release wrote the number of the only lane alone, in eight bytes of which the first is 0.
 
 use super::{Had, MARK_BYTES, MOST_BYTES, MarkDigest, NO_PROCESS, Read, ToldMarks};
 use crate::domain::{Lane, Position, Progress, TermsCheck};
 
-/// With the number of the process whose marks its reader was told.
+/// Without a list.
 const FORMAT: u8 = 1;
-/// With a list of the marks that its reader was told.
+/// With a list.
 const LISTING: u8 = 2;
 /// What the first release wrote before the tag.
 const FIRST_FORMAT_BYTES: usize = 8;
@@ -24,18 +24,15 @@ pub(super) fn encode(had: &Had, process: u16) -> Vec<u8> {
         write_number(&mut bytes, position.number());
     }
     write_number(&mut bytes, had.reads);
+    let ToldMarks { by_this, these } = &had.told;
+    let process = if *by_this { process } else { NO_PROCESS };
+    bytes.extend_from_slice(&process.to_be_bytes());
     let terms = had.terms.to_be_bytes();
-    let room = MOST_BYTES.saturating_sub(bytes.len() + terms.len());
-    match &had.told {
-        ToldMarks::ByThis => bytes.extend_from_slice(&process.to_be_bytes()),
-        ToldMarks::These(marks) if marks.is_empty() => {
-            bytes.extend_from_slice(&NO_PROCESS.to_be_bytes());
-        }
-        ToldMarks::These(marks) => {
-            bytes[0] = LISTING;
-            let listed = marks.iter().take(room / MARK_BYTES);
-            bytes.extend(listed.flat_map(|MarkDigest(digest)| digest));
-        }
+    if !these.is_empty() {
+        bytes[0] = LISTING;
+        let room = MOST_BYTES.saturating_sub(bytes.len() + terms.len());
+        let listed = these.iter().take(room / MARK_BYTES);
+        bytes.extend(listed.flat_map(|MarkDigest(digest)| digest));
     }
     bytes.extend_from_slice(&terms);
     bytes
@@ -74,7 +71,7 @@ pub(super) fn decode(said: &[u8], process: u16) -> Option<Read> {
         return Some(Read {
             progress: [position].into_iter().collect(),
             reads: None,
-            told: ToldMarks::UNKNOWN,
+            told: ToldMarks::default(),
             terms: None,
         });
     }
@@ -88,19 +85,17 @@ pub(super) fn decode(said: &[u8], process: u16) -> Option<Read> {
         progress.advance(Position::at(lane, number));
     }
     let (reads, rest) = read_number(rest)?;
-    let (told, terms) = rest.split_last_chunk()?;
-    let told = match *format {
-        FORMAT => match u16::from_be_bytes(told.try_into().ok()?) {
-            maker if maker == process => ToldMarks::ByThis,
-            _ => ToldMarks::UNKNOWN,
-        },
-        LISTING => {
-            let (marks, []) = told.as_chunks() else {
-                return None;
-            };
-            ToldMarks::These(marks.iter().map(|mark| MarkDigest(*mark)).collect())
-        }
-        _ => return None,
+    let (maker, rest) = rest.split_first_chunk()?;
+    let (listed, terms) = rest.split_last_chunk()?;
+    let (listed, []) = listed.as_chunks() else {
+        return None;
+    };
+    if *format != if listed.is_empty() { FORMAT } else { LISTING } {
+        return None;
+    }
+    let told = ToldMarks {
+        by_this: u16::from_be_bytes(*maker) == process,
+        these: listed.iter().map(|mark| MarkDigest(*mark)).collect(),
     };
     Some(Read {
         progress,

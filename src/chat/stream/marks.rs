@@ -10,7 +10,6 @@ use crate::{
     chat::{
         News,
         cursor::{MarkDigest, Read, ToldMarks},
-        reading::LATE,
     },
     domain::{Conversation, ConversationId, ReadEvent, Seq, Stamp, UserId},
     error::Result,
@@ -24,17 +23,32 @@ pub(super) struct Marks {
     waiting: VecDeque<Arc<ReadEvent>>,
     /// Up to which they were told.
     had: Stamp,
-    /// Those that were told when the subscription went on from a cursor, as long as older ones may be told live.
-    had_at_begin: Option<Box<HadReads>>,
+    /// How far behind others those may be that show late; 0 where none does.
+    late: Stamp,
+    /// The latest of those that showed late, which elsewhere would be told once more.
+    listed: VecDeque<Listed>,
+    /// What its reader had when the subscription went on from a cursor, as long as that may be told live.
+    had_at_begin: Option<Box<HadMarks>>,
+}
+
+type Whose = (ConversationId, UserId);
+
+/// A mark of which a cursor says that it was told.
+struct Listed {
+    whose: Whose,
+    stamp: Stamp,
+    digest: MarkDigest,
 }
 
 impl Marks {
-    /// Those that move from here on; those before `had` were told.
-    pub(super) fn new(moves: Reads, had: Stamp) -> Self {
+    /// Those that move from here on; those before `had` were told, but for what shows so `late`.
+    pub(super) fn new(moves: Reads, had: Stamp, late: Stamp) -> Self {
         Self {
             moves,
             waiting: VecDeque::new(),
             had,
+            late,
+            listed: VecDeque::new(),
             had_at_begin: None,
         }
     }
@@ -49,33 +63,37 @@ impl Marks {
         self.had = cursor;
     }
 
-    /// Lets those be told that are news of all that moved since the cursor, or a while before. All moves up to `stood` were
-    /// told when the subscription began; a mark may show `late` stamps after one that moved later.
-    pub(super) fn tell_missed(
+    /// Lets those be told of what moved since the cursor, or showed late, that its reader was not told: neither those that
+    /// the cursor lists nor those that this process is known to have told. All moves up to `stood` were told when the
+    /// subscription began.
+    fn tell_missed(
         &mut self,
         moved: &[Arc<ReadEvent>],
-        (stood, late): (Stamp, Stamp),
-        is_news: impl Fn(&ReadEvent) -> bool,
+        stood: Stamp,
+        is_listed: impl Fn(&ReadEvent) -> bool,
+        was_told: impl Fn(&ReadEvent) -> bool,
     ) {
-        let mut had = HadReads::new(self.had, moved, (stood, late));
         for mark in moved {
-            if is_news(mark) {
+            let shows_late = mark.stamp <= self.had;
+            if shows_late && is_listed(mark) {
+                self.list(mark);
+            } else if !(shows_late && was_told(mark)) {
                 self.waiting.push_back(mark.clone());
-            } else {
-                had.tell(mark);
             }
         }
-        self.had_at_begin = Some(Box::new(had));
+        self.had_at_begin =
+            (self.late > 0).then(|| Box::new(HadMarks::new(self.had, moved, stood, self.late)));
     }
 
-    /// What its reader was told of those that may show late at another process.
+    /// What its reader was told.
     pub(super) fn told(&self) -> ToldMarks {
-        if let Some(had) = &self.had_at_begin {
-            ToldMarks::These(had.told_shortly_before(self.had))
-        } else if self.is_current() {
-            ToldMarks::ByThis
-        } else {
-            ToldMarks::UNKNOWN
+        let is_ahead = self.had_at_begin.as_ref().is_some_and(|had| had.is_ahead);
+        let oldest = self.had.saturating_sub(self.late);
+        let listed = self.listed.iter().rev();
+        let listed = listed.filter(|listed| listed.stamp > oldest);
+        ToldMarks {
+            by_this: self.is_current() && !is_ahead,
+            these: listed.map(|listed| listed.digest).collect(),
         }
     }
 
@@ -84,13 +102,9 @@ impl Marks {
         self.waiting.is_empty() && self.moves.is_current()
     }
 
-    /// The next one that is to be told, or was told by what its reader has sent since.
+    /// The next one that is to be told.
     pub(super) fn pop(&mut self) -> Option<Arc<ReadEvent>> {
-        let mark = self.waiting.pop_front()?;
-        if let Some(had) = &mut self.had_at_begin {
-            had.tell(&mark);
-        }
-        Some(mark)
+        self.waiting.pop_front()
     }
 
     /// Takes up what moves live. `None` when more has moved than is remembered.
@@ -102,29 +116,66 @@ impl Marks {
         // Before what may have been told by then is looked for.
         let stood = self.had_at_begin.as_ref().map(|_| stood());
         for (_, mark) in self.moves.next().await? {
-            let had = self.had_at_begin.as_mut();
-            if had.is_none_or(|had| had.is_news(&mark)) && is_wanted(&mark.conversation) {
+            if self.is_news(&mark) && is_wanted(&mark.conversation) {
                 self.waiting.push_back(mark);
             }
         }
-        self.had_at_begin
-            .take_if(|had| stood.is_some_and(|stood| had.is_over(stood)));
+        if let Some(stood) = stood {
+            self.all_moved(stood);
+        }
         Some(())
     }
 
-    /// Up to which they were told where all up to `stood` were, if none waits.
+    /// Whether a mark that is told live says something new; its reader is about to have it then.
+    fn is_news(&mut self, mark: &ReadEvent) -> bool {
+        if self.late == 0 {
+            return mark.stamp > self.had;
+        }
+        let had = self.had_at_begin.as_mut();
+        had.is_none_or(|had| had.is_news(mark))
+    }
+
+    /// Up to which they were told where this process has told all up to `stood`, if none waits.
     pub(super) fn had_with(&mut self, stood: Stamp) -> Stamp {
         if self.is_current() {
+            self.all_moved(stood);
             self.had = self.had.max(stood);
         }
         self.had
     }
 
-    /// One is told. What its reader has had differs from before all the same, so that one that is lost is missed.
+    /// All were taken up that this process has told up to here.
+    fn all_moved(&mut self, stood: Stamp) {
+        self.had_at_begin.take_if(|had| {
+            had.is_ahead &= stood < had.cursor;
+            stood > had.until
+        });
+    }
+
+    /// One is told. A cursor says so in one way or the other, so that one that is lost is missed.
     pub(super) fn tell(&mut self, mark: &ReadEvent) -> Stamp {
-        let least = self.had + i64::from(mark.stamp <= self.had);
-        self.had = mark.stamp.max(least);
+        if mark.stamp > self.had {
+            self.had = mark.stamp;
+        } else {
+            self.list(mark);
+        }
         self.had
+    }
+
+    /// Its reader has been told of one that showed late, here and maybe elsewhere before.
+    fn list(&mut self, mark: &ReadEvent) {
+        let whose = whose(mark);
+        let oldest = self.had.saturating_sub(self.late);
+        self.listed
+            .retain(|listed| listed.whose != whose && listed.stamp > oldest);
+        if self.listed.len() == ToldMarks::MOST {
+            self.listed.pop_front();
+        }
+        self.listed.push_back(Listed {
+            whose,
+            stamp: mark.stamp,
+            digest: digest(mark),
+        });
     }
 }
 
@@ -134,119 +185,72 @@ impl LogStream {
         if self.claim.news != News::Everything {
             return Ok(());
         }
-        let had = self.marks.had();
-        let moved = self.chat.moved_since(self.viewer, had).await?;
+        let had = self.marks.had;
+        let mut moved = self.chat.moved_since(self.viewer, had).await?;
         let newest = given.iter().filter(|(read, _)| read.reads == Some(had));
-        let (mut told, mut is_own) = (HashSet::<MarkDigest>::new(), false);
-        for (read, _) in newest {
-            match &read.told {
-                ToldMarks::ByThis => is_own = true,
-                ToldMarks::These(marks) => told.extend(marks),
-            }
+        let (mut listed, mut by_this) = (HashSet::<MarkDigest>::new(), false);
+        for (Read { told, .. }, _) in newest {
+            listed.extend(&told.these);
+            by_this |= told.by_this;
         }
-        let target = self.target.as_ref();
-        let is_news = |mark: &ReadEvent| {
-            // What shows late elsewhere is known where it was told.
-            let was_told =
-                told.contains(&digest(mark)) || is_own && self.chat.has_told_mark(mark, had);
-            !(mark.stamp <= had && was_told) && is_wanted(target, &mark.conversation)
-        };
-        let late = self.chat.0.store.stamps_late(LATE);
+        moved.retain(|mark| is_wanted(self.target.as_ref(), &mark.conversation));
+        let is_listed = |mark: &ReadEvent| !listed.is_empty() && listed.contains(&digest(mark));
+        let was_told = |mark: &ReadEvent| by_this && self.chat.has_told_mark(mark, had);
         self.marks
-            .tell_missed(&moved, (self.stand.reads, late), is_news);
+            .tell_missed(&moved, self.stand.reads, is_listed, was_told);
         Ok(())
     }
 }
 
-/// What a reader was told of read marks when a subscription began, and since. What is told live may have been read before
-/// that, by a server that was then long in telling it.
-struct HadReads {
-    /// What moved before was told by the subscription's cursor, or shows later than anything may.
+/// What a reader has had of read marks when a subscription began, or is about to have, and since. What is told live may
+/// have been read before that, by a server that was then long in telling it.
+struct HadMarks {
+    cursor: Stamp,
+    /// Whether the cursor is ahead of what this process tells of.
+    is_ahead: bool,
+    /// What moved before shows later than anything may.
     since: Stamp,
     /// What has moved by then is told live no more once all up to here was.
     until: Stamp,
-    /// How much lower the stamp of one may be that shows late.
-    late: Stamp,
-    /// Up to where its reader knows those that may be told once more, or is about to.
+    /// Up to where those have read that may be told live.
     newest: HashMap<Whose, Seq>,
-    /// The latest that were told.
-    told: VecDeque<ToldMark>,
 }
 
-type Whose = (ConversationId, UserId);
-
-/// A mark as a reader was told of it.
-struct ToldMark {
-    whose: Whose,
-    stamp: Stamp,
-    digest: MarkDigest,
-}
-
-impl HadReads {
-    /// Of one who goes on from `cursor` and has had these or is about to, where all moves up to `stood` had been told
-    /// before.
-    fn new(cursor: Stamp, had: &[Arc<ReadEvent>], (stood, late): (Stamp, Stamp)) -> Self {
-        let last = had.iter().map(|event| event.stamp).max();
+impl HadMarks {
+    /// Of one who goes on from `cursor`, where all moves up to `stood` had been told.
+    fn new(cursor: Stamp, had: &[Arc<ReadEvent>], stood: Stamp, late: Stamp) -> Self {
+        let last = had.iter().map(|mark| mark.stamp).max();
         let last = last.unwrap_or(cursor).max(cursor);
-        // What is still told live is at most so old, and the state of which it is a part moved at about the same time.
-        let oldest = stood.saturating_sub(late.saturating_mul(2));
-        let had = had.iter().filter(|event| event.stamp > oldest);
+        // What is told live is at most so old, and the state of which it is a part moved at about the same time.
+        let oldest = stood.saturating_sub(2 * late);
+        let had = had.iter().filter(|mark| mark.stamp > oldest);
         Self {
+            cursor,
+            is_ahead: cursor > stood,
             since: cursor.saturating_sub(late),
             until: last.saturating_add(late),
-            late,
-            newest: had
-                .map(|event| (whose(event), event.last_read.seq))
-                .collect(),
-            told: VecDeque::new(),
+            newest: had.map(|mark| (whose(mark), mark.last_read.seq)).collect(),
         }
     }
 
-    /// Whether a mark that is told live says something new; its reader is about to have it then.
-    fn is_news(&mut self, event: &ReadEvent) -> bool {
-        let seq = event.last_read.seq;
-        let had = self.newest.get(&whose(event));
-        let is_news = event.stamp > self.since && had.is_none_or(|had| *had < seq);
+    fn is_news(&mut self, mark: &ReadEvent) -> bool {
+        let seq = mark.last_read.seq;
+        let had = self.newest.get(&whose(mark));
+        let is_news = mark.stamp > self.since && had.is_none_or(|had| *had < seq);
         if is_news {
-            self.newest.insert(whose(event), seq);
+            self.newest.insert(whose(mark), seq);
         }
         is_news
     }
-
-    /// Its reader has had this one.
-    fn tell(&mut self, event: &ReadEvent) {
-        let whose = whose(event);
-        let oldest = event.stamp.saturating_sub(self.late);
-        self.told
-            .retain(|told| told.whose != whose && told.stamp > oldest);
-        if self.told.len() == ToldMarks::MOST {
-            self.told.pop_front();
-        }
-        self.told.push_back(ToldMark {
-            whose,
-            stamp: event.stamp,
-            digest: digest(event),
-        });
-    }
-
-    /// Those that were told, the latest first, of so long before a stamp that others may show late.
-    fn told_shortly_before(&self, stamp: Stamp) -> Vec<MarkDigest> {
-        let oldest = stamp.saturating_sub(self.late);
-        let told = self.told.iter().rev();
-        let told = told.filter(|told| told.stamp > oldest && told.stamp <= stamp);
-        told.map(|told| told.digest).collect()
-    }
-
-    /// Whether nothing is told live any more that may be older, where all moves up to a stamp were told.
-    fn is_over(&self, told: Stamp) -> bool {
-        told > self.until
-    }
 }
 
-fn whose(event: &ReadEvent) -> Whose {
-    (event.conversation.id, event.reader.id)
+fn whose(mark: &ReadEvent) -> Whose {
+    (mark.conversation.id, mark.reader.id)
 }
 
-fn digest(event: &ReadEvent) -> MarkDigest {
-    MarkDigest::new(event.conversation.id, event.reader.id, event.stamp)
+fn digest(mark: &ReadEvent) -> MarkDigest {
+    MarkDigest::new(mark.conversation.id, mark.reader.id, mark.last_read.seq)
 }
+
+#[cfg(test)]
+mod tests;
