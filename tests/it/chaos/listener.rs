@@ -89,8 +89,8 @@ pub struct Listener<'a> {
     pub cursor: String,
     pub order: Order,
     pub got: Vec<Mark>,
-    /// Up to where each has read in each conversation, by their ids, as far as that was told.
-    read: HashMap<(String, String), i64>,
+    /// Up to where each has read in each conversation, by their ids, as far as that was told, and how often it was.
+    read: HashMap<(String, String), (i64, usize)>,
     /// What was not as promised.
     pub faults: Vec<String>,
     /// How often it went on from its cursor.
@@ -180,7 +180,7 @@ impl<'a> Listener<'a> {
                     // Who said it has read it, which goes without saying.
                     self.kind != Kind::Events
                         || *reader == last.sender
-                        || is_there(self.read.get(&mark))
+                        || is_there(self.read.get(&mark).map(|(seq, _)| seq))
                 })
         })
     }
@@ -261,9 +261,14 @@ impl<'a> Listener<'a> {
         if let Some(seq) = event["lastRead"]["seq"].as_i64() {
             let [conversation, reader] = ["conversation", "reader"]
                 .map(|field| event[field]["id"].as_str().expect("an id").to_owned());
-            let before = self.read.insert((conversation, reader), seq);
-            if before.is_some_and(|before| before > seq) {
-                self.complain(&format!("a mark moves back from {before:?}: {event}"));
+            let told = self.read.entry((conversation, reader)).or_default();
+            let before = told.0;
+            *told = (seq, if seq == before { told.1 + 1 } else { 1 });
+            let times = told.1;
+            if seq < before {
+                self.complain(&format!("a mark moves back from {before}: {event}"));
+            } else if times > 2 {
+                self.complain(&format!("a mark is told {times} times: {event}"));
             }
         }
         true
