@@ -23,6 +23,11 @@ async fn whoever_loses_the_network_gets_everything_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_the_network_passes_nothing_unseen() {
+    run("outage.mjs", |_| {}).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_missed_too_much_gets_the_screen_anew() {
     run("resync.mjs", |config| config.limits.replay = 3).await;
 }

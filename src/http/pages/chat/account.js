@@ -1,6 +1,6 @@
 // The viewer's own account: profile, password, sessions, whom they have blocked, and its end.
 
-import { showAvatar } from "./avatar.js";
+import { isAllowed, showAvatar } from "./avatar.js";
 import { confirmed, openDialog } from "./dialog.js";
 import * as documents from "./documents.js";
 import { $, each, say, sayName, when } from "./dom.js";
@@ -40,7 +40,8 @@ function openAccount() {
     const input = { displayName: displayName.value, avatarUrl: avatarUrl.value.trim() || null };
     know((await ask(documents.UPDATE_PROFILE, { input })).updateProfile);
     tellTabs();
-    say($(".done", profile), "Saved.");
+    const unseen = input.avatarUrl && !isAllowed(input.avatarUrl);
+    say($(".done", profile), unseen ? "Saved. But this page shows no pictures from there." : "Saved.");
     changed();
   });
   onSubmit(password, async () => {

@@ -34,9 +34,11 @@ export async function openChat(key) {
   if (known ? known !== state.open : key !== state.open?.key) show(known);
   if (!key || !state.ready) return;
   try {
-    // A person in the list may have a conversation that is not.
+    // A person in the list may have a conversation that is not; and of new names and pictures no event tells.
+    const asked = lookUp(key);
+    asked.then(changed, () => {});
     if (!known?.id) {
-      const chat = await lookUp(key);
+      const chat = await asked;
       if (state.key === key) show(chat);
     }
     if (state.open && state.open.earlier === undefined) await loadEarlier(state.open);
@@ -175,6 +177,7 @@ function found({ directConversation, ...user }) {
 export function see(chat, seq) {
   if (seq <= seenUpTo(chat)) return;
   chat.seen = seq;
+  if (seq >= chat.read.get(state.me.id)) chat.passed = null;
   changed();
   tellSeen(chat);
 }

@@ -15,14 +15,15 @@ export function showAvatar(element, name, picture, online) {
   element.dataset.face = face;
   element.textContent = name.split(/\s+/, 2).map(([first]) => first ?? "").join("").toUpperCase();
   element.style.setProperty("--hue", [...name].reduce((hue, letter) => (hue * 31 + letter.codePointAt(0)) % 360, 7));
-  if (!picture || !allowed(picture)) return;
+  if (!picture || !isAllowed(picture)) return;
   const image = Object.assign(new Image(), { alt: "", referrerPolicy: "no-referrer" });
   image.addEventListener("error", () => image.remove());
   image.src = picture;
   element.append(image);
 }
 
-function allowed(picture) {
+/** Whether a picture may be shown. */
+export function isAllowed(picture) {
   const url = URL.canParse(picture) ? new URL(picture) : null;
   const safe = url?.protocol === "https:" || url?.protocol === "http:" && location.protocol === "http:";
   return safe && (url.origin === location.origin || HOSTS.some((source) => covers(source, url)));

@@ -82,7 +82,7 @@ export function showConversation() {
   const waiting = state.outbox.filter((entry) => entry.key === chat.key && !arrived.has(entry.clientMessageId));
   keepPlace(() => {
     $("#earlier").hidden = !chat.earlier;
-    say($("#history-hint"), hint(chat));
+    say($("#history-hint"), waiting.length ? "" : hint(chat));
     const own = ({ sender }) => sender.id === state.me.id;
     const last = chat.messages.findLast(own);
     each($("#messages"), [...chat.messages, ...waiting], $("#message"), keyOf, (element, message, before) => {
@@ -97,7 +97,12 @@ function showComposer(chat) {
   const { key, peer } = chat;
   const replyTo = state.replies[key];
   const shut = closed(chat);
-  say($("#closed"), shut);
+  const unsent = shut && draftOf(chat);
+  say($("#closed"), unsent ? `${shut} Not sent: “${unsent}”` : shut);
+  if (shut && document.activeElement === body) {
+    $("#announcer").textContent = shut;
+    $("#title").focus();
+  }
   $("#unblock").hidden = !state.blocked.has(peer?.id);
   $("#composer").hidden = Boolean(shut);
   $("#reply").hidden = !replyTo || Boolean(shut);

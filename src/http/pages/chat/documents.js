@@ -28,6 +28,8 @@ const CONVERSATION = /* GraphQL */ `
 const PAGE_INFO = "pageInfo { hasNextPage endCursor }";
 
 export const ME = /* GraphQL */ `query Me { server { signupOpen } me { ...UserParts } } ${USER}`;
+export const ABOUT_ME = /* GraphQL */ `
+  query AboutMe { me { ...UserParts } blockedUsers { ...UserParts } } ${USER}`;
 export const LOGIN = /* GraphQL */ `
   mutation Login($input: LoginInput!) { entered: login(input: $input) { user { ...UserParts } } } ${USER}`;
 export const SIGNUP = /* GraphQL */ `

@@ -8,13 +8,14 @@ import { $, say } from "./dom.js";
 import { offerSignup, showLogin } from "./login.js";
 import { showSidebar } from "./sidebar.js";
 import { events, state } from "./state.js";
-import { ask, checkLink, ended, lostLink, start, stop, tabs } from "./sync.js";
+import { ask, askAboutMe, checkLink, ended, lostLink, start, stop, tabs } from "./sync.js";
 import { giveUp } from "./writing.js";
 
 const LINK = { connecting: "Connecting…", waiting: "No connection. Trying again…", online: "" };
 const LOOK_AGAIN = 2_000;
 
-let notice = "";
+/** What is to be read once, with the key of the chat that is gone where it tells of one. */
+let notices = [];
 /** The last one who was logged in here, and whether somebody else has come in their place. */
 let former = null;
 let replaced = false;
@@ -29,6 +30,8 @@ async function look() {
     if ($("#chat").hidden && $("#login").hidden) setTimeout(look, LOOK_AGAIN);
   } else if (state.me !== before) {
     // Somebody has come in meanwhile.
+  } else if (answer.me && answer.me.id === before?.id) {
+    askAboutMe().catch(() => {}); // It is asked again when one turns to the page.
   } else if (answer.me) {
     enter(answer.me);
   } else if ($("#login").hidden) {
@@ -40,8 +43,8 @@ async function look() {
 function enter(me) {
   if (me.id === state.me?.id) return;
   if (replaced) {
-    notice = `You are ${me.displayName} now, in all tabs of this browser. ` +
-      "To be two people at once, use another browser or a private window.";
+    notify(`You are ${me.displayName} now, in all tabs of this browser. ` +
+      "To be two people at once, use another browser or a private window.");
   }
   // The address names a chat of theirs.
   if (former && former !== me.id) history.replaceState(null, "", location.pathname);
@@ -67,6 +70,10 @@ function follow() {
   else if (row || !narrow) (row ?? $("#search")).focus();
 }
 
+function notify(text, gone) {
+  notices.push({ text, gone });
+}
+
 let planned = false;
 events.addEventListener("change", () => {
   if (!planned) queueMicrotask(show);
@@ -78,15 +85,17 @@ function show() {
   $("#chat").hidden = !state.me;
   $("#chat").dataset.pane = state.open ? "conversation" : "sidebar";
   $("#chat").dataset.link = state.link;
-  say($("#link"), LINK[state.link] || notice);
+  // Who was put out may be in again.
+  notices = notices.filter(({ gone }) => !state.chats.has(gone));
+  say($("#link"), LINK[state.link] || notices.map(({ text }) => text).join("\n"));
   $("#connect").hidden = state.link !== "waiting";
-  $("#dismiss").hidden = !notice || state.link !== "online";
+  $("#dismiss").hidden = !notices.length || state.link !== "online";
   showSidebar();
   showConversation();
 }
 
 $("#connect").addEventListener("click", checkLink);
-$("#dismiss").addEventListener("click", () => { notice = ""; show(); });
+$("#dismiss").addEventListener("click", () => { notices = []; show(); });
 addEventListener("hashchange", () => state.me && follow());
 addEventListener("online", checkLink);
 addEventListener("offline", lostLink);
@@ -94,16 +103,15 @@ document.addEventListener("visibilitychange", () => document.hidden || checkLink
 addEventListener("focus", look);
 tabs.addEventListener("message", look);
 document.addEventListener("loggedin", ({ detail }) => enter(detail));
-events.addEventListener("unsent", ({ detail }) => { notice = `Not sent: “${detail}”`; });
+events.addEventListener("unsent", ({ detail }) => notify(detail));
 events.addEventListener("left", ({ detail: chat }) => {
   const unsent = giveUp(chat);
-  notice = `You are not in ${chat.title} any more.`;
-  if (unsent) notice += ` Not sent: “${unsent}”`;
+  notify(`You are not in ${chat.title} any more.${unsent ? ` Not sent: “${unsent}”` : ""}`, chat.key);
   if (state.key !== chat.key) return;
   history.replaceState(null, "", location.pathname);
   follow();
 });
 events.addEventListener("replaced", () => { replaced = true; look(); });
-events.addEventListener("ended", ({ detail }) => { notice = ""; showLogin(detail); });
+events.addEventListener("ended", ({ detail }) => { notices = []; showLogin(detail); });
 
 look();

@@ -57,10 +57,14 @@ export function showSidebar() {
   if (!me && $("#search").value) clearSearch();
 
   const listed = [...state.chats.values()].filter(({ key }) => !found || found.has(key));
-  const started = listed.filter(({ id }) => id).sort((a, b) => (a.activeAt < b.activeAt ? 1 : -1));
-  const others = listed.filter(({ id }) => !id).sort((a, b) => byName(a.title, b.title));
-  showList("conversations", started);
-  showList("people", others);
+  const waiting = new Map(state.outbox.map((entry) => [entry.key, entry]));
+  const activeAt = (chat) => waiting.get(chat.key)?.sentAt ?? chat.activeAt;
+  const begun = ({ key, id }) => id || waiting.has(key);
+  const gone = (chat) => chat.peer?.deletedAt && chat !== state.open;
+  const started = listed.filter(begun).sort((a, b) => (activeAt(a) < activeAt(b) ? 1 : -1));
+  const others = listed.filter((chat) => !begun(chat) && !gone(chat)).sort((a, b) => byName(a.title, b.title));
+  showList("conversations", started, waiting);
+  showList("people", others, waiting);
 
   const messages = foundMessages();
   showFoundMessages(messages);
@@ -78,21 +82,23 @@ export function showSidebar() {
   document.title = count ? `(${count}) chinwag` : "chinwag";
 }
 
-function showList(name, chats) {
+function showList(name, chats, waiting) {
   $(`#${name}-title`).hidden = !chats.length;
   $(`#more-${name}`).hidden = !state.more[name] || Boolean(state.found);
-  each($(`#${name}`), chats, $("#row"), ({ key }) => key, showRow);
+  each($(`#${name}`), chats, $("#row"), ({ key }) => key, (row, chat) => showRow(row, chat, waiting.get(chat.key)));
 }
 
-function showRow(row, chat) {
-  const { key, title, peer, last, typing } = chat;
+/** Shows a chat by what waits to be sent there, or else by its newest message. */
+function showRow(row, chat, waits) {
+  const { key, title, peer, typing } = chat;
+  const last = waits ?? chat.last;
   const link = $("a", row);
   link.href = `#${key}`;
   if (chat === state.open) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   const online = peer && state.online.has(peer.id);
   const who = last && !typing.size && (!peer || last.sender.id === state.me.id) ? `${whose(last)}:` : "";
-  const about = last ? excerpt(last) : peer ? `@${peer.username}` : "";
+  const about = last ? excerpt(last) : peer?.username ? `@${peer.username}` : "";
   const count = unread(chat);
   showAvatar($(".avatar", row), title, peer?.avatarUrl, online);
   sayName($(".name", row), title, last ? handleOf(peer) : "");
@@ -126,8 +132,15 @@ function showFoundMessages(items) {
   });
 }
 
-/** A long text from a little before what was searched for, if that is in it as it was typed. */
+/** A long text from a little before the first word that was searched for. */
 function around(body, text) {
-  const at = body.toLowerCase().indexOf(text.toLowerCase());
+  const sought = text.match(WORD)?.map(fold) ?? [];
+  const last = sought.at(-1);
+  const isSought = (word) => sought.includes(word) || word.startsWith(last);
+  const at = [...body.matchAll(WORD)].find(([word]) => isSought(fold(word)))?.index ?? 0;
   return at > 40 ? `…${body.slice(body.indexOf(" ", at - 30) + 1)}` : body;
 }
+
+/** Words as the server compares them, more or less. */
+const WORD = /[\p{L}\p{N}\p{M}]+/gu;
+const fold = (word) => word.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase();

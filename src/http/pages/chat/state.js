@@ -6,8 +6,8 @@
 // events alone, which has an order: an answer that it has overtaken undoes nothing.
 
 /** Tells of "change", of "message" (one by somebody else arrived), "replies" (what is replied to has changed), "left"
- * (a group is not the viewer's any more), "unsent" (a text was refused, to a chat that is not there), "reached" (the
- * message that the viewer wants to see is there), "synced" (after each connect), "ended" (the session is over) and
+ * (a group is not the viewer's any more), "unsent" (why something was not sent, to a chat that is not open), "reached"
+ * (the message that the viewer wants to see is there), "synced" (after each connect), "ended" (the session is over) and
  * "replaced" (it is somebody else's by now). */
 export const events = new EventTarget();
 
@@ -135,6 +135,9 @@ function newChat(key, ref) {
     seen: 0,
     /** The seq after which messages were unread when the chat was opened; null when none were. */
     unreadAfter: null,
+    /** What waited for the connection is sent unasked, and passes what was missed: up to where the viewer has read all
+     * the same, and how many of the messages behind that are such; null when there are none. */
+    passed: null,
     /** In the order of seq, without a hole. */
     messages: [],
     /** The cursor for what comes before them; null at the beginning, undefined while nothing was loaded. */
@@ -191,11 +194,12 @@ export function leave(id) {
 export function receive(chat, message) {
   chat.id = message.conversation.id;
   const news = !chat.messages.some(({ id }) => id === message.id);
+  if (news && message.sender.id === state.me.id) pass(chat, message);
   add(chat, [message]);
   newest(chat, message);
   if (message.sender.id === state.me.id) {
     settle(message.clientMessageId);
-    chat.unreadAfter = null;
+    if (!chat.passed) chat.unreadAfter = null;
   } else if (news) {
     chat.typing.delete(message.sender.id);
     arrived(chat, message);
@@ -220,10 +224,14 @@ export function change(chat, message) {
 }
 
 /** What is written answers a message as it is now, and none that was deleted. */
-function answer({ key }, message) {
+function answer(chat, message) {
+  const { key } = chat;
   if (state.replies[key]?.id !== message.id) return;
-  if (message.deletedAt) delete state.replies[key];
-  else state.replies[key] = message;
+  state.replies[key] = message;
+  if (message.deletedAt) {
+    delete state.replies[key];
+    chat.problem = "The message that you were answering was deleted.";
+  }
   events.dispatchEvent(new Event("replies"));
 }
 
@@ -272,7 +280,15 @@ export function readUpTo(chat, userId, seq) {
 
 /** The seq up to which the viewer has seen a chat, here or elsewhere. */
 export function seenUpTo(chat) {
-  return Math.max(chat.seen, chat.read.get(state.me.id) ?? 0);
+  return Math.max(chat.seen, chat.passed ? chat.passed.after : chat.read.get(state.me.id) ?? 0);
+}
+
+/** A message of the viewer's arrives behind what they have seen; they may have written it without seeing that. */
+function pass(chat, { seq, clientMessageId }) {
+  const after = seenUpTo(chat);
+  const waited = state.outbox.some((entry) => entry.clientMessageId === clientMessageId && entry.waits);
+  if (chat.passed) chat.passed.own++;
+  else if (waited && seq > after + 1) chat.passed = { after, own: 1 };
 }
 
 /** Whether the viewer owns a group. */
@@ -288,5 +304,5 @@ export function closed({ peer }) {
 
 /** How many messages of a chat are unread. */
 export function unread(chat) {
-  return Math.max(0, (chat.last?.seq ?? 0) - seenUpTo(chat));
+  return Math.max(0, (chat.last?.seq ?? 0) - seenUpTo(chat) - (chat.passed?.own ?? 0));
 }

@@ -136,7 +136,7 @@ async function connected() {
   screen.conversations.nodes.forEach((conversation) => learn(conversation));
   screen.sidebarUsers.nodes.forEach(chatWith);
   state.features = new Set(screen.server.features);
-  state.blocked = new Set(screen.blockedUsers.map((user) => know(user).id));
+  block(screen);
   state.more = { conversations: after(screen.conversations), people: after(screen.sidebarUsers) };
   state.ready = true;
 
@@ -148,6 +148,18 @@ async function connected() {
     HAPPENS[event.__typename]?.(event);
   });
   events.dispatchEvent(new Event("synced"));
+}
+
+function block({ blockedUsers }) {
+  state.blocked = new Set(blockedUsers.map((user) => know(user).id));
+}
+
+/** What the viewer is called and whom they have blocked may have been changed on another device: no event tells. */
+export async function askAboutMe() {
+  const answer = await ask(documents.ABOUT_ME);
+  know(answer.me);
+  block(answer);
+  changed();
 }
 
 /** What the page makes of each kind of event. */
@@ -167,7 +179,10 @@ const HAPPENS = {
   ConversationLeft: ({ conversationId }) => leave(conversationId),
   ConversationRead({ conversation, reader, lastRead }) {
     const chat = chatOf(conversation.id);
-    if (chat) readUpTo(chat, reader.id, lastRead.seq);
+    if (!chat) return;
+    readUpTo(chat, reader.id, lastRead.seq);
+    // They have looked, elsewhere.
+    if (reader.id === state.me.id) chat.passed = null;
   },
 };
 

@@ -5,7 +5,7 @@ import { ApiError } from "./api.js";
 import * as documents from "./documents.js";
 import { keep } from "./keep.js";
 import { changed, events, receive, settle, state } from "./state.js";
-import { ask } from "./sync.js";
+import { ask, askAboutMe } from "./sync.js";
 
 /** The server lets typing fade after 6 s; until then it need not be told again. */
 const TYPING_AGAIN = 3_000;
@@ -16,6 +16,8 @@ const PASSING = ["RATE_LIMITED", "SERVICE_UNAVAILABLE"];
 /** The viewer whose outbox is being sent. */
 let sending = null;
 let retry;
+/** By the chat's key: texts that were refused, as they stand before what is written there. */
+const returned = new Map();
 
 events.addEventListener("synced", flush);
 events.addEventListener("replies", keepWritten);
@@ -70,7 +72,11 @@ export function send(chat) {
   const { key, ref } = chat;
   const replyTo = state.replies[key];
   const sentAt = new Date().toISOString();
-  state.outbox.push({ clientMessageId, key, ref, body: draftOf(chat), sentAt, replyTo, sender: { id: state.me.id } });
+  const waits = state.link !== "online";
+  state.outbox.push({
+    clientMessageId, key, ref, body: draftOf(chat), sentAt, replyTo, waits, sender: { id: state.me.id },
+  });
+  returned.delete(key);
   setDraft(key, "");
   setReply(key, null);
   // Sending ends typing, for everybody, and is reading.
@@ -82,12 +88,47 @@ export function send(chat) {
 
 /** Gives up sending to a chat that is gone. What was to be sent is what is written there again; gives that. */
 export function giveUp({ key }) {
-  const unsent = state.outbox.filter((entry) => entry.key === key).map(({ body }) => body);
-  state.outbox = state.outbox.filter((entry) => entry.key !== key);
-  setDraft(key, [...unsent, state.drafts[key] ?? ""].join("\n").trim());
+  putBack(key, state.outbox.filter((entry) => entry.key === key));
   keepWritten();
   return draftOf({ key });
 }
+
+/** What was to be sent is what is written again, in its order. */
+function putBack(key, entries) {
+  state.outbox = state.outbox.filter((entry) => !entries.includes(entry));
+  const draft = state.drafts[key] ?? "";
+  const known = returned.get(key) ?? "";
+  const before = draft.startsWith(known) ? known : "";
+  const texts = [before, ...entries.map(({ body }) => body)].filter(Boolean).join("\n");
+  returned.set(key, texts);
+  setDraft(key, [texts, draft.slice(before.length).trim()].filter(Boolean).join("\n").trim());
+}
+
+/** A message was refused. Where the reason is the chat, so is what waits behind it. */
+function refused(entry, error) {
+  const { key, replyTo } = entry;
+  const ofReply = error.field === "input.replyToId";
+  const ofChat = ["FORBIDDEN", "NOT_FOUND"].includes(error.code) && !ofReply;
+  putBack(key, ofChat ? state.outbox.filter((other) => other.key === key) : [entry]);
+  // It is written again, but not as a reply to what cannot be replied to any more.
+  if (!ofReply) setReply(key, state.replies[key] ?? replyTo);
+  const chat = state.chats.get(key);
+  if (chat) chat.problem = `Not sent: ${error.message}`;
+  if (!chat) unsent(`Not sent: “${entry.body}”`);
+  else if (chat !== state.open) unsent(`Not sent to ${chat.title}: ${error.message}`);
+  // Whoever it was for may have deleted their account, and may have been blocked on another device.
+  if (error.code === "NOT_FOUND") lookUp(key).then(changed, () => {});
+  if (error.code === "FORBIDDEN") askAboutMe().catch(() => {});
+}
+
+function unsent(detail) {
+  events.dispatchEvent(new CustomEvent("unsent", { detail }));
+}
+
+addEventListener("beforeunload", (event) => {
+  // It outlives a reload, but not the tab.
+  if (state.outbox.length) event.preventDefault();
+});
 
 /** Sends what waits, one after the other. Trying again is safe: the server knows a message by its clientMessageId. */
 async function flush() {
@@ -109,18 +150,11 @@ async function flush() {
       // It was given up meanwhile.
       if (!state.outbox.some((entry) => entry.clientMessageId === clientMessageId)) continue;
       if (!(error instanceof ApiError) || PASSING.includes(error.code)) {
+        state.outbox[0].waits = true;
         retry = setTimeout(flush, error.retryAfterMs ?? SEND_AGAIN);
         break;
       }
-      settle(clientMessageId);
-      // The text goes back to where it was written, without a reply to what cannot be replied to any more.
-      setDraft(key, `${body}\n${state.drafts[key] ?? ""}`.trim());
-      if (error.field !== "input.replyToId") setReply(key, state.replies[key] ?? replyTo);
-      const chat = state.chats.get(key);
-      if (chat) chat.problem = `Not sent: ${error.message}`;
-      else events.dispatchEvent(new CustomEvent("unsent", { detail: body }));
-      // Whoever it was for may have deleted their account.
-      if (error.code === "NOT_FOUND") lookUp(key).then(changed, () => {});
+      refused(state.outbox[0], error);
     }
     keepWritten();
     changed();
