@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { accessible, api, picture, scenario, until, visitor } from "./browser.mjs";
-import { account, actions, confirm, createGroup, logIn, message, newcomer, open, pick, row, shows, write } from "./people.mjs";
+import {
+  account, actions, confirm, createGroup, logIn, message, newcomer, open, pick, row, shows, write,
+} from "./people.mjs";
 
 const create = "mutation($input: CreateGroupInput!) { createGroup(input: $input) { id } }";
 /** More than the page asks for at once. */
