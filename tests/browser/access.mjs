@@ -51,6 +51,10 @@ await scenario(async () => {
   await shows(page, ["By keyboard\nin two lines"]);
   await focused("#body");
   await accessible(page, "conversation");
+  // Whoever comes back to a chat writes there.
+  await page.reload();
+  await shows(page, ["By keyboard\nin two lines"]);
+  await focused("#body");
   const { id } = await page.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
   await bob.send(id, "Heard?");
   const announced = (text, within = page) => within.getByRole("status").getByText(text).waitFor();
@@ -139,5 +143,9 @@ await scenario(async () => {
   await tabTo("dialog .yes");
   await keys("Enter");
   await page.getByText("You are not in Keys any more.").waitFor();
+  await focused("#search");
+  await tabTo("#dismiss", "Shift+Tab");
+  await keys("Enter");
+  await page.locator("#dismiss").waitFor({ state: "hidden" });
   await focused("#search");
 });

@@ -103,7 +103,7 @@ await scenario(async () => {
   await pictures(ann, "blocked-person");
   await ann.keyboard.press("Escape");
   for (const page of [ann, tab]) {
-    await page.getByText("You have blocked Bob.").waitFor();
+    await page.locator("#closed").getByText("You have blocked Bob.").waitFor();
     await page.getByRole("textbox", { name: "Message" }).waitFor({ state: "hidden" });
   }
   await row(ann, "Bob").getByText("online").waitFor({ state: "hidden" });

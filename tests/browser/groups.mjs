@@ -1,9 +1,14 @@
 // Groups: made, renamed, joined, left, and taken away.
 
 import assert from "node:assert/strict";
-import { accessible, picture, scenario, until } from "./browser.mjs";
-import { actions, confirm, createGroup, message, newcomer, open, pick, row, shows, write } from "./people.mjs";
+import { accessible, api, picture, scenario, until, visitor } from "./browser.mjs";
+import {
+  account, actions, confirm, createGroup, logIn, message, newcomer, open, pick, row, shows, write,
+} from "./people.mjs";
 
+const create = "mutation($input: CreateGroupInput!) { createGroup(input: $input) { id } }";
+/** More than the page asks for at once. */
+const CROWD = 52;
 const pictures = (page, name) => Promise.all([picture(page, name), accessible(page, name)]);
 
 await scenario(async () => {
@@ -122,4 +127,28 @@ await scenario(async () => {
   assert.equal(await carl.getByRole("textbox", { name: "Message" }).inputValue(), "Wait for me!");
   await write(carl, "I am back");
   await shows(bob, ["Who comes along?", "This message was deleted.", "I am back"]);
+
+  // People are found behind as many as are in the group, and behind as many as are shown at first.
+  const crowd = [];
+  for (let number = 1; number <= CROWD; number++) crowd.push(await account(`Aaron${number}`));
+  const userIds = crowd.slice(1).map(({ id }) => id);
+  await api(create, { input: { title: "Crowd", userIds } }, crowd[0].token);
+  const aaron = await visitor("Aaron1");
+  await logIn(aaron, "aaron1");
+  await open(aaron, "Crowd");
+  await (await about(aaron, "Crowd")).getByRole("button", { name: "Add people" }).click();
+  const others = aaron.getByRole("dialog", { name: "Add people to Crowd" });
+  await others.getByRole("checkbox", { name: "Dora" }).waitFor();
+  assert.equal(await others.getByRole("checkbox").count(), 4);
+  await others.getByRole("button", { name: "Show more people" }).waitFor({ state: "hidden" });
+  await others.getByRole("button", { name: "Cancel" }).click();
+  await aaron.keyboard.press("Escape");
+  await aaron.getByRole("button", { name: "New group" }).click();
+  const anybody = aaron.getByRole("dialog", { name: "New group" });
+  await anybody.getByRole("checkbox", { name: "Aaron2", exact: true }).waitFor();
+  assert.equal(await anybody.getByRole("checkbox", { name: "Dora" }).count(), 0);
+  await pictures(aaron, "picker-crowd");
+  await anybody.getByRole("button", { name: "Show more people" }).click();
+  await anybody.getByRole("checkbox", { name: "Dora" }).waitFor();
+  await anybody.getByRole("heading", { name: "New group" }).and(aaron.locator(":focus")).waitFor();
 });

@@ -50,6 +50,14 @@ await scenario(async () => {
   assert.equal(await address("HTTPS://Example.org/Path"), "https://example.org/Path");
   await accessible(page, "links");
 
+  // The Tab key stops at the links of one message only.
+  const stops = page.locator("#messages a:not([tabindex='-1'])");
+  assert.deepEqual(await stops.allTextContents(), SAID.at(-1).slice(1));
+  await page.locator("#messages > li", { hasText: "two: " }).getByRole("link").first().focus();
+  await page.keyboard.press("Tab");
+  await page.locator("#messages a:focus", { hasText: "https://b.example/" }).waitFor();
+  assert.equal(await stops.count(), 2);
+
   // What is selected stays so when something else changes.
   const selected = () => page.evaluate(() => getSelection().toString());
   await page.evaluate(() => getSelection().selectAllChildren(document.querySelector("#messages .body")));

@@ -21,6 +21,16 @@ await scenario(async () => {
     if (options.phone) await page.setViewportSize({ width: 360, height: 640 });
     await logIn(page, "ann");
     await open(page, NAME);
+
+    // Letters twice as large leave room to read with whom one talks.
+    await page.evaluate(() => { document.documentElement.style.fontSize = "200%"; });
+    await fits(page, `long-large-${name}`);
+    const letters = await page.locator("#title").evaluate((title) => (
+      title.clientWidth / parseFloat(getComputedStyle(title).fontSize)
+    ));
+    assert.ok(letters > 4, `there is room for ${letters} large letters`);
+    await page.evaluate(() => { document.documentElement.style.fontSize = ""; });
+
     const said = await page.locator("#messages .body").allTextContents();
 
     // What can be done to a long message.

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { accessible, picture, scenario, visitor } from "./browser.mjs";
-import { actions, createGroup, newcomer, open, row, write } from "./people.mjs";
+import { actions, confirm, createGroup, newcomer, open, row, write } from "./people.mjs";
 
 await scenario(async () => {
   for (const scheme of ["light", "dark"]) {
@@ -54,6 +54,19 @@ await scenario(async () => {
     await actions(ann, "one\ntwo");
     await fits(ann, `phone-actions-${scheme}`);
     await ann.getByRole("button", { name: "Close" }).click();
+    // What lies beneath is not pressed by the tap that closes a menu, and selecting text closes none.
+    const menu = await actions(ann, "one\ntwo");
+    const back = await ann.locator("#back").boundingBox();
+    const beneath = [back.x + back.width / 2, back.y + back.height / 2];
+    const emoji = await menu.getByLabel("Another emoji").boundingBox();
+    await ann.mouse.move(emoji.x + 5, emoji.y + 5);
+    await ann.mouse.down();
+    await ann.mouse.move(...beneath);
+    await ann.mouse.up();
+    assert.ok(await menu.isVisible());
+    await ann.touchscreen.tap(...beneath);
+    await menu.waitFor({ state: "detached" });
+    await ann.locator("#messages .act:focus").waitFor();
     await ann.getByRole("link", { name: "Back to all chats" }).click();
     await ann.getByRole("button", { name: "Your account" }).click();
     for (const part of await ann.locator("dialog summary").all()) await part.click();
@@ -65,7 +78,22 @@ await scenario(async () => {
     await ann.getByRole("button", { name: "Add people" }).click();
     await fits(ann, `phone-picker-${scheme}`);
     await ann.getByRole("button", { name: "Cancel" }).click();
-    await ann.getByRole("button", { name: "Close" }).click();
+
+    // Whoever leaves a group, or is removed from one while writing there, goes on in the list.
+    const first = ann.locator("#lists li:first-child a:focus");
+    await ann.getByRole("button", { name: "Leave group" }).click();
+    await confirm(ann, "Leave All who like", "Leave");
+    await first.waitFor();
+    await ann.getByRole("button", { name: "OK" }).click();
+    await first.waitFor();
+    await createGroup(bob, "Short-lived", [name]);
+    await open(ann, "Short-lived");
+    await ann.getByRole("textbox", { name: "Message" }).focus();
+    await bob.getByRole("button", { name: "About" }).click();
+    await bob.getByRole("button", { name: `Remove ${name}` }).click();
+    await confirm(bob, "Remove", "Remove");
+    await ann.getByText("You are not in Short-lived any more.").waitFor();
+    await first.waitFor();
     await bob.close();
     await ann.close();
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { base, picture, scenario, until } from "./browser.mjs";
-import { account, messages, newcomer, open, row, shows, write } from "./people.mjs";
+import { account, messages, newcomer, online, open, row, shows, write } from "./people.mjs";
 
 await scenario(async () => {
   const ann = await newcomer("Ann");
@@ -112,9 +112,15 @@ await scenario(async () => {
   await ann.locator("#subtitle", { hasText: "Online" }).waitFor();
   await bob.close();
   await ann.locator("#subtitle", { hasText: "Last seen today" }).waitFor();
-  // Days later, too.
+  // Days later, too: for whoever turns to a page that was left open, and when midnight passes in sight.
+  const longAgo = ann.locator("#subtitle", { hasText: /^Last seen [A-Z][a-z]+ \d/ });
   await ann.clock.setFixedTime(Date.now() + 3 * 24 * 60 * 60 * 1_000);
-  await open(ann, "Carl");
-  await open(ann, "Bob");
-  await ann.locator("#subtitle", { hasText: /^Last seen [A-Z][a-z]+ \d/ }).waitFor();
+  await ann.evaluate(() => dispatchEvent(new Event("focus")));
+  await longAgo.waitFor();
+  await ann.clock.setSystemTime(Date.now());
+  await ann.reload();
+  await online(ann);
+  await ann.locator("#subtitle", { hasText: "Last seen today" }).waitFor();
+  await ann.clock.fastForward("24:00:00");
+  await longAgo.waitFor();
 });

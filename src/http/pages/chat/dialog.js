@@ -3,6 +3,7 @@
 
 import { $ } from "./dom.js";
 import { events, state } from "./state.js";
+import { goOn, isFocusLost } from "./stops.js";
 
 /** Opens a dialog, and shows in it what it is to show, again whenever the state changes. */
 export function openDialog(name, show = () => {}) {
@@ -12,7 +13,7 @@ export function openDialog(name, show = () => {}) {
     if (!dialog.open) return gone();
     show(dialog);
     // What had the focus may be gone.
-    if (!dialog.contains(document.activeElement) && dialog === topmost()) $("h2", dialog).focus();
+    if (dialog === topmost() && isFocusLost(dialog)) $("h2", dialog).focus();
   };
   const gone = () => {
     events.removeEventListener("change", update);
@@ -23,12 +24,9 @@ export function openDialog(name, show = () => {}) {
   dialog.addEventListener("close", () => {
     gone();
     // So may what had it before.
-    if (document.activeElement === document.body) $(state.open ? "#title" : "#search").focus();
+    if (isFocusLost(document.body)) goOn();
   });
-  // Beside a menu is as good as Escape. In other dialogs something may have been written.
-  dialog.addEventListener("pointerdown", (event) => {
-    if (dialog.matches(".menu") && !isInside(dialog, event)) dialog.close();
-  });
+  if (dialog.matches(".menu")) closeBeside(dialog);
   for (const button of dialog.querySelectorAll(".close")) button.addEventListener("click", () => dialog.close());
   document.body.append(dialog);
   show(dialog);
@@ -42,10 +40,20 @@ function moveAnnouncer() {
   (topmost() ?? document.body).append($("#announcer"));
 }
 
-/** Whether a dialog was hit, and not its backdrop. */
-function isInside(dialog, { clientX, clientY }) {
+/** Beside a menu is as good as Escape. In other dialogs something may have been written. */
+function closeBeside(dialog) {
+  let began = false;
+  dialog.addEventListener("pointerdown", (event) => { began = isBeside(dialog, event); });
+  // Not before the press has ended, which would hit the page beneath, and not when it has only selected text.
+  dialog.addEventListener("click", (event) => {
+    if (began && isBeside(dialog, event)) dialog.close();
+  });
+}
+
+/** Whether a dialog's backdrop was hit. */
+function isBeside(dialog, { target, clientX, clientY }) {
   const { left, right, top, bottom } = dialog.getBoundingClientRect();
-  return clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+  return target === dialog && (clientX < left || clientX > right || clientY < top || clientY > bottom);
 }
 
 function topmost() {

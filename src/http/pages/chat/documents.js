@@ -71,7 +71,9 @@ export const SEARCH_MESSAGES = /* GraphQL */ `
     }
   } ${CONVERSATION} ${SUMMARY} ${USER}`;
 export const PICK = /* GraphQL */ `
-  query Pick($search: String) { sidebarUsers(search: $search, first: 20) { nodes { ...UserParts } } } ${USER}`;
+  query Pick($search: String, $after: String) {
+    sidebarUsers(search: $search, first: 50, after: $after) { nodes { ...UserParts } ${PAGE_INFO} }
+  } ${USER}`;
 /** The key of a chat is a user's or a conversation's id. */
 export const LOOKUP = /* GraphQL */ `
   query Lookup($id: ID!) {

@@ -40,6 +40,7 @@ export function sayLinked(element, text) {
   element.replaceChildren(...pieces(text).map(({ text, address }) => {
     if (!address) return text;
     const link = Object.assign(document.createElement("a"), { href: address, textContent: text });
-    return Object.assign(link, { target: "_blank", rel: "noopener noreferrer nofollow" });
+    // The Tab key stops at it with its message.
+    return Object.assign(link, { target: "_blank", rel: "noopener noreferrer nofollow", tabIndex: -1 });
   }));
 }

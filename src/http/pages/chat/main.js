@@ -7,7 +7,8 @@ import * as documents from "./documents.js";
 import { $, say } from "./dom.js";
 import { offerSignup, showLogin } from "./login.js";
 import { showSidebar } from "./sidebar.js";
-import { events, state } from "./state.js";
+import { changed, events, state } from "./state.js";
+import { goOn, isFocusLost, isNarrow } from "./stops.js";
 import { ask, askAboutMe, checkLink, ended, lostLink, start, stop, tabs } from "./sync.js";
 import { giveUp } from "./writing.js";
 
@@ -19,6 +20,10 @@ let notices = [];
 /** The last one who was logged in here, and whether somebody else has come in their place. */
 let former = null;
 let replaced = false;
+/** Whether the address names a chat that has to be asked for first. */
+let awaited = false;
+/** The day on which the page was shown last. */
+let today = new Date().toDateString();
 
 /** Looks who is logged in. All tabs of a browser share one cookie, so this is done again whenever one turns to the
  * page, and when the server says that it is somebody else by now. */
@@ -63,11 +68,16 @@ function follow() {
   const before = state.key;
   openChat(location.hash.slice(1));
   show();
-  // On a phone a keyboard would cover what was opened.
-  const narrow = matchMedia("(width < 45rem)").matches;
   const row = document.querySelector(`#sidebar a[href="#${CSS.escape(before)}"]`);
-  if (state.open) (narrow ? $("#title") : $("#body")).focus();
-  else if (row || !narrow) (row ?? $("#search")).focus();
+  awaited = Boolean(state.key && !state.open);
+  if (state.open) enterChat();
+  else if (row) row.focus();
+  else if (before || !isNarrow()) goOn();
+}
+
+/** On a phone a keyboard would cover what was opened. */
+function enterChat() {
+  (isNarrow() ? $("#title") : $("#body")).focus();
 }
 
 function notify(text, gone) {
@@ -92,15 +102,36 @@ function show() {
   $("#dismiss").hidden = !notices.length || state.link !== "online";
   showSidebar();
   showConversation();
+  today = new Date().toDateString();
+  if (awaited && state.open) arrive();
+}
+
+/** What was asked for has come. Whoever has begun something else meanwhile goes on with that. */
+function arrive() {
+  awaited = false;
+  const search = $("#search");
+  if (isFocusLost(document.body) || document.activeElement === search && !search.value) enterChat();
+}
+
+/** "Today" is yesterday from midnight on. A page that sleeps then is shown again when one turns to it. */
+function turnDay() {
+  if (today !== new Date().toDateString()) changed();
+}
+
+function awaitMidnight() {
+  turnDay();
+  setTimeout(awaitMidnight, new Date().setHours(24, 0, 0, 0) - Date.now());
 }
 
 $("#connect").addEventListener("click", checkLink);
-$("#dismiss").addEventListener("click", () => { notices = []; show(); });
+$("#dismiss").addEventListener("click", () => { notices = []; show(); goOn(); });
 addEventListener("hashchange", () => state.me && follow());
 addEventListener("online", checkLink);
 addEventListener("offline", lostLink);
 document.addEventListener("visibilitychange", () => document.hidden || checkLink());
+document.addEventListener("visibilitychange", turnDay);
 addEventListener("focus", look);
+addEventListener("focus", turnDay);
 tabs.addEventListener("message", look);
 document.addEventListener("loggedin", ({ detail }) => enter(detail));
 events.addEventListener("unsent", ({ detail }) => notify(detail));
@@ -114,4 +145,5 @@ events.addEventListener("left", ({ detail: chat }) => {
 events.addEventListener("replaced", () => { replaced = true; look(); });
 events.addEventListener("ended", ({ detail }) => { notices = []; showLogin(detail); });
 
+awaitMidnight();
 look();

@@ -6,13 +6,19 @@ import * as documents from "./documents.js";
 import { $, each, say, sayName } from "./dom.js";
 import { onPause, onSubmit } from "./form.js";
 import { changed, handleOf, know, nameOf, state } from "./state.js";
-import { ask } from "./sync.js";
+import { after, ask } from "./sync.js";
+
+/** So many are found at once who may be picked, as long as it takes no more than so many pages. */
+const ENOUGH = 20;
+const MOST_PAGES = 10;
 
 /** Opens it: `heading` and `action` are what it says, `titled` whether a title is wanted, `without` the ids of those
  * who are not to be picked, and `pick({ title, userIds })` does it. */
 export function openPicker({ heading, action, titled = false, without = new Map(), pick }) {
   const picked = new Set();
   let found = [];
+  /** Where the next page of people begins. */
+  let next = null;
   let answered = false;
   const dialog = openDialog("picker", (dialog) => {
     say($("h2", dialog), heading);
@@ -27,21 +33,31 @@ export function openPicker({ heading, action, titled = false, without = new Map(
       $("input", row).checked = picked.has(id);
     });
     const nobody = $("[name=search]", dialog).value.trim() ? "Nobody else is called that." : "Nobody else is here.";
-    const hint = ids.length ? "Nobody is picked yet." : answered ? nobody : "";
+    const hint = ids.length ? "Nobody is picked yet." : answered && !next ? nobody : "";
+    $(".more", dialog).hidden = !next;
     say($(".picked", dialog), picked.size ? `Picked: ${[...picked].map(nameOf).join(", ")}` : hint);
   });
   const form = $("form", dialog);
   const { title, search } = form.elements;
 
-  const find = async () => {
+  /** Finds the first people, or more of them. */
+  const find = async (before = [], from = null) => {
     const text = search.value.trim();
-    const { sidebarUsers } = await ask(documents.PICK, { search: text || null });
-    if (text !== search.value.trim()) return;
-    found = sidebarUsers.nodes.map((user) => know(user).id);
+    const ids = [];
+    let end = from;
+    for (let page = 1; page === 1 || end && page <= MOST_PAGES && ids.length < ENOUGH; page++) {
+      const { sidebarUsers } = await ask(documents.PICK, { search: text || null, after: end });
+      if (text !== search.value.trim()) return;
+      ids.push(...sidebarUsers.nodes.map((user) => know(user).id).filter((id) => !without.has(id)));
+      end = after(sidebarUsers);
+    }
+    found = [...before, ...ids];
+    next = end;
     answered = true;
     changed();
   };
-  onPause(search, find);
+  onPause(search, () => find());
+  $(".more", dialog).addEventListener("click", () => find(found, next).catch(() => {}));
   // Enter there is for searching.
   search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   $(".people", dialog).addEventListener("change", ({ target }) => {

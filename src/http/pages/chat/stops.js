@@ -1,7 +1,8 @@
 // Where the Tab key stops in lists: among the messages at what one of them holds, not at what thousands do; elsewhere
-// at one element. The arrow keys go from one to the next.
+// at one element. The arrow keys go from one to the next. And where the focus goes when what had it is gone.
 
 import { $ } from "./dom.js";
+import { state } from "./state.js";
 
 const list = $("#messages");
 
@@ -44,5 +45,22 @@ export function showStops() {
 function set(message, tabIndex) {
   if (!message) return;
   message.tabIndex = tabIndex;
-  for (const button of message.querySelectorAll("button")) button.tabIndex = tabIndex;
+  for (const part of message.querySelectorAll("button, a")) part.tabIndex = tabIndex;
+}
+
+/** Whether nothing within a place has the focus any more. The browser notices late that something is hidden. */
+export function isFocusLost(place) {
+  const { activeElement } = document;
+  return activeElement === document.body || !place.contains(activeElement) || !activeElement.checkVisibility();
+}
+
+/** A phone shows one pane at a time, and its keyboard would cover it. */
+export function isNarrow() {
+  return matchMedia("(width < 45rem)").matches;
+}
+
+/** Puts the focus where one goes on. */
+export function goOn() {
+  const list = isNarrow() ? $("#lists a") ?? $("#account-open") : $("#search");
+  (state.open ? $("#title") : list).focus();
 }
