@@ -150,7 +150,7 @@ await scenario(async () => {
   await ann.reload();
   await ann.getByRole("heading", { name: "Deleted account", level: 1 }).waitFor();
   await shows(ann, ["Hello", "Still there?", "Why?"]);
-  await ann.getByText("This account was deleted.").waitFor();
+  await ann.locator("#closed").getByText("This account was deleted.").waitFor();
   await ann.getByRole("textbox", { name: "Message" }).waitFor({ state: "hidden" });
   await pictures(ann, "deleted-person");
 
@@ -163,6 +163,6 @@ await scenario(async () => {
   await api("mutation($password: String!) { deleteAccount(password: $password) }", { password: PASSWORD }, carl.token);
   ann.book.excused = true;
   await write(ann, "Good-bye");
-  await ann.getByText("This account was deleted.").waitFor();
+  await ann.locator("#closed").getByText("This account was deleted.").waitFor();
   await ann.getByRole("heading", { name: "Deleted account", level: 1 }).waitFor();
 });

@@ -16,6 +16,7 @@ await scenario(async () => {
     return;
   }
   const { id } = await page.evaluate(async () => (await import("/assets/chat/state.js")).state.me);
+  await bob.send(id, "Much was said of the weather and of the road before the Crème brûlée came");
   const { sendMessage: first } = await bob.send(id, "The kingfisher sits on the third branch");
   for (let number = 1; number <= 90; number++) await bob.send(id, `Nothing to see, ${number}`);
   await createGroup(page, "Birds", ["Carl"]);
@@ -41,6 +42,12 @@ await scenario(async () => {
   await picture(page, "found");
   await accessible(page, "found messages");
 
+  // Of a long text the part is shown that was searched for, however that is written there.
+  await search("brulee creme");
+  await found.getByText(/^Bob: ….*Crème brûlée came$/).waitFor();
+  await search("kingf");
+  await found.nth(1).getByText("Bob: The kingfisher").waitFor();
+
   // A choice leads to it, by keyboard too, however far back it is, and the search has done its work.
   await field.press("ArrowDown");
   await page.keyboard.press("ArrowDown");
@@ -48,7 +55,7 @@ await scenario(async () => {
   await page.getByRole("heading", { name: "Bob", level: 1 }).waitFor();
   const original = message(page, "The kingfisher sits on the third branch");
   await original.and(page.locator(":focus")).waitFor();
-  assert.equal((await messages(page)).length, 91);
+  assert.equal((await messages(page)).length, 92);
   const { y } = await original.boundingBox();
   assert.ok(y > 50 && y < 700, `it is at ${y}`);
   assert.equal(await field.inputValue(), "");
