@@ -77,8 +77,8 @@ impl Chat {
             }
             let stands = stood.max(up_to);
             self.0.told_reads.lock().remember(&news, stood, stands);
+            self.0.hub.told_reads(stands);
             if is_all {
-                self.0.hub.told_reads(stands);
                 return Ok(());
             }
             (after, late) = (up_to, Duration::ZERO);
@@ -177,11 +177,18 @@ impl ToldReads {
     }
 
     fn remember(&mut self, moved: &[MovedMark], stood: Stamp, stands: Stamp) {
+        let mut before = None;
         for MovedMark { mark, stamp } in moved {
             let whose = (mark.conversation_id, mark.user_id);
-            // Who is at the stamp of one that came in its turn has had it; of one that came late that cannot be said.
+            // Who is at the stamp of one that came in its turn has had it, or another one of that moment; of one that came
+            // late that cannot be said.
+            let is_second = before.replace(*stamp) == Some(*stamp);
             let came_late = *stamp <= stood;
-            let with = if came_late { Stamp::MAX } else { *stamp };
+            let with = if came_late {
+                Stamp::MAX
+            } else {
+                stamp + i64::from(is_second)
+            };
             let told = ToldRead {
                 seq: mark.seq,
                 stamp: *stamp,
@@ -194,5 +201,35 @@ impl ToldReads {
 
     fn forget_before(&mut self, stamp: Stamp) {
         self.0.retain(|_, told| told.stamp >= stamp);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ReadMark;
+
+    #[test]
+    fn who_is_at_a_moment_may_have_had_the_first_of_its_marks_alone() {
+        let mark = |stamp| MovedMark {
+            mark: ReadMark {
+                conversation_id: ConversationId::new(),
+                user_id: UserId::new(),
+                seq: 1,
+            },
+            stamp,
+        };
+        let moved = [mark(5), mark(7), mark(7), mark(9)];
+        let mut told = ToldReads::default();
+        told.remember(&moved, 6, 9);
+        let told_by = |by| {
+            moved.map(|MovedMark { mark, .. }| {
+                told.is_told((mark.conversation_id, mark.user_id), mark.seq, by)
+            })
+        };
+        assert_eq!(told_by(6), [false; 4], "the first came late");
+        assert_eq!(told_by(7), [false, true, false, false]);
+        assert_eq!(told_by(9), [false, true, true, true]);
+        assert_eq!(told_by(Stamp::MAX), [true; 4]);
     }
 }

@@ -150,6 +150,7 @@ fn is_wanted(target: Option<&Target>, conversation: &Conversation) -> bool {
 impl LogStream {
     /// Begins behind everything that any of the given cursors has had.
     async fn begin(&mut self, given: &[(super::cursor::Read, &str)]) -> Result<()> {
+        let stood = self.stand.reads;
         let mut since = Progress::default();
         for (read, _) in given {
             since.join(&read.progress);
@@ -190,7 +191,7 @@ impl LogStream {
         };
         if let Some(reads) = reads {
             self.marks.go_on_from(reads);
-            self.find_marks(given).await?;
+            self.find_marks(given, stood).await?;
         }
         self.replay(since, false).await
     }

@@ -147,7 +147,7 @@ impl Marks {
     /// All were taken up that this process has told up to here.
     fn all_moved(&mut self, stood: Stamp) {
         self.had_at_begin.take_if(|had| {
-            had.is_ahead &= stood < had.cursor;
+            had.is_ahead &= stood < had.last;
             stood > had.until
         });
     }
@@ -181,23 +181,22 @@ impl Marks {
 
 impl LogStream {
     /// Lets the read marks be told that moved since the newest of the given cursors, or showed late.
-    pub(super) async fn find_marks(&mut self, given: &[(Read, &str)]) -> Result<()> {
+    /// Up to `stood` all were told when those that move live began to be heard.
+    pub(super) async fn find_marks(&mut self, given: &[(Read, &str)], stood: Stamp) -> Result<()> {
         if self.claim.news != News::Everything {
             return Ok(());
         }
         let had = self.marks.had;
         let mut moved = self.chat.moved_since(self.viewer, had).await?;
-        let newest = given.iter().filter(|(read, _)| read.reads == Some(had));
         let (mut listed, mut by_this) = (HashSet::<MarkDigest>::new(), false);
-        for (Read { told, .. }, _) in newest {
+        for (Read { told, reads, .. }, _) in given {
             listed.extend(&told.these);
-            by_this |= told.by_this;
+            by_this |= told.by_this && *reads == Some(had);
         }
         moved.retain(|mark| is_wanted(self.target.as_ref(), &mark.conversation));
         let is_listed = |mark: &ReadEvent| !listed.is_empty() && listed.contains(&digest(mark));
         let was_told = |mark: &ReadEvent| by_this && self.chat.has_told_mark(mark, had);
-        self.marks
-            .tell_missed(&moved, self.stand.reads, is_listed, was_told);
+        self.marks.tell_missed(&moved, stood, is_listed, was_told);
         Ok(())
     }
 }
@@ -205,8 +204,9 @@ impl LogStream {
 /// What a reader has had of read marks when a subscription began, or is about to have, and since. What is told live may
 /// have been read before that, by a server that was then long in telling it.
 struct HadMarks {
-    cursor: Stamp,
-    /// Whether the cursor is ahead of what this process tells of.
+    /// The newest that moved before the subscription began.
+    last: Stamp,
+    /// Whether that is ahead of what this process tells of.
     is_ahead: bool,
     /// What moved before shows later than anything may.
     since: Stamp,
@@ -225,8 +225,8 @@ impl HadMarks {
         let oldest = stood.saturating_sub(2 * late);
         let had = had.iter().filter(|mark| mark.stamp > oldest);
         Self {
-            cursor,
-            is_ahead: cursor > stood,
+            last,
+            is_ahead: last > stood,
             since: cursor.saturating_sub(late),
             until: last.saturating_add(late),
             newest: had.map(|mark| (whose(mark), mark.last_read.seq)).collect(),

@@ -185,6 +185,21 @@ async fn a_cursor_says_what_this_process_tells_only_where_it_is_as_far() {
         marks.told().by_this
     };
     assert_eq!([30, 39, 40].map(&mut by_this), [false, false, true]);
+    // One that is ahead of it was read before this process tells of others that moved earlier.
+    let mut marks = ann.marks(30, LATE);
+    go_on(
+        &mut marks,
+        30,
+        &ToldMarks::default(),
+        &[ann.with_someone().read(1, 33)],
+    );
+    let (_, _, told) = next(&mut marks).expect("the one that is ahead");
+    assert!(!told.by_this);
+    let mut by_this = |stood| {
+        marks.had_with(stood);
+        marks.told().by_this
+    };
+    assert_eq!([32, 33].map(&mut by_this), [false, true]);
     // One that moved meanwhile is still to be told.
     ann.tell([ann.with_someone().read(1, 41)]);
     assert!(!by_this(41));
