@@ -14,8 +14,8 @@ use std::{
 use chinwag::{
     auth::Signer,
     domain::{
-        AvatarUrl, Body, Conversation, ConversationId, DisplayName, Happening, Message, MessageId,
-        NewEntry, Pair, Pen, Session, SessionId, Tail, Timestamp, User, UserId, Username,
+        AvatarUrl, Body, Conversation, ConversationId, DisplayName, Happening, Message, NewEntry,
+        Pair, Pen, Session, SessionId, Tail, Timestamp, User, UserId, Username,
     },
     store::{DynStore, StoreLimits, embedded::EmbeddedStore, mongo},
 };
@@ -138,21 +138,12 @@ async fn write(
     let mut pen = Pen::new(seal.position, seal.rank);
     let mut tails = HashMap::new();
     let mut entries = said.map(|(conversation_id, sender_id, body)| {
-        let message = Message {
-            id: MessageId::new(),
+        let message = Message::new(
             conversation_id,
-            seq: 0,
             sender_id,
-            body: Body::stored(&body),
-            client_message_id: None,
-            sent_at: Timestamp::now(),
-            reply_to: None,
-            edited_at: None,
-            deleted_at: None,
-            first: None,
-            changed: 0,
-            reacted: 0,
-        };
+            Body::stored(&body),
+            Timestamp::now(),
+        );
         let sent = NewEntry {
             id: message.id.0,
             conversation_id,

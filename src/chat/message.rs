@@ -209,22 +209,12 @@ impl Chat {
         }
         let conversation = self.started(target.clone()).await?;
         let at = Timestamp::now();
-        let own = MessageId::new();
         let message = Message {
-            id: own,
-            conversation_id: conversation.id,
-            seq: 0,
-            sender_id: viewer,
-            body: new.body.clone(),
             client_message_id: new.client_message_id.clone(),
-            sent_at: at,
             reply_to: new.reply_to,
-            edited_at: None,
-            deleted_at: None,
-            first: None,
-            changed: 0,
-            reacted: 0,
+            ..Message::new(conversation.id, viewer, new.body.clone(), at)
         };
+        let own = message.id;
         let (by, id) = (self.active(viewer).await?, conversation.id);
         let send = Proposed::Send(message);
         let sent = self.propose(by, conversation, at, send, deadline).await?;

@@ -32,6 +32,30 @@ pub struct Message {
 }
 
 impl Message {
+    /// A message as it is first sent, on its way to the store.
+    pub fn new(
+        conversation_id: ConversationId,
+        sender_id: UserId,
+        body: Body,
+        sent_at: Timestamp,
+    ) -> Self {
+        Self {
+            id: MessageId::new(),
+            conversation_id,
+            seq: 0,
+            sender_id,
+            body,
+            client_message_id: None,
+            sent_at,
+            reply_to: None,
+            edited_at: None,
+            deleted_at: None,
+            first: None,
+            changed: 0,
+            reacted: 0,
+        }
+    }
+
     /// Takes over a state that the step `at` gave it, unless it is as new already.
     pub fn change(&mut self, state: &MessageState, at: Step) {
         if at > self.changed {

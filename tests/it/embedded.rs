@@ -35,18 +35,12 @@ async fn talk(store: &EmbeddedStore, count: usize) -> (Conversation, Vec<Entry>)
     store.create_direct(&conversation).await.expect("answers");
     let message = |id| Message {
         id,
-        conversation_id: conversation.id,
-        seq: 0,
-        sender_id: pair.low(),
-        body: Body::stored("hi"),
-        client_message_id: None,
-        sent_at: Timestamp::now(),
-        reply_to: None,
-        edited_at: None,
-        deleted_at: None,
-        first: None,
-        changed: 0,
-        reacted: 0,
+        ..Message::new(
+            conversation.id,
+            pair.low(),
+            Body::stored("hi"),
+            Timestamp::now(),
+        )
     };
     let seal = store.begin_term(None).await.expect("answers");
     let mut pen = Pen::new(seal.position, seal.rank);

@@ -87,21 +87,12 @@ async fn add_direct(store: &DynStore, a: UserId, b: UserId) -> Conversation {
 
 /// A message on its way that says which one it is.
 fn draft(conversation_id: ConversationId, sender_id: UserId, body: &str) -> Message {
-    Message {
-        id: MessageId::new(),
+    Message::new(
         conversation_id,
-        seq: 0,
         sender_id,
-        body: Body::stored(body),
-        client_message_id: None,
-        sent_at: Timestamp::now(),
-        reply_to: None,
-        edited_at: None,
-        deleted_at: None,
-        first: None,
-        changed: 0,
-        reacted: 0,
-    }
+        Body::stored(body),
+        Timestamp::now(),
+    )
 }
 
 /// Everything in the log, read in small parts.

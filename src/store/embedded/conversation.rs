@@ -256,18 +256,12 @@ mod tests {
         let id = MessageId::new();
         let message = |body| Message {
             id,
-            conversation_id: conversation.id,
-            seq: 0,
-            sender_id: conversation.members[0].user_id,
-            body: Body::stored(body),
-            client_message_id: None,
-            sent_at: Timestamp(7),
-            reply_to: None,
-            edited_at: None,
-            deleted_at: None,
-            first: None,
-            changed: 0,
-            reacted: 0,
+            ..Message::new(
+                conversation.id,
+                conversation.members[0].user_id,
+                Body::stored(body),
+                Timestamp(7),
+            )
         };
         NewEntry {
             id: id.0,

@@ -74,19 +74,13 @@ fn first_release(
 
 fn message(talk: &Conversation, seq: i64) -> Message {
     Message {
-        id: MessageId::new(),
-        conversation_id: talk.id,
         seq,
-        sender_id: talk.members[0].user_id,
-        body: Body::stored(&format!("number {seq}")),
-        client_message_id: None,
-        sent_at: Timestamp(2_000 + seq),
-        reply_to: None,
-        edited_at: None,
-        deleted_at: None,
-        first: None,
-        changed: 0,
-        reacted: 0,
+        ..Message::new(
+            talk.id,
+            talk.members[0].user_id,
+            Body::stored(&format!("number {seq}")),
+            Timestamp(2_000 + seq),
+        )
     }
 }
 

@@ -46,20 +46,13 @@ impl Old {
             let seq: &mut Seq = seqs.entry(conversation.id).or_default();
             *seq += 1;
             let message = Message {
-                id: MessageId::new(),
-                conversation_id: conversation.id,
                 seq: *seq,
-                sender_id: conversation.members[usize::try_from(position % 2).expect("is small")]
-                    .user_id,
-                body: Body::stored(&format!("message {position}")),
-                client_message_id: None,
-                sent_at: Timestamp(1_700_000_000_000 + position),
-                reply_to: None,
-                edited_at: None,
-                deleted_at: None,
-                first: None,
-                changed: 0,
-                reacted: 0,
+                ..Message::new(
+                    conversation.id,
+                    conversation.members[usize::try_from(position % 2).expect("is small")].user_id,
+                    Body::stored(&format!("message {position}")),
+                    Timestamp(1_700_000_000_000 + position),
+                )
             };
             (position, message)
         });

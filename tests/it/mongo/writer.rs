@@ -116,21 +116,12 @@ pub fn clock() -> Rank {
 
 /// A message of the first member's.
 pub fn message(conversation: &Conversation, body: &str) -> NewEntry {
-    let message = Message {
-        id: MessageId::new(),
-        conversation_id: conversation.id,
-        seq: 0,
-        sender_id: conversation.members[0].user_id,
-        body: Body::parse("body", body).expect("a body"),
-        client_message_id: None,
-        sent_at: Timestamp::now(),
-        reply_to: None,
-        edited_at: None,
-        deleted_at: None,
-        first: None,
-        changed: 0,
-        reacted: 0,
-    };
+    let message = Message::new(
+        conversation.id,
+        conversation.members[0].user_id,
+        Body::parse("body", body).expect("a body"),
+        Timestamp::now(),
+    );
     sent(message)
 }
 

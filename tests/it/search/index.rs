@@ -126,18 +126,12 @@ impl Model {
         let id = MessageId::new();
         let message = Message {
             id,
-            conversation_id: self.conversations[at].id,
-            seq: 0,
-            sender_id: self.conversations[at].members[0].user_id,
-            body: Body::stored(&Self::text(random)),
-            client_message_id: None,
-            sent_at: Timestamp(self.clock),
-            reply_to: None,
-            edited_at: None,
-            deleted_at: None,
-            first: None,
-            changed: 0,
-            reacted: 0,
+            ..Message::new(
+                self.conversations[at].id,
+                self.conversations[at].members[0].user_id,
+                Body::stored(&Self::text(random)),
+                Timestamp(self.clock),
+            )
         };
         self.write(at, id, Happening::Sent(Arc::new(message))).await;
     }

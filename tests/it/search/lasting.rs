@@ -64,21 +64,7 @@ async fn write(store: &DynStore, id: ConversationId, what: Vec<(MessageId, Happe
 }
 
 fn message(id: ConversationId, sender: UserId, body: &str) -> (MessageId, Happening) {
-    let message = Message {
-        id: MessageId::new(),
-        conversation_id: id,
-        seq: 0,
-        sender_id: sender,
-        body: Body::stored(body),
-        client_message_id: None,
-        sent_at: Timestamp::now(),
-        reply_to: None,
-        edited_at: None,
-        deleted_at: None,
-        first: None,
-        changed: 0,
-        reacted: 0,
-    };
+    let message = Message::new(id, sender, Body::stored(body), Timestamp::now());
     (message.id, Happening::Sent(std::sync::Arc::new(message)))
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    domain::{Body, Message, MessageId, Pair, Progress, Terms, Timestamp, User},
+    domain::{Body, Message, Pair, Progress, Terms, Timestamp, User},
     realtime::{Attachment, Hub},
 };
 
@@ -52,19 +52,13 @@ impl Reader {
     fn read(&self, seq: Seq, stamp: Stamp) -> Arc<ReadEvent> {
         let Self(reader, conversation) = self;
         let last_read = Message {
-            id: MessageId::new(),
-            conversation_id: conversation.id,
             seq,
-            sender_id: UserId::new(),
-            body: Body::stored("hello"),
-            client_message_id: None,
-            sent_at: Timestamp(0),
-            reply_to: None,
-            edited_at: None,
-            deleted_at: None,
-            first: None,
-            changed: 0,
-            reacted: 0,
+            ..Message::new(
+                conversation.id,
+                UserId::new(),
+                Body::stored("hello"),
+                Timestamp(0),
+            )
         };
         Arc::new(ReadEvent {
             conversation: conversation.clone(),

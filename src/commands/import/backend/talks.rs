@@ -247,18 +247,7 @@ impl Told {
     fn into_message(self, conversation: &Conversation) -> Message {
         Message {
             id: self.id,
-            conversation_id: conversation.id,
-            seq: 0,
-            sender_id: self.sender,
-            body: self.body,
-            client_message_id: None,
-            sent_at: self.sent_at,
-            reply_to: None,
-            edited_at: None,
-            deleted_at: None,
-            first: None,
-            changed: 0,
-            reacted: 0,
+            ..Message::new(conversation.id, self.sender, self.body, self.sent_at)
         }
     }
 }

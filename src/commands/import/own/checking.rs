@@ -203,22 +203,18 @@ fn message(line: MessageLine) -> Result<Message, String> {
     let called = |id: String| ClientMessageId::parse("clientMessageId", &id);
     Ok(Message {
         id: line.id,
-        conversation_id: line.conversation,
-        seq: 0,
-        sender_id: line.sender,
-        body: body(&line.body, line.deleted_at)?,
         client_message_id: line
             .client_message_id
             .map(called)
             .transpose()
             .map_err(rule)?,
-        sent_at: line.sent_at,
         reply_to: line.reply_to,
-        edited_at: None,
-        deleted_at: None,
-        first: None,
-        changed: 0,
-        reacted: 0,
+        ..Message::new(
+            line.conversation,
+            line.sender,
+            body(&line.body, line.deleted_at)?,
+            line.sent_at,
+        )
     })
 }
 
