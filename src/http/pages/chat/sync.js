@@ -136,7 +136,7 @@ async function connected() {
   screen.conversations.nodes.forEach((conversation) => learn(conversation));
   screen.sidebarUsers.nodes.forEach(chatWith);
   state.features = new Set(screen.server.features);
-  block(screen);
+  learnBlocked(screen);
   state.more = { conversations: after(screen.conversations), people: after(screen.sidebarUsers) };
   state.ready = true;
 
@@ -150,7 +150,7 @@ async function connected() {
   events.dispatchEvent(new Event("synced"));
 }
 
-function block({ blockedUsers }) {
+function learnBlocked({ blockedUsers }) {
   state.blocked = new Set(blockedUsers.map((user) => know(user).id));
 }
 
@@ -158,7 +158,7 @@ function block({ blockedUsers }) {
 export async function askAboutMe() {
   const answer = await ask(documents.ABOUT_ME);
   know(answer.me);
-  block(answer);
+  learnBlocked(answer);
   changed();
 }
 

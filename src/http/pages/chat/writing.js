@@ -114,7 +114,7 @@ function refused(entry, error) {
   if (!ofReply) setReply(key, state.replies[key] ?? replyTo);
   const chat = state.chats.get(key);
   if (chat) chat.problem = `Not sent: ${error.message}`;
-  if (!chat) unsent(`Not sent: “${entry.body}”`);
+  if (!chat) unsent(`Not sent: “${draftOf({ key })}”`);
   else if (chat !== state.open) unsent(`Not sent to ${chat.title}: ${error.message}`);
   // Whoever it was for may have deleted their account, and may have been blocked on another device.
   if (error.code === "NOT_FOUND") lookUp(key).then(changed, () => {});
